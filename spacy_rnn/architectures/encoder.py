@@ -1,0 +1,60 @@
+"""Recurrent encoders, for `encode` in `spacy.Tok2Vec.v2` and for plain sequences."""
+
+from spacy_rnn.checks import check_at_least, check_rate
+from spacy_rnn.layers.rnn import RNN
+from spacy_rnn.types import Cell, EncoderT
+
+
+def build_rnn_encoder(
+    width: int,
+    cell: Cell = "lstm",
+    depth: int = 1,
+    bidirectional: bool = True,
+    dropout: float = 0.0,
+    residual: bool = False,
+    layer_norm: bool = False,
+    mixed_precision: bool = False,
+) -> EncoderT:
+    """Build a recurrent encoder.
+
+    It takes and returns a list of float arrays, one per document, of shape (tokens, nI)
+    and (tokens, width). The input may have any width.
+
+    Args:
+        width: Width of the output, at least 1; with two directions even, half of it for
+            each.
+        cell: "rnn_tanh" or "rnn_relu" (Elman, 1990), "lstm" (Hochreiter & Schmidhuber,
+            1997) or "gru" (Cho et al., 2014).
+        depth: Number of stacked layers, at least 1.
+        bidirectional: Also read each document from its end (Schuster & Paliwal, 1997).
+        dropout: Probability, in [0, 1), of zeroing a feature of a layer's output
+            throughout a document (Gal & Ghahramani, 2016). Only in training, where
+            `[training] dropout` replaces it.
+        residual: Add each layer's input to its output, projected where the widths
+            differ (He et al., 2016).
+        layer_norm: Normalize each layer's output (Ba et al., 2016).
+        mixed_precision: Compute in bfloat16, with float32 parameters and results.
+            Faster where the hardware has it, and exact to about two digits.
+
+    Raises:
+        ValueError: If a number is out of range, or an odd width is to be shared by two
+            directions.
+    """
+    check_at_least("width", width, 1)
+    check_at_least("depth", depth, 1)
+    check_rate("dropout", dropout)
+    if bidirectional and width % 2:
+        raise ValueError(
+            f"width is shared by two directions, so it has to be even, but it is "
+            f"{width}"
+        )
+    return RNN(
+        width,
+        cell=cell,
+        depth=depth,
+        bidirectional=bidirectional,
+        dropout=dropout,
+        residual=residual,
+        layer_norm=layer_norm,
+        mixed_precision=mixed_precision,
+    )

@@ -1,0 +1,13 @@
+"""Ranges of settings, checked where a model or a reader is made."""
+
+
+def check_at_least(name: str, value: int, lowest: int) -> None:
+    """Raise a ValueError for a whole number that is too small."""
+    if value < lowest:
+        raise ValueError(f"{name} has to be {lowest} or more, but it is {value}")
+
+
+def check_rate(name: str, value: float) -> None:
+    """Raise a ValueError for what can't be a dropout rate."""
+    if not 0.0 <= value < 1.0:
+        raise ValueError(f"{name} has to be in [0, 1), but it is {value}")

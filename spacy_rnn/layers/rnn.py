@@ -1,0 +1,94 @@
+"""The recurrent encoder as a Thinc layer."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from thinc.api import Model
+from thinc.types import Floats2d
+from thinc.util import get_width
+
+from spacy_rnn.layers.torch_layer import as_tensor, run, torch_layer
+from spacy_rnn.modules.rnn import RNNEncoder
+from spacy_rnn.types import Cell, EncoderT
+
+
+def RNN(
+    nO: int,
+    nI: int | None = None,
+    *,
+    cell: Cell,
+    depth: int,
+    bidirectional: bool,
+    dropout: float,
+    residual: bool,
+    layer_norm: bool,
+    mixed_precision: bool,
+) -> EncoderT:
+    """Encode each document's token vectors with a recurrent network."""
+    build = partial(
+        RNNEncoder,
+        cell=cell,
+        depth=depth,
+        bidirectional=bidirectional,
+        residual=residual,
+        layer_norm=layer_norm,
+    )
+    return torch_layer(
+        cell,
+        build,
+        forward,
+        init_dims=init_dims,
+        dims={"nI": nI, "nO": nO},
+        attrs={
+            "dropout_rate": dropout,
+            "bidirectional": bidirectional,
+            "mixed_precision": mixed_precision,
+        },
+    )
+
+
+def forward(
+    model: EncoderT, Xs: list[Floats2d], is_train: bool
+) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Floats2d]]]:
+    X, lengths = concatenate(model, Xs, model.get_dim("nI"))
+    dropout = model.attrs["dropout_rate"] if is_train else 0.0
+    Y, backprop_torch = run(
+        model,
+        as_tensor(X).requires_grad_(is_train),
+        torch.tensor(lengths, dtype=torch.long),
+        dropout=dropout or 0.0,
+        is_train=is_train,
+    )
+
+    def backprop(dYs: list[Floats2d]) -> list[Floats2d]:
+        dY, _ = concatenate(model, dYs, model.get_dim("nO"))
+        return split(backprop_torch(dY), lengths)
+
+    return split(Y, lengths), backprop
+
+
+def init_dims(model: Model, X: Any, Y: Any) -> None:
+    if X is not None and model.has_dim("nI") is None:
+        model.set_dim("nI", get_width(X))
+
+
+def concatenate(
+    model: Model, Xs: list[Floats2d], width: int
+) -> tuple[Floats2d, list[int]]:
+    """Lay the vectors of all documents end to end. Shape (N, width)."""
+    lengths = [len(X) for X in Xs]
+    filled = [X for X in Xs if len(X)]
+    if not filled:
+        return model.ops.alloc2f(0, width), lengths
+    return model.ops.asarray2f(model.ops.xp.concatenate(filled)), lengths
+
+
+def split(X: Any, lengths: list[int]) -> list[Floats2d]:
+    """Cut vectors that lie end to end into those of each document."""
+    start, Xs = 0, []
+    for length in lengths:
+        Xs.append(X[start : start + length])
+        start += length
+    return Xs

@@ -1,0 +1,263 @@
+"""The joint between torch and Thinc: parameters belong to Thinc, torch computes.
+
+A layer made here is an ordinary `thinc.Model` with one flat parameter `W`. The
+parameters of its torch module are views of `W`, their gradients views of W's gradient.
+So Thinc itself saves them (without pickle), copies them, averages them, moves them
+between devices, and updates and clips them in one optimizer call.
+
+In `W` the parameters stand in the order of `module.modules()`, those of one submodule
+end to end in the order of its registration, each submodule starting at a multiple of
+64. For a one-layer, one-directional recurrent cell that is the layout of cuDNN's weight
+buffer; so that cuDNN finds it, each submodule's views have a storage of their own.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from threading import Lock
+from typing import Any, ContextManager
+
+import numpy as np
+import srsly
+import torch
+from thinc.api import Model, Ops
+from thinc.model import deserialize_attr, serialize_attr
+from thinc.types import ArrayXd
+from thinc.util import torch2xp
+from torch import Tensor, nn
+
+ALIGNMENT = 64  # in values
+
+if hasattr(os, "register_at_fork"):
+    # A forked child that enters torch's thread pool waits for threads it doesn't have.
+    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
+
+
+def torch_layer(
+    name: str,
+    build: Callable[..., nn.Module],
+    forward: Callable,
+    *,
+    init_dims: Callable,
+    dims: dict[str, int | None],
+    attrs: dict[str, Any],
+) -> Model:
+    """Make a Thinc layer that computes with a torch module.
+
+    Args:
+        name: Name of the layer.
+        build: Makes the module from the values of `dims`, in their order, as soon as
+            they are known. It has to be picklable: a class or a partial.
+        forward: The layer's forward function; it calls `run`.
+        init_dims: Called with the layer and Thinc's X and Y, sets missing dimensions.
+        dims: Dimensions of the layer, None where data will tell.
+        attrs: Further attributes. "dropout_rate" is what `[training] dropout` sets,
+            "mixed_precision" asks for bfloat16.
+    """
+    return Model(
+        name,
+        forward,
+        init=InitWeights(init_dims),
+        params={"W": None},
+        dims=dims,
+        attrs={**attrs, "torch_module": TorchModule(build)},
+    )
+
+
+def run(
+    model: Model, *inputs: Tensor, is_train: bool, **options: Any
+) -> tuple[ArrayXd, Callable[[ArrayXd], ArrayXd | None]]:
+    """Call a layer's module.
+
+    Args:
+        model: A layer made by `torch_layer`.
+        inputs: Positional arguments of the module.
+        is_train: Whether a backward pass may follow.
+        options: Keyword arguments of the module.
+
+    Returns:
+        The result as float32, and a function that takes its gradient, adds to the
+        gradient of the layer's parameters, and returns that of the first input, or
+        None if that doesn't require one. It can be called once.
+    """
+    joint: TorchModule = model.attrs["torch_module"]
+    module = joint.bind(model)
+    device = next(module.parameters()).device
+    autocast: ContextManager = nullcontext()
+    if model.attrs.get("mixed_precision"):
+        autocast = torch.autocast(device.type, dtype=torch.bfloat16)
+    if not is_train:
+        with torch.inference_mode(), autocast:
+            return as_array(module(*inputs, **options), model.ops), backprop_nothing
+    with torch.enable_grad(), autocast:
+        Y = module(*inputs, **options)
+
+    def backprop(dY: ArrayXd) -> ArrayXd | None:
+        joint.bind_grad(model)
+        torch.autograd.backward(Y, as_tensor(dY).to(Y.dtype))
+        dX = inputs[0].grad
+        return None if dX is None else as_array(dX, model.ops)
+
+    return as_array(Y, model.ops), backprop
+
+
+def backprop_nothing(dY: ArrayXd) -> None:
+    raise ValueError(
+        "This prediction was made with is_train=False, so nothing can be "
+        "backpropagated through it"
+    )
+
+
+def as_tensor(array: ArrayXd) -> Tensor:
+    """View an array as a tensor on the same device."""
+    if isinstance(array, np.ndarray):
+        return torch.from_numpy(np.require(array, requirements=["C", "W"]))
+    return torch.from_dlpack(array)
+
+
+def as_array(tensor: Tensor, ops: Ops) -> ArrayXd:
+    """View a tensor as an array of the ops, in float32."""
+    return torch2xp(tensor.detach().float(), ops=ops)
+
+
+class TorchModule:
+    """The torch module of a layer, built when it is first needed.
+
+    It isn't part of the layer's state: a copy or pickle of it is unbuilt, and binds
+    itself to the `W` of the layer that it belongs to. No mode is kept on it, so threads
+    can predict side by side.
+    """
+
+    def __init__(self, build: Callable[..., nn.Module]) -> None:
+        self.build = build
+        self._module: nn.Module | None = None
+        self._bound: dict[str, ArrayXd] = {}
+        self._lock = Lock()
+
+    def __reduce__(self) -> tuple[type["TorchModule"], tuple[Callable[..., nn.Module]]]:
+        return TorchModule, (self.build,)  # for copies as well
+
+    def build_for(self, model: Model) -> nn.Module:
+        """Build a module with fresh parameters, of the layer's dimensions."""
+        return self.build(*(model.get_dim(name) for name in model.dim_names))
+
+    def bind(self, model: Model) -> nn.Module:
+        """Return the module, its parameters being views of the layer's `W`."""
+        W = model.get_param("W")
+        if not self._is_bound("data", W):
+            with self._lock:
+                if self._module is None:
+                    self._module = self.build_for(model).to(as_tensor(W).device)
+                self._rebind("data", W)
+        assert self._module is not None
+        return self._module
+
+    def bind_grad(self, model: Model) -> None:
+        """Let a backward pass add to the gradient of the layer's `W`."""
+        if not model.has_grad("W"):
+            W = model.get_param("W")
+            model.set_grad("W", model.ops.alloc_f(W.shape))
+        grad = model.get_grad("W")
+        if not self._is_bound("grad", grad):
+            self._rebind("grad", grad)
+
+    def _is_bound(self, field: str, array: ArrayXd) -> bool:
+        # Thinc's Adam returns a new array object over the same memory.
+        return field in self._bound and address(self._bound[field]) == address(array)
+
+    def _rebind(self, field: str, array: ArrayXd) -> None:
+        assert self._module is not None
+        for parameter, view in views(self._module, as_tensor(array)):
+            setattr(parameter, field, view)
+        # Keeps the array alive, so that nothing else can come to have its address.
+        self._bound[field] = array
+
+
+def address(array: ArrayXd) -> int:
+    """Return where in memory an array begins."""
+    if isinstance(array, np.ndarray):
+        return array.__array_interface__["data"][0]
+    return array.data.ptr
+
+
+def layout(module: nn.Module) -> Iterator[tuple[int, list[nn.Parameter]]]:
+    """Yield where in `W` each submodule begins, and its parameters in their order."""
+    start = 0
+    for submodule in module.modules():
+        parameters = list(submodule.parameters(recurse=False))
+        if parameters:
+            yield start, parameters
+            size = sum(parameter.numel() for parameter in parameters)
+            start += -(-size // ALIGNMENT) * ALIGNMENT
+
+
+def flat_size(module: nn.Module) -> int:
+    """Return how many values `W` has."""
+    *_, (start, parameters) = layout(module)
+    size = start + sum(parameter.numel() for parameter in parameters)
+    return -(-size // ALIGNMENT) * ALIGNMENT
+
+
+def views(module: nn.Module, flat: Tensor) -> Iterator[tuple[nn.Parameter, Tensor]]:
+    """Yield each parameter of a module with the view of a flat tensor for it."""
+    storage, width = flat.untyped_storage(), flat.element_size()
+    base = flat.storage_offset()
+    for start, parameters in layout(module):
+        size = sum(parameter.numel() for parameter in parameters)
+        own = storage[(base + start) * width : (base + start + size) * width]
+        offset = 0
+        for parameter in parameters:
+            yield parameter, flat.new_empty(0).set_(own, offset, parameter.shape)
+            offset += parameter.numel()
+
+
+class InitWeights:
+    """Initialize a torch layer: first its dimensions, then its parameters."""
+
+    def __init__(self, init_dims: Callable) -> None:
+        self.init_dims = init_dims
+
+    def __call__(self, model: Model, X: Any = None, Y: Any = None) -> None:
+        self.init_dims(model, X, Y)
+        module = model.attrs["torch_module"].build_for(model)
+        flat = torch.zeros(flat_size(module))
+        with torch.no_grad():
+            for parameter, view in views(module, flat):
+                view.copy_(parameter)
+        model.set_param("W", model.ops.asarray_f(flat.numpy()))
+
+
+def describe(model: Model) -> list[list[Any]] | None:
+    """Name the parameters in `W` with their shapes; None before they are known."""
+    if not all(model.has_dim(name) for name in model.dim_names):
+        return None
+    with torch.device("meta"):
+        module = model.attrs["torch_module"].build_for(model)
+    return [[name, list(value.shape)] for name, value in module.named_parameters()]
+
+
+@serialize_attr.register
+def serialize_module(_: TorchModule, value: Any, name: str, model: Model) -> bytes:
+    """Save what `W` holds, so that foreign weights are known when they are loaded."""
+    return srsly.msgpack_dumps(describe(model))
+
+
+@deserialize_attr.register
+def deserialize_module(
+    module: TorchModule, value: bytes, name: str, model: Model
+) -> TorchModule:
+    """Check that what was saved fits.
+
+    Raises:
+        ValueError: If the saved weights are those of another network.
+    """
+    saved, expected = srsly.msgpack_loads(value), describe(model)
+    if saved != expected:
+        differing = [row for row in saved or [] if row not in (expected or [])]
+        missing = [row for row in expected or [] if row not in (saved or [])]
+        raise ValueError(
+            f"The weights of '{model.name}' were saved with other settings than the "
+            f"model is configured with. Saved, not expected: {differing}. Expected, "
+            f"not saved: {missing}."
+        )
+    return module

@@ -1,0 +1,162 @@
+"""Exact recurrence over documents of uneven length."""
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from spacy_rnn.modules.blocks import Blocks, Gather
+
+CELLS: dict[str, tuple[type[nn.RNNBase], dict[str, Any]]] = {
+    "rnn_tanh": (nn.RNN, {"nonlinearity": "tanh"}),
+    "rnn_relu": (nn.RNN, {"nonlinearity": "relu"}),
+    "lstm": (nn.LSTM, {}),
+    "gru": (nn.GRU, {}),
+}
+
+
+class RNNEncoder(nn.Module):
+    """Stacked recurrent layers over a batch of documents.
+
+    A document's vectors do not depend on what else is in its batch: padding never
+    enters a state, in either direction. Without the options it computes what
+    `nn.LSTM(bidirectional=True, num_layers=depth)` computes on packed sequences, only
+    faster: the work is done on dense blocks of documents of similar length, which
+    oneDNN and cuDNN's persistent kernels serve, and the backward direction is a
+    network of its own that reads each document reversed.
+
+    Elman (1990), Hochreiter & Schmidhuber (1997), Cho et al. (2014); two directions:
+    Schuster & Paliwal (1997).
+    """
+
+    def __init__(
+        self,
+        input_width: int,
+        output_width: int,
+        *,
+        cell: Literal["rnn_tanh", "rnn_relu", "lstm", "gru"] = "lstm",
+        depth: int = 1,
+        bidirectional: bool = True,
+        residual: bool = False,
+        layer_norm: bool = False,
+    ) -> None:
+        super().__init__()
+        self.output_width = output_width
+        self.layers = nn.ModuleList(
+            RecurrentLayer(
+                output_width if i else input_width,
+                output_width,
+                cell=cell,
+                bidirectional=bidirectional,
+                residual=residual,
+                layer_norm=layer_norm,
+            )
+            for i in range(depth)
+        )
+
+    def forward(self, X: Tensor, lengths: Tensor, *, dropout: float = 0.0) -> Tensor:
+        """Encode a batch.
+
+        Args:
+            X: Token vectors of all documents, end to end. Shape (N, nI).
+            lengths: Tokens in each document, 0 allowed, summing to N; on the CPU.
+                Shape (B,).
+            dropout: Probability, in [0, 1), of zeroing a feature of a layer's output
+                throughout a document (Gal & Ghahramani, 2016).
+
+        Returns:
+            Encoded tokens. Shape (N, nO).
+        """
+        if len(X) == 0:
+            return X.new_zeros(0, self.output_width)
+        blocks = Blocks(lengths, X.device)
+        encoded = [
+            self.encode_block(grid, reverse, dropout)
+            for grid, reverse in blocks.split(X)
+        ]
+        return blocks.join(encoded)
+
+    def encode_block(self, X: Tensor, reverse: Tensor, dropout: float) -> Tensor:
+        """Encode one block, shape (T, B, nI), as shape (T, B, nO)."""
+        for layer in self.layers:
+            X = layer(X, reverse)
+            if dropout:
+                keep = X.new_full((1, *X.shape[1:]), 1.0 - dropout)
+                X = X * (torch.bernoulli(keep) / (1.0 - dropout))
+        return X
+
+
+class RecurrentLayer(nn.Module):
+    """One recurrent layer that reads a block of documents in one or two directions."""
+
+    def __init__(
+        self,
+        input_width: int,
+        output_width: int,
+        *,
+        cell: str,
+        bidirectional: bool,
+        residual: bool,
+        layer_norm: bool,
+    ) -> None:
+        super().__init__()
+        kind, options = CELLS[cell]
+        width = output_width // 2 if bidirectional else output_width
+        self.forward_cell = kind(input_width, width, **options)
+        self.backward_cell = (
+            kind(input_width, width, **options) if bidirectional else None
+        )
+        self.residual = residual
+        self.project = (
+            nn.Linear(input_width, output_width, bias=False)
+            if residual and input_width != output_width
+            else None
+        )
+        self.norm = nn.LayerNorm(output_width) if layer_norm else None
+        for child in (self.forward_cell, self.backward_cell):
+            if child is not None:
+                init_cell(child)
+
+    def forward(self, X: Tensor, reverse: Tensor) -> Tensor:
+        """Encode one block.
+
+        Args:
+            X: Token vectors, padded at the end. Shape (T, B, nI).
+            reverse: For each of the T * B cells, the cell that takes its place when
+                each document is read from its end. Shape (T * B,).
+
+        Returns:
+            Encoded tokens; what stands in the padding means nothing. Shape (T, B, nO).
+        """
+        Y = self.forward_cell(X)[0]
+        if self.backward_cell is not None:
+            Y_reversed = self.backward_cell(flip(X, reverse))[0]
+            Y = torch.cat([Y, flip(Y_reversed, reverse)], dim=2)
+        if self.residual:
+            Y = Y + (X if self.project is None else self.project(X))
+        return Y if self.norm is None else self.norm(Y)
+
+
+def flip(X: Tensor, reverse: Tensor) -> Tensor:
+    """Reverse each document of a block. Shape (T, B, n) in and out."""
+    flipped: Tensor = Gather.apply(X.flatten(0, 1), reverse, reverse, None)
+    return flipped.view_as(X)
+
+
+def init_cell(cell: nn.RNNBase) -> None:
+    """Start a one-layer cell well.
+
+    Recurrent weights are orthogonal for each gate (Saxe et al., 2014), input weights
+    uniform (Glorot & Bengio, 2010), biases zero, but one for an LSTM's forget gate
+    (Jozefowicz et al., 2015).
+    """
+    width = cell.hidden_size
+    with torch.no_grad():
+        for gate in cell.weight_hh_l0.split(width):
+            nn.init.orthogonal_(gate)
+        for gate in cell.weight_ih_l0.split(width):
+            nn.init.xavier_uniform_(gate)
+        cell.bias_ih_l0.zero_()
+        cell.bias_hh_l0.zero_()
+        if isinstance(cell, nn.LSTM):
+            cell.bias_ih_l0[width : 2 * width] = 1.0
