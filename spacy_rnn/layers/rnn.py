@@ -52,6 +52,7 @@ def RNN(
 def forward(
     model: EncoderT, Xs: list[Floats2d], is_train: bool
 ) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Floats2d]]]:
+    model.get_param("W")  # a KeyError here tells spaCy that nothing is initialized
     X, lengths = concatenate(model, Xs, model.get_dim("nI"))
     dropout = model.attrs["dropout_rate"] if is_train else 0.0
     Y, backprop_torch = run(

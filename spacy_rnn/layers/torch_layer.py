@@ -82,10 +82,9 @@ def run(
     """
     joint: TorchModule = model.attrs["torch_module"]
     module = joint.bind(model)
-    device = next(module.parameters()).device
     autocast: ContextManager = nullcontext()
     if model.attrs.get("mixed_precision"):
-        autocast = torch.autocast(device.type, dtype=torch.bfloat16)
+        autocast = torch.autocast(inputs[0].device.type, dtype=torch.bfloat16)
     if not is_train:
         with torch.inference_mode(), autocast:
             return as_array(module(*inputs, **options), model.ops), backprop_nothing
@@ -192,10 +191,11 @@ def layout(module: nn.Module) -> Iterator[tuple[int, list[nn.Parameter]]]:
 
 
 def flat_size(module: nn.Module) -> int:
-    """Return how many values `W` has."""
-    *_, (start, parameters) = layout(module)
-    size = start + sum(parameter.numel() for parameter in parameters)
-    return -(-size // ALIGNMENT) * ALIGNMENT
+    """Return how many values `W` has, 0 for a module without parameters."""
+    end = 0
+    for start, parameters in layout(module):
+        end = start + sum(parameter.numel() for parameter in parameters)
+    return -(-end // ALIGNMENT) * ALIGNMENT
 
 
 def views(module: nn.Module, flat: Tensor) -> Iterator[tuple[nn.Parameter, Tensor]]:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from spacy_rnn.modules.blocks import Blocks, Gather
+from spacy_rnn.modules.dropout import keep_mask
 
 CELLS: dict[str, tuple[type[nn.RNNBase], dict[str, Any]]] = {
     "rnn_tanh": (nn.RNN, {"nonlinearity": "tanh"}),
@@ -81,8 +82,7 @@ class RNNEncoder(nn.Module):
         for layer in self.layers:
             X = layer(X, reverse)
             if dropout:
-                keep = X.new_full((1, *X.shape[1:]), 1.0 - dropout)
-                X = X * (torch.bernoulli(keep) / (1.0 - dropout))
+                X = X * keep_mask(X, (1, *X.shape[1:]), dropout)
         return X
 
 

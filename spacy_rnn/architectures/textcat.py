@@ -1,0 +1,97 @@
+"""Text classifiers."""
+
+from functools import partial
+
+from thinc.api import Dropout, Linear, Model, add, chain, resizable
+from thinc.layers.resizable import resize_linear_weighted, resize_model
+
+from spacy_rnn.checks import check_rate
+from spacy_rnn.layers.pool import Pool
+from spacy_rnn.layers.probabilities import Probabilities
+from spacy_rnn.types import Pooling, ScorerT, Tok2VecT
+
+# A label that is added after training starts out with a probability of about 1e-7, so
+# the scores of the others stay as they are; training still reaches it.
+NEW_LABEL_BIAS = -16.0
+
+
+def build_textcat(
+    tok2vec: Tok2VecT,
+    exclusive_classes: bool,
+    pooling: list[Pooling],
+    dropout: float = 0.0,
+    linear_model: ScorerT | None = None,
+    nO: int | None = None,
+) -> ScorerT:
+    """Build a text classifier on token vectors.
+
+    Args:
+        tok2vec: Makes the token vectors.
+        exclusive_classes: Whether exactly one label is right (softmax) or any number of
+            them (logistic).
+        pooling: One or several of "last", "mean", "max" and "attention", each at most
+            once. "last" is the final state: where the encoder is one of ours with two
+            directions, the backward half is taken from the first token.
+        dropout: Probability, in [0, 1), of zeroing a feature of the pooled vector. Only
+            in training, where `[training] dropout` replaces it.
+        linear_model: Scores of a bag of n-grams, to be added to those of the network.
+        nO: Number of labels, if known.
+
+    Raises:
+        ValueError: If `pooling` is empty or repeats itself, or dropout is out of range.
+    """
+    check_rate("dropout", dropout)
+    if not pooling or len(set(pooling)) < len(pooling):
+        raise ValueError(
+            f"pooling has to name one or several of last, mean, max and attention, "
+            f"each once, but it is {pooling}"
+        )
+    network = build_network(tok2vec, pooling, dropout, nO)
+    scorer = network if linear_model is None else add(linear_model, network)
+    model: ScorerT = chain(scorer, Probabilities(exclusive=exclusive_classes))
+    model.set_ref("tok2vec", tok2vec)
+    model.set_ref("output_layer", network.layers[-1].layers[0])
+    if nO is not None:
+        model.set_dim("nO", nO)
+    model.attrs["multi_label"] = not exclusive_classes
+    model.attrs["resize_output"] = resize_output
+    return model
+
+
+def build_network(
+    tok2vec: Tok2VecT, pooling: list[Pooling], dropout: float, nO: int | None
+) -> ScorerT:
+    """Score documents by their pooled token vectors. Shape (B, K)."""
+    bidirectional = any(node.attrs.get("bidirectional") for node in tok2vec.walk())
+    width = tok2vec.maybe_get_dim("nO")
+    output_layer: Model = resizable(
+        Linear(nO, None if width is None else width * len(pooling)),
+        resize_layer=partial(
+            resize_linear_weighted, fill_defaults={"W": 0.0, "b": NEW_LABEL_BIAS}
+        ),
+    )
+    network: ScorerT = chain(
+        tok2vec,
+        Pool(width, pooling=pooling, bidirectional=bidirectional),
+        Dropout(dropout),
+        output_layer,
+    )
+    network.attrs["resize_output"] = resize_network
+    return network
+
+
+def resize_network(network: ScorerT, new_nO: int) -> ScorerT:
+    resize_model(network.layers[-1], new_nO)
+    return network
+
+
+def resize_output(model: ScorerT, new_nO: int) -> ScorerT:
+    """Make room for more labels. The scores of the old ones stay as they are."""
+    scorer = model.layers[0]
+    branches = scorer.layers if scorer.name == "add" else [scorer]
+    for branch in branches:
+        branch.attrs["resize_output"](branch, new_nO)
+    for node in (model, scorer, *branches):
+        node.set_dim("nO", new_nO, force=True)
+    model.set_ref("output_layer", branches[-1].layers[-1].layers[0])
+    return model

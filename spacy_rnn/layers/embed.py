@@ -1,0 +1,161 @@
+"""The hashed embedding of documents as a Thinc layer."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from spacy.tokens import Doc
+from thinc.api import Model
+from thinc.types import Floats2d
+from torch import Tensor
+
+from spacy_rnn.layers.features import (
+    content_keys,
+    hash_rows,
+    mix_keys,
+    static_vectors,
+    token_features,
+    vectors_attr,
+)
+from spacy_rnn.layers.rnn import concatenate, split
+from spacy_rnn.layers.row_cache import RowCache
+from spacy_rnn.layers.torch_layer import as_tensor, run, torch_layer
+from spacy_rnn.modules.hash_embed import MultiHashEmbed
+from spacy_rnn.types import Tok2VecT
+
+
+def HashEmbed(
+    nO: int,
+    *,
+    attrs: list[int | str],
+    rows: list[int],
+    include_static_vectors: bool,
+    dropout: float,
+    word_dropout: float,
+) -> Tok2VecT:
+    """Embed the tokens of documents, each distinct one of a batch once.
+
+    At inference the vectors of earlier batches are kept, see `RowCache`.
+    """
+    dims: dict[str, int | None] = {"nO": nO}
+    if include_static_vectors:
+        dims["nM"] = None  # width of the vectors table, as in spaCy
+    return torch_layer(
+        "hash_embed",
+        partial(MultiHashEmbed, rows=rows),
+        forward,
+        init_dims=init_dims,
+        dims=dims,
+        attrs={
+            "columns": attrs,
+            "rows": rows,
+            "dropout_rate": dropout,
+            "word_dropout": word_dropout,
+            "row_cache": RowCache(),
+        },
+    )
+
+
+def forward(
+    model: Tok2VecT, docs: list[Doc], is_train: bool
+) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Doc]]]:
+    lengths = [len(doc) for doc in docs]
+    if not any(lengths):
+        return split(model.ops.alloc2f(0, model.get_dim("nO")), lengths), no_docs
+    features = token_features(docs, model.attrs["columns"])
+    if is_train:
+        return train(model, docs, features, lengths)
+    return split(predict(model, docs, features), lengths), no_docs
+
+
+def train(
+    model: Tok2VecT, docs: list[Doc], features: np.ndarray, lengths: list[int]
+) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Doc]]]:
+    """Embed a batch, with dropout, for a backward pass."""
+    cache: RowCache = model.attrs["row_cache"]
+    cache.clear()
+    features, distinct_of, static = distinct_tokens(model, docs, features)
+    Y, backprop_torch = run(
+        model,
+        table_rows(model, features),
+        None if static is None else as_tensor(static),
+        to_device(model, torch.from_numpy(distinct_of)),
+        to_device(model, torch.tensor(lengths)),
+        dropout=model.attrs["dropout_rate"] or 0.0,
+        word_dropout=model.attrs["word_dropout"],
+        is_train=True,
+    )
+
+    def backprop(dYs: list[Floats2d]) -> list[Doc]:
+        dY, _ = concatenate(model, dYs, model.get_dim("nO"))
+        backprop_torch(dY)
+        cache.clear(gradient_pending=True)
+        return []
+
+    return split(Y, lengths), backprop
+
+
+def predict(model: Tok2VecT, docs: list[Doc], features: np.ndarray) -> Floats2d:
+    """Embed a batch. Shape (N, nO)."""
+    cache: RowCache = model.attrs["row_cache"]
+    keys, distinct_of, static = mix_keys(features), None, None
+    if model.has_dim("nM"):
+        features, distinct_of, static = distinct_tokens(model, docs, features)
+        keys = mix_keys(np.stack([mix_keys(features), content_keys(static)], axis=1))
+
+    def compute(chosen: np.ndarray) -> Floats2d:
+        vectors = None if static is None else as_tensor(static[chosen])
+        Y, _ = run(model, table_rows(model, features[chosen]), vectors, is_train=False)
+        return Y
+
+    Y = cache.fetch(model, keys, compute)
+    return Y if distinct_of is None else Y[distinct_of]
+
+
+def distinct_tokens(
+    model: Tok2VecT, docs: list[Doc], features: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, Floats2d | None]:
+    """Find the distinct tokens of a batch.
+
+    Returns:
+        Their features, shape (M, A); which of them each token is, shape (N,); and their
+        static vectors, shape (M, nM), where the model reads them.
+    """
+    keys = mix_keys(features)
+    vocab = docs[0].vocab
+    if model.has_dim("nM"):
+        words = token_features(docs, [vectors_attr(vocab)])
+        keys = mix_keys(np.stack([keys, words[:, 0]], axis=1))
+    _, first, distinct_of = np.unique(keys, return_index=True, return_inverse=True)
+    static = None
+    if model.has_dim("nM"):
+        static = static_vectors(vocab, words[first, 0], model.get_dim("nM"))
+    return features[first], distinct_of, static
+
+
+def table_rows(model: Tok2VecT, features: np.ndarray) -> Tensor:
+    """Hash distinct tokens to the rows of their tables. Shape (M, A, 4)."""
+    return to_device(model, torch.from_numpy(hash_rows(features, model.attrs["rows"])))
+
+
+def to_device(model: Model, tensor: Tensor) -> Tensor:
+    """Move a tensor to where the layer's parameters are."""
+    return tensor.to(as_tensor(model.get_param("W")).device)
+
+
+def no_docs(dYs: Any) -> list[Doc]:
+    return []
+
+
+def init_dims(model: Tok2VecT, X: Any, Y: Any) -> None:
+    if model.has_dim("nM") is not None or not X:
+        return
+    width = X[0].vocab.vectors.shape[1]
+    if not width:
+        raise ValueError(
+            "include_static_vectors is set, but the vocab has no vectors table. Name "
+            "one in [initialize] vectors."
+        )
+    model.set_dim("nM", width)

@@ -1,0 +1,54 @@
+"""Pooling of token vectors as a Thinc layer."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from thinc.types import Floats2d
+from thinc.util import get_width
+
+from spacy_rnn.layers.rnn import concatenate, split
+from spacy_rnn.layers.torch_layer import as_tensor, run, torch_layer
+from spacy_rnn.modules.pooling import Pool as TorchPool
+from spacy_rnn.types import Pooling, PoolT
+
+
+def Pool(
+    nI: int | None = None, *, pooling: list[Pooling], bidirectional: bool
+) -> PoolT:
+    """Pool the token vectors of each document, an empty one to zeros.
+
+    Args:
+        nI: Width of the token vectors.
+        pooling: Ways of pooling, whose results stand side by side.
+        bidirectional: Whether the second half of a vector was read from the document's
+            end, so that "last" takes it from the first token.
+    """
+    return torch_layer(
+        "pool",
+        partial(TorchPool, pooling=pooling, bidirectional=bidirectional),
+        forward,
+        init_dims=init_dims,
+        dims={"nI": nI},
+        attrs={},
+    )
+
+
+def forward(
+    model: PoolT, Xs: list[Floats2d], is_train: bool
+) -> tuple[Floats2d, Callable[[Floats2d], list[Floats2d]]]:
+    X, lengths = concatenate(model, Xs, model.get_dim("nI"))
+    tokens = as_tensor(X).requires_grad_(is_train)
+    lengths_tensor = torch.tensor(lengths, dtype=torch.long).to(tokens.device)
+    Y, backprop_torch = run(model, tokens, lengths_tensor, is_train=is_train)
+
+    def backprop(dY: Floats2d) -> list[Floats2d]:
+        return split(backprop_torch(dY), lengths)
+
+    return Y, backprop
+
+
+def init_dims(model: PoolT, X: Any, Y: Any) -> None:
+    if X is not None and model.has_dim("nI") is None:
+        model.set_dim("nI", get_width(X))

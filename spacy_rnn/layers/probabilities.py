@@ -1,0 +1,30 @@
+"""The end of a classifier: probabilities from scores."""
+
+from collections.abc import Callable
+
+from thinc.api import Model
+from thinc.types import Floats2d
+
+
+def Probabilities(*, exclusive: bool) -> Model[Floats2d, Floats2d]:
+    """Turn scores into probabilities: softmax over the labels, or logistic for each.
+
+    As with Thinc's `Softmax`, the gradient that comes in has to be the cross-entropy's
+    with respect to the scores, which is probability minus truth: it's passed on as it
+    is. (Thinc's `Logistic` multiplies it by p (1 - p), which makes cross-entropy a
+    squared error.)
+    """
+    return Model(
+        "softmax" if exclusive else "logistic", forward, attrs={"exclusive": exclusive}
+    )
+
+
+def forward(
+    model: Model[Floats2d, Floats2d], X: Floats2d, is_train: bool
+) -> tuple[Floats2d, Callable[[Floats2d], Floats2d]]:
+    Y = model.ops.softmax(X) if model.attrs["exclusive"] else model.ops.sigmoid(X)
+    return Y, pass_on
+
+
+def pass_on(dX: Floats2d) -> Floats2d:
+    return dX

@@ -1,0 +1,121 @@
+"""Embedded rows of a trained model, kept between batches."""
+
+from collections.abc import Callable
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from thinc.api import Model
+from thinc.types import ArrayXd, Floats2d
+
+MAX_BYTES = 64 * 2**20
+
+
+class RowCache:
+    """Vectors by the features that they were computed from.
+
+    What is kept holds for one state of the layer's `W`. It is given up when `W` is
+    another array (load, copy, move, `set_param`, `use_params`, an optimizer step) and
+    whenever the layer is trained. Keys are values, never objects, so nothing here
+    outlives `nlp.memory_zone()` wrongly. Threads may share it. Copies and pickles are
+    empty.
+    """
+
+    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
+        self.max_bytes = max_bytes
+        self._lock = Lock()
+        self.clear()
+
+    def __reduce__(self) -> tuple[type["RowCache"], tuple[int]]:
+        return RowCache, (self.max_bytes,)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def clear(self, *, gradient_pending: bool = False) -> None:
+        """Forget everything.
+
+        Args:
+            gradient_pending: Whether `W` is about to change, possibly in place.
+        """
+        self._owner: ArrayXd | None = None
+        self._keys = np.empty(0, dtype=np.uint64)  # sorted
+        self._slots = np.empty(0, dtype=np.int64)  # row of each key
+        self._rows: Any = None
+        self._gradient_pending = gradient_pending
+
+    def fetch(
+        self,
+        model: Model,
+        keys: np.ndarray,
+        compute: Callable[[np.ndarray], Floats2d],
+    ) -> Floats2d:
+        """Return a row for each key.
+
+        Args:
+            model: The layer that the rows come from.
+            keys: Shape (N,), uint64.
+            compute: Makes the rows of some of the keys, given their indices.
+
+        Returns:
+            Shape (N, nO).
+        """
+        with self._lock:
+            self._check(model)
+            known, slots, found = self._rows, *self._find(keys)
+        if found.all():
+            return known[slots]
+        missing = (~found).nonzero()[0]
+        _, first, which = np.unique(
+            keys[missing], return_index=True, return_inverse=True
+        )
+        new = compute(missing[first])
+        with self._lock:
+            self._add(model, keys[missing[first]], new)
+        rows = model.ops.alloc2f(len(keys), new.shape[1], zeros=False)
+        if known is not None:
+            hits = found.nonzero()[0]
+            rows[hits] = known[slots[hits]]
+        rows[missing] = new[which]
+        return rows
+
+    def _check(self, model: Model) -> None:
+        """Forget what belongs to other parameters."""
+        W = model.get_param("W")
+        if self._gradient_pending and not model.get_grad("W").any():
+            self._gradient_pending = False  # the optimizer has been there
+        if W is not self._owner:
+            self.clear(gradient_pending=self._gradient_pending)
+            self._owner = W
+
+    def _find(self, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the slot of each key, and whether it is kept at all."""
+        if not len(self._keys):
+            return np.zeros(len(keys), dtype=np.int64), np.zeros(len(keys), dtype=bool)
+        places = self._keys.searchsorted(keys)
+        places[places == len(self._keys)] = 0
+        return self._slots[places], self._keys[places] == keys
+
+    def _add(self, model: Model, keys: np.ndarray, rows: Floats2d) -> None:
+        """Keep more rows, or begin anew where there is no room for them."""
+        if self._gradient_pending or self._owner is not model.get_param("W"):
+            return
+        capacity = self.max_bytes // (rows.shape[1] * rows.itemsize)
+        if len(keys) > capacity:
+            return
+        if len(self._keys) + len(keys) > capacity:
+            self.clear()
+            self._owner = model.get_param("W")
+        size, needed = len(self._keys), len(self._keys) + len(keys)
+        if self._rows is None or needed > len(self._rows):
+            grown = model.ops.alloc2f(
+                min(capacity, 2 * needed), rows.shape[1], zeros=False
+            )
+            if size:
+                grown[:size] = self._rows[:size]
+            self._rows = grown
+        self._rows[size:needed] = rows
+        order = np.argsort(keys)
+        places = self._keys.searchsorted(keys[order])
+        self._keys = np.insert(self._keys, places, keys[order])
+        self._slots = np.insert(self._slots, places, size + order)

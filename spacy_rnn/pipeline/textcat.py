@@ -1,0 +1,357 @@
+"""spaCy's text categorizers on recurrent networks."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Literal
+
+from spacy.language import Language
+from spacy.pipeline.textcat import TextCategorizer, textcat_score
+from spacy.pipeline.textcat_multilabel import (
+    MultiLabel_TextCategorizer,
+    textcat_multilabel_score,
+)
+from spacy.tokens import Doc
+from spacy.training import Example, validate_examples
+from spacy.vocab import Vocab
+from thinc.api import Config, Model
+from thinc.types import Floats2d
+
+from spacy_rnn.checks import check_rate
+from spacy_rnn.losses import balanced_classes, balanced_labels, cross_entropy
+
+ClassWeights = Literal["balanced"] | dict[str, float] | None
+
+DEFAULT_MODEL = """
+[model]
+@architectures = "spacy-rnn.TextCat.v1"
+exclusive_classes = true
+pooling = ["max", "attention"]
+
+[model.tok2vec]
+@architectures = "spacy.Tok2Vec.v2"
+
+[model.tok2vec.embed]
+@architectures = "spacy-rnn.MultiHashEmbed.v1"
+width = 128
+attrs = ["NORM", "PREFIX", "SUFFIX", "SHAPE"]
+rows = [10000, 1000, 2500, 2500]
+include_static_vectors = false
+
+[model.tok2vec.encode]
+@architectures = "spacy-rnn.RNNEncoder.v1"
+width = 128
+cell = "lstm"
+depth = 1
+bidirectional = true
+"""
+EXCLUSIVE_MODEL = Config().from_str(DEFAULT_MODEL)["model"]
+MULTILABEL_MODEL = EXCLUSIVE_MODEL | {"exclusive_classes": False}
+SCORE_WEIGHTS = {
+    "cats_score": 1.0,
+    "cats_score_desc": None,
+    "cats_micro_p": None,
+    "cats_micro_r": None,
+    "cats_micro_f": None,
+    "cats_macro_p": None,
+    "cats_macro_r": None,
+    "cats_macro_f": None,
+    "cats_macro_auc": None,
+    "cats_f_per_type": None,
+}
+
+
+@Language.factory(
+    "rnn_textcat",
+    assigns=["doc.cats"],
+    default_config={
+        "threshold": 0.0,
+        "model": EXCLUSIVE_MODEL,
+        "scorer": {"@scorers": "spacy.textcat_scorer.v2"},
+        "class_weights": None,
+        "label_smoothing": 0.0,
+    },
+    default_score_weights=SCORE_WEIGHTS,
+)
+def make_rnn_textcat(
+    nlp: Language,
+    name: str,
+    model: Model[list[Doc], Floats2d],
+    threshold: float,
+    scorer: Callable | None,
+    class_weights: ClassWeights,
+    label_smoothing: float,
+) -> "RNNTextCategorizer":
+    """Create a text classifier that gives each document exactly one label.
+
+    Args:
+        nlp: The pipeline.
+        name: Name of the component, also in the losses.
+        model: Predicts the probability of each label, shape (B, K).
+        threshold: Unused, as in spaCy's `textcat`.
+        scorer: The scoring method.
+        class_weights: How much a document of each label counts in training: "balanced"
+            for the inverse of the label's frequency, or a mapping of label to weight, 1
+            for those not named.
+        label_smoothing: Share of the truth, in [0, 1), that is spread over all labels.
+    """
+    return RNNTextCategorizer(
+        nlp.vocab,
+        model,
+        name,
+        threshold=threshold,
+        scorer=scorer,
+        class_weights=class_weights,
+        label_smoothing=label_smoothing,
+    )
+
+
+@Language.factory(
+    "rnn_textcat_multilabel",
+    assigns=["doc.cats"],
+    default_config={
+        "threshold": 0.5,
+        "model": MULTILABEL_MODEL,
+        "scorer": {"@scorers": "spacy.textcat_multilabel_scorer.v2"},
+        "class_weights": None,
+        "label_smoothing": 0.0,
+    },
+    default_score_weights=SCORE_WEIGHTS,
+)
+def make_rnn_textcat_multilabel(
+    nlp: Language,
+    name: str,
+    model: Model[list[Doc], Floats2d],
+    threshold: float,
+    scorer: Callable | None,
+    class_weights: ClassWeights,
+    label_smoothing: float,
+) -> "RNNMultiLabelTextCategorizer":
+    """Create a text classifier that gives each document any number of labels.
+
+    Args:
+        nlp: The pipeline.
+        name: Name of the component, also in the losses.
+        model: Predicts the probability of each label, shape (B, K).
+        threshold: Probability from which on a label counts as predicted, in [0, 1].
+        scorer: The scoring method.
+        class_weights: How much a document that has a label counts for that label in
+            training: "balanced" for as much in all as the documents that don't have it,
+            or a mapping of label to weight, 1 for those not named.
+        label_smoothing: Share of the truth, in [0, 1), that is spread over yes and no.
+    """
+    return RNNMultiLabelTextCategorizer(
+        nlp.vocab,
+        model,
+        name,
+        threshold=threshold,
+        scorer=scorer,
+        class_weights=class_weights,
+        label_smoothing=label_smoothing,
+    )
+
+
+class RNNTextCategorizer(TextCategorizer):
+    """spaCy's `textcat`, with class weights and label smoothing.
+
+    An empty document always gets the model's own scores, whatever is beside it.
+    """
+
+    exclusive = True
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: Model[list[Doc], Floats2d],
+        name: str = "rnn_textcat",
+        *,
+        threshold: float = 0.0,
+        scorer: Callable | None = textcat_score,
+        class_weights: ClassWeights = None,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__(vocab, model, name, threshold=threshold, scorer=scorer)
+        check_rate("label_smoothing", label_smoothing)
+        check_class_weights(class_weights)
+        self.cfg["class_weights"] = class_weights
+        self.cfg["label_smoothing"] = label_smoothing
+        self.cfg["label_weights"] = {}  # found by initialize
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Language | None = None,
+        labels: Iterable[str] | None = None,
+        positive_label: str | None = None,
+    ) -> None:
+        """Prepare for training, see spaCy's `TextCategorizer.initialize`.
+
+        Raises:
+            ValueError: Also if a document has a label that isn't one of `labels`, or
+                `class_weights` names one that there isn't.
+        """
+        labels = prepare_labels(get_examples, labels)
+        super().initialize(
+            get_examples, nlp=nlp, labels=labels, positive_label=positive_label
+        )
+        self._learn_class_weights(get_examples)
+
+    def predict(self, docs: Iterable[Doc]) -> Floats2d:
+        return self.model.ops.asarray2f(self.model.predict(list(docs)))
+
+    def get_loss(
+        self, examples: Iterable[Example], scores: Floats2d
+    ) -> tuple[float, Floats2d]:
+        """Find the cross-entropy per document, in nats, and its gradient.
+
+        A document without any label counts nothing where exactly one is right.
+        """
+        examples = list(examples)
+        validate_examples(examples, f"{type(self).__name__}.get_loss")
+        self._validate_categories(examples)
+        check_known(examples, self.labels)
+        truths, known = self._examples_to_truth(examples)
+        xp = self.model.ops.xp
+        class_weights = self.cfg["label_weights"]
+        weights = xp.asarray([class_weights.get(label, 1.0) for label in self.labels])
+        if self.exclusive:
+            weights = (truths * weights).sum(axis=1, keepdims=True)
+        else:
+            weights = self.model.ops.asarray2f(known) * xp.where(truths, weights, 1.0)
+        return cross_entropy(
+            self.model.ops,
+            scores,
+            truths,
+            weights.astype("f"),
+            exclusive=self.exclusive,
+            label_smoothing=self.cfg["label_smoothing"],
+        )
+
+    def from_disk(
+        self, path: str | Path, *, exclude: Iterable[str] = ()
+    ) -> "RNNTextCategorizer":
+        """Load the component.
+
+        Raises:
+            ValueError: If the weights are damaged, or those of another model.
+        """
+        try:
+            return super().from_disk(path, exclude=exclude)
+        except (ValueError, TypeError, KeyError, IndexError) as error:
+            raise ValueError(
+                f"Can't load the component '{self.name}' from {path}: {error}"
+            ) from error
+
+    def _learn_class_weights(
+        self, get_examples: Callable[[], Iterable[Example]]
+    ) -> None:
+        class_weights = self.cfg["class_weights"]
+        if class_weights == "balanced":
+            counts = count_labels(get_examples(), self.labels)
+            weigh = balanced_classes if self.exclusive else balanced_labels
+            self.cfg["label_weights"] = weigh(counts)
+            return
+        unknown = set(class_weights or ()) - set(self.labels)
+        if unknown:
+            raise ValueError(
+                f"class_weights names labels that the data doesn't have: "
+                f"{sorted(unknown)}. The labels are {sorted(self.labels)}."
+            )
+        self.cfg["label_weights"] = dict(class_weights or {})
+
+
+class RNNMultiLabelTextCategorizer(RNNTextCategorizer, MultiLabel_TextCategorizer):
+    """spaCy's `textcat_multilabel`, with class weights and label smoothing."""
+
+    exclusive = False
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: Model[list[Doc], Floats2d],
+        name: str = "rnn_textcat_multilabel",
+        *,
+        threshold: float = 0.5,
+        scorer: Callable | None = textcat_multilabel_score,
+        class_weights: ClassWeights = None,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__(
+            vocab,
+            model,
+            name,
+            threshold=threshold,
+            scorer=scorer,
+            class_weights=class_weights,
+            label_smoothing=label_smoothing,
+        )
+
+    def initialize(  # type: ignore[override]
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Language | None = None,
+        labels: Iterable[str] | None = None,
+    ) -> None:
+        """Prepare for training, see spaCy's `MultiLabel_TextCategorizer.initialize`.
+
+        Raises:
+            ValueError: Also if a document has a label that isn't one of `labels`, or
+                `class_weights` names one that there isn't.
+        """
+        labels = prepare_labels(get_examples, labels)
+        MultiLabel_TextCategorizer.initialize(
+            self, get_examples, nlp=nlp, labels=labels
+        )
+        self._learn_class_weights(get_examples)
+
+
+def check_class_weights(class_weights: ClassWeights) -> None:
+    """Raise a ValueError for weights that can't be."""
+    if class_weights is None or class_weights == "balanced":
+        return
+    if not isinstance(class_weights, dict):
+        raise ValueError(
+            f'class_weights has to be null, "balanced" or a mapping of label to '
+            f"weight, but it is {class_weights!r}"
+        )
+    for label, weight in class_weights.items():
+        if not 0.0 <= weight < float("inf"):
+            raise ValueError(
+                f"The class weight of '{label}' has to be 0 or more, but it is {weight}"
+            )
+
+
+def prepare_labels(
+    get_examples: Callable[[], Iterable[Example]], labels: Iterable[str] | None
+) -> list[str] | None:
+    """Check that the examples have no other labels than the given ones."""
+    if labels is None:
+        return None
+    labels = list(labels)
+    check_known(get_examples(), labels)
+    return labels
+
+
+def check_known(examples: Iterable[Example], labels: Sequence[str]) -> None:
+    """Raise a ValueError if a document has a label that isn't one of these."""
+    for example in examples:
+        for label, value in example.reference.cats.items():
+            if value and label not in labels:
+                raise ValueError(
+                    f"The document {example.reference.text[:60]!r} has the label "
+                    f"'{label}', which the model doesn't know. It knows "
+                    f"{sorted(labels)}."
+                )
+
+
+def count_labels(
+    examples: Iterable[Example], labels: Sequence[str]
+) -> dict[str, tuple[int, int]]:
+    """Count for each label the documents that have it, and those that don't."""
+    have, lack = Counter(), Counter()
+    for example in examples:
+        for label, value in example.reference.cats.items():
+            (have if value else lack)[label] += 1
+    return {label: (have[label], lack[label]) for label in labels}
