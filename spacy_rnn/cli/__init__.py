@@ -5,7 +5,14 @@ command line has loaded already; the commands import the rest when they run.
 """
 
 import typer
+from spacy.cli import app as spacy_app
+
+from spacy_rnn.cli.convert import convert_cli
 
 app = typer.Typer(
     name="rnn", help="Commands of spacy-rnn", no_args_is_help=True, add_completion=False
 )
+app.command("convert")(convert_cli)
+
+# spaCy only loads the entry points of its command line; adding commands is up to them.
+spacy_app.add_typer(app)

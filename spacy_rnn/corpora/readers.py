@@ -176,7 +176,9 @@ class TextCorpus(Corpus):
         if not n_docs:
             raise ValueError(f"{self.path}: no document with a text")
         if empty:
-            logger.warning("Leaving out %d empty texts, as at %s", len(empty), empty[0])
+            logger.warning(
+                "Empty texts left out: %d, the first %s", len(empty), empty[0]
+            )
         return Contents(sorted(found) if self.labels is None else self.labels, empty)
 
     def _check_labels(self, where: Path | Location, names: Iterable[str]) -> None:
