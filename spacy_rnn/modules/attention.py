@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from spacy_rnn.modules.linear import Linear
+
 
 class AttentionPool(nn.Module):
     """Sum the tokens of each document, weighted by a learned score (Yang et al., 2016).
@@ -13,7 +15,7 @@ class AttentionPool(nn.Module):
 
     def __init__(self, input_width: int, hidden_width: int) -> None:
         super().__init__()
-        self.key = nn.Linear(input_width, hidden_width)
+        self.key = Linear(input_width, hidden_width)
         self.query = nn.Linear(hidden_width, 1, bias=False)
 
     def forward(

@@ -9,11 +9,13 @@ from torch import Tensor
 # The documents of a block run side by side. On one CPU core the matrix products are
 # efficient from 32 documents on, and up to about 96 the block of one layer stays in
 # the cache; a GPU wants as many as there are. The budget of cells bounds the memory
-# whatever the lengths are.
-CPU_DOCS = 64
+# whatever the lengths are. A document joins a block that it fills to 60 % at least:
+# more padding costs more than another block does (benchmarks/blocks.py).
+CPU_DOCS = 48
 GPU_DOCS = 1024
 CPU_CELLS = 16_384
 GPU_CELLS = 262_144
+FILL = 0.6
 
 
 class Blocks:
@@ -84,13 +86,11 @@ class Blocks:
         return tokens
 
 
-def plan(
-    lengths: list[int], *, max_docs: int, max_cells: int
-) -> list[tuple[int, int]]:
+def plan(lengths: list[int], *, max_docs: int, max_cells: int) -> list[tuple[int, int]]:
     """Cut documents, sorted by falling length, into blocks.
 
-    A block is closed when it is full, or when the next document would be more padding
-    than text.
+    A block is closed when it is full, or when the next document would be mostly
+    padding.
 
     Args:
         lengths: Tokens in each document, at least 1, falling.
@@ -105,7 +105,7 @@ def plan(
         if blocks:
             steps, docs = blocks[-1]
             full = docs >= max_docs or steps * (docs + 1) > max_cells
-            if not full and 2 * length >= steps:
+            if not full and length >= FILL * steps:
                 blocks[-1] = (steps, docs + 1)
                 continue
         blocks.append((length, 1))

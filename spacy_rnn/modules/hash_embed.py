@@ -5,6 +5,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from spacy_rnn.modules.dropout import keep_mask
+from spacy_rnn.modules.linear import Linear
+from spacy_rnn.modules.maxout import Maxout
 
 MAXOUT_PIECES = 3
 
@@ -14,8 +16,7 @@ class MultiHashEmbed(nn.Module):
 
     Each attribute has a table of its own; a value is the sum of four of its rows
     (Svenstrup et al., 2017). The results, and a projection of a static vector if there
-    is one, are mixed by a maxout layer (Goodfellow et al., 2013) with layer
-    normalization. The mixing costs as much as an LSTM of two layers, so it is done once
+    is one, are mixed by a maxout layer with layer normalization. The mixing costs as much as an LSTM of two layers, so it is done once
     for each distinct token.
     """
 
@@ -25,12 +26,10 @@ class MultiHashEmbed(nn.Module):
         super().__init__()
         self.tables = nn.Embedding(sum(rows), width)
         self.project_static = (
-            None
-            if static_width is None
-            else nn.Linear(static_width, width, bias=False)
+            None if static_width is None else Linear(static_width, width, bias=False)
         )
         parts = len(rows) + (static_width is not None)
-        self.mix = nn.Linear(parts * width, MAXOUT_PIECES * width)
+        self.mix = Linear(parts * width, MAXOUT_PIECES * width)
         self.norm = nn.LayerNorm(width)
         nn.init.uniform_(self.tables.weight, -0.1, 0.1)
         nn.init.xavier_uniform_(self.mix.weight)
@@ -81,7 +80,5 @@ class MultiHashEmbed(nn.Module):
         if self.project_static is not None:
             assert static is not None
             X = torch.cat([X, self.project_static(static)], dim=1)
-        first, *others = self.mix(X).chunk(MAXOUT_PIECES, dim=1)
-        for piece in others:
-            first = torch.maximum(first, piece)
-        return self.norm(first)
+        mixed: Tensor = self.norm(Maxout.apply(self.mix(X), MAXOUT_PIECES))
+        return mixed

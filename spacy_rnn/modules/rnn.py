@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from spacy_rnn.modules.blocks import Blocks, Gather
 from spacy_rnn.modules.dropout import keep_mask
+from spacy_rnn.modules.linear import Linear
 
 CELLS: dict[str, tuple[type[nn.RNNBase], dict[str, Any]]] = {
     "rnn_tanh": (nn.RNN, {"nonlinearity": "tanh"}),
@@ -108,7 +109,7 @@ class RecurrentLayer(nn.Module):
         )
         self.residual = residual
         self.project = (
-            nn.Linear(input_width, output_width, bias=False)
+            Linear(input_width, output_width, bias=False)
             if residual and input_width != output_width
             else None
         )

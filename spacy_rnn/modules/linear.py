@@ -1,0 +1,61 @@
+"""A linear layer on oneDNN, which `torch.nn.Linear` doesn't use for float32."""
+
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class Linear(nn.Linear):
+    """`torch.nn.Linear`, about twice as fast on the CPUs where oneDNN beats MKL.
+
+    Measured on one Zen 5 core: 1,500 rows of 512 to 384 values take 2.4 ms, by
+    `torch.nn.functional.linear` 5.3 ms (benchmarks/linear.py).
+    """
+
+    def forward(self, X: Tensor) -> Tensor:
+        plain = X.device.type == "cpu" and X.dtype == torch.float32
+        if plain and len(X) and not torch.is_autocast_enabled("cpu") and has_onednn():
+            return OneDNNLinear.apply(X, self.weight, self.bias)
+        return super().forward(X)
+
+
+class OneDNNLinear(torch.autograd.Function):
+    """The product and its gradients, each one call of oneDNN."""
+
+    @staticmethod
+    def forward(ctx: Any, X: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        ctx.save_for_backward(X, weight)
+        return product(X, weight, bias)
+
+    @staticmethod
+    def backward(  # type: ignore[override]
+        ctx: Any, dY: Tensor
+    ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        X, weight = ctx.saved_tensors
+        needs_X, needs_weight, needs_bias = ctx.needs_input_grad
+        return (
+            product(dY, weight.t().contiguous()) if needs_X else None,
+            product(dY.t().contiguous(), X.t().contiguous()) if needs_weight else None,
+            dY.sum(0) if needs_bias else None,
+        )
+
+
+def product(X: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Compute `X @ weight.T + bias` by oneDNN."""
+    return torch.ops.mkldnn._linear_pointwise(
+        X.contiguous(), weight, bias, "none", [], ""
+    )
+
+
+@cache
+def has_onednn() -> bool:
+    """Return whether this torch has oneDNN's product, which is no public function."""
+    X, weight, bias = torch.ones(2, 3), torch.ones(4, 3), torch.ones(4)
+    try:
+        found = product(X, weight, bias)
+    except (AttributeError, RuntimeError, TypeError):
+        return False
+    return torch.equal(found, F.linear(X, weight, bias))
