@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from wasabi import msg
 
-from spacy_rnn.corpora.formats import DecodeErrors
+from spacy_rnn.corpora.formats import DOCBIN_SUFFIX, DecodeErrors
 
 
 class ErrorsOption(Enum):  # not a Literal, which typer reads since 0.19 only
@@ -89,7 +89,7 @@ def convert(
     import spacy
     from spacy.tokens import DocBin
 
-    from spacy_rnn.corpora.readers import DOCBIN_SUFFIX, TextCorpus
+    from spacy_rnn.corpora.readers import TextCorpus
 
     if output_path.suffix != DOCBIN_SUFFIX:
         raise ValueError(f"{output_path}: the output must end in {DOCBIN_SUFFIX}")

@@ -14,15 +14,13 @@ from spacy.training import Corpus, Example
 from spacy.util import logger
 
 from spacy_rnn.corpora.formats import (
-    TEXT_SUFFIXES,
+    DOCBIN_SUFFIX,
     DecodeErrors,
     Location,
-    Record,
-    read_records,
+    find_files,
+    has_suffix,
 )
-
-DOCBIN_SUFFIX = ".spacy"
-SUFFIXES = (DOCBIN_SUFFIX, *TEXT_SUFFIXES)
+from spacy_rnn.corpora.records import Record, read_records
 
 Augmenter = Callable[[Language, Example], Iterator[Example]]
 
@@ -108,7 +106,9 @@ class TextCorpus(Corpus):
             if value < 0:
                 raise ValueError(f"{name} must be 0 (no limit) or more, got {value}")
         if labels is not None and not 0 < len(set(labels)) == len(labels):
-            raise ValueError(f"labels must be different from each other, got {labels}")
+            raise ValueError(
+                f"labels must be one or more different labels, got {labels}"
+            )
         super().__init__(
             path,
             limit=limit,
@@ -117,6 +117,8 @@ class TextCorpus(Corpus):
             augmenter=augmenter,
         )
         self.files = find_files(Path(path))
+        self._docbins = [file for file in self.files if has_suffix(file, DOCBIN_SUFFIX)]
+        self._text_files = [file for file in self.files if file not in self._docbins]
         self.text_column = text_column
         self.label_column = label_column
         self.labels = labels
@@ -157,18 +159,18 @@ class TextCorpus(Corpus):
     @cached_property
     def contents(self) -> Contents:
         """The labels and the empty texts. Reads, and so checks, all files."""
-        found: set[str] = set()
+        labels: set[str] = set()
         empty: list[Location] = []
         n_docs = 0
-        for path in filter(is_docbin, self.files):
+        for path in self._docbins:
             doc_bin = load_docbin(path)
             names: set[str] = set().union(*doc_bin.cats)
-            self._check_labels(path, names)
-            found.update(names)
+            check_labels(path, names, self.labels)
+            labels.update(names)
             n_docs += sum(len(tokens) > 0 for tokens in doc_bin.tokens)
         for record in self._read_alike():
-            self._check_labels(record.location, record.names or ())
-            found.update(record.names or ())
+            check_labels(record.location, record.names or (), self.labels)
+            labels.update(record.names or ())
             if record.text:
                 n_docs += 1
             else:
@@ -179,21 +181,14 @@ class TextCorpus(Corpus):
             logger.warning(
                 "Empty texts left out: %d, the first %s", len(empty), empty[0]
             )
-        return Contents(sorted(found) if self.labels is None else self.labels, empty)
-
-    def _check_labels(self, where: Path | Location, names: Iterable[str]) -> None:
-        unknown = set(names).difference(names if self.labels is None else self.labels)
-        if unknown:
-            raise ValueError(
-                f"{where}: label {sorted(unknown)[0]!r} is not one of the labels "
-                f"{self.labels}"
-            )
+        return Contents(sorted(labels) if self.labels is None else self.labels, empty)
 
     def _read(self, nlp: Language, path: Path, labels: list[str]) -> Iterator[Doc]:
-        if is_docbin(path):
+        if path in self._docbins:
             yield from load_docbin(path).get_docs(nlp.vocab)
             return
         for record in self._read_records(path):
+            check_labels(record.location, record.names or (), labels)
             doc = nlp.make_doc(record.text)
             if record.cats is not None:
                 doc.cats = record.cats
@@ -204,8 +199,8 @@ class TextCorpus(Corpus):
     def _read_alike(self) -> Iterator[Record]:
         """Read the records of all files, of which all or none must be labelled."""
         is_labelled: bool | None = None
-        for path in self.files:
-            for record in () if is_docbin(path) else self._read_records(path):
+        for path in self._text_files:
+            for record in self._read_records(path):
                 if is_labelled not in (None, record.names is not None):
                     raise ValueError(
                         f"{record.location}: some files have labels and some have "
@@ -223,33 +218,14 @@ class TextCorpus(Corpus):
         )
 
 
-def find_files(path: Path) -> list[Path]:
-    """List the files to read, in the order of their names.
-
-    Args:
-        path: A file, or a folder that is searched with all its subfolders, but for
-            hidden files and folders.
-    """
-    if path.is_file() and path.name.lower().endswith(SUFFIXES):
-        return [path]
-    if path.is_file():
-        raise ValueError(f"{path}: expected a file that ends in {', '.join(SUFFIXES)}")
-    if not path.is_dir():
-        raise FileNotFoundError(f"{path}: no such file or folder")
-    files = [
-        file
-        for file in sorted(path.rglob("*"))
-        if file.name.lower().endswith(SUFFIXES)
-        and file.is_file()
-        and not any(part.startswith(".") for part in file.relative_to(path).parts)
-    ]
-    if not files:
-        raise ValueError(f"{path}: no file in it ends in {', '.join(SUFFIXES)}")
-    return files
-
-
-def is_docbin(path: Path) -> bool:
-    return path.name.lower().endswith(DOCBIN_SUFFIX)
+def check_labels(
+    where: Path | Location, names: Iterable[str], labels: list[str] | None
+) -> None:
+    unknown = sorted(set(names).difference(labels)) if labels is not None else []
+    if unknown:
+        raise ValueError(
+            f"{where}: label {unknown[0]!r} is not one of the labels {labels}"
+        )
 
 
 def load_docbin(path: Path) -> DocBin:
