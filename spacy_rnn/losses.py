@@ -1,5 +1,7 @@
 """What the models are trained to do."""
 
+from typing import Any
+
 import numpy as np
 from thinc.api import Ops
 from thinc.types import Floats2d
@@ -33,7 +35,7 @@ def cross_entropy(
     """
     outcomes = truths.shape[1] if exclusive else 2
     truths = truths * (1.0 - label_smoothing) + label_smoothing / outcomes
-    tiny = np.finfo("f").tiny
+    tiny = float(np.finfo("f").tiny)
     log_likelihood = truths * ops.xp.log(probabilities + tiny)
     if not exclusive:
         log_likelihood += (1.0 - truths) * ops.xp.log(1.0 - probabilities + tiny)

@@ -24,8 +24,8 @@ def build_multi_hash_embed(
         rows: Rows in the table of each attribute, at least 1.
         include_static_vectors: Also use the vocab's table of word vectors, through a
             learned projection. The table itself isn't trained.
-        dropout: Probability, in [0, 1), of zeroing a feature throughout a document. Only
-            in training, where `[training] dropout` replaces it.
+        dropout: Probability, in [0, 1), of zeroing a feature throughout a document.
+            Only in training, where `[training] dropout` replaces it.
         word_dropout: Probability, in [0, 1), of zeroing the whole vector of a token in
             training. `[training] dropout` leaves it alone.
 

@@ -100,7 +100,8 @@ def train(
 def predict(model: Tok2VecT, docs: list[Doc], features: np.ndarray) -> Floats2d:
     """Embed a batch. Shape (N, nO)."""
     cache: RowCache = model.attrs["row_cache"]
-    keys, distinct_of, static = mix_keys(features), None, None
+    static: Any = None
+    keys, distinct_of = mix_keys(features), None
     if model.has_dim("nM"):
         features, distinct_of, static = distinct_tokens(model, docs, features)
         keys = mix_keys(np.stack([mix_keys(features), content_keys(static)], axis=1))

@@ -48,8 +48,8 @@ class RowCache:
         self,
         model: Model,
         keys: np.ndarray,
-        compute: Callable[[np.ndarray], Floats2d],
-    ) -> Floats2d:
+        compute: Callable[[np.ndarray], Any],
+    ) -> Any:
         """Return a row for each key.
 
         Args:
@@ -72,7 +72,7 @@ class RowCache:
         new = compute(missing[first])
         with self._lock:
             self._add(model, keys[missing[first]], new)
-        rows = model.ops.alloc2f(len(keys), new.shape[1], zeros=False)
+        rows: Any = model.ops.alloc2f(len(keys), new.shape[1], zeros=False)
         if known is not None:
             hits = found.nonzero()[0]
             rows[hits] = known[slots[hits]]

@@ -13,9 +13,9 @@ buffer; so that cuDNN finds it, each submodule's views have a storage of their o
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from threading import Lock
-from typing import Any, ContextManager
+from typing import Any
 
 import numpy as np
 import srsly
@@ -65,8 +65,8 @@ def torch_layer(
 
 
 def run(
-    model: Model, *inputs: Tensor, is_train: bool, **options: Any
-) -> tuple[ArrayXd, Callable[[ArrayXd], ArrayXd | None]]:
+    model: Model, *inputs: Tensor | None, is_train: bool, **options: Any
+) -> tuple[Any, Callable[[ArrayXd], Any]]:
     """Call a layer's module.
 
     Args:
@@ -82,20 +82,21 @@ def run(
     """
     joint: TorchModule = model.attrs["torch_module"]
     module = joint.bind(model)
-    autocast: ContextManager = nullcontext()
+    first = inputs[0]
+    assert first is not None
+    autocast: AbstractContextManager = nullcontext()
     if model.attrs.get("mixed_precision"):
-        autocast = torch.autocast(inputs[0].device.type, dtype=torch.bfloat16)
+        autocast = torch.autocast(first.device.type, dtype=torch.bfloat16)
     if not is_train:
         with torch.inference_mode(), autocast:
             return as_array(module(*inputs, **options), model.ops), backprop_nothing
     with torch.enable_grad(), autocast:
         Y = module(*inputs, **options)
 
-    def backprop(dY: ArrayXd) -> ArrayXd | None:
+    def backprop(dY: ArrayXd) -> Any:
         joint.bind_grad(model)
         torch.autograd.backward(Y, as_tensor(dY).to(Y.dtype))
-        dX = inputs[0].grad
-        return None if dX is None else as_array(dX, model.ops)
+        return None if first.grad is None else as_array(first.grad, model.ops)
 
     return as_array(Y, model.ops), backprop
 
@@ -172,7 +173,7 @@ class TorchModule:
         self._bound[field] = array
 
 
-def address(array: ArrayXd) -> int:
+def address(array: Any) -> int:
     """Return where in memory an array begins."""
     if isinstance(array, np.ndarray):
         return array.__array_interface__["data"][0]
@@ -207,7 +208,9 @@ def views(module: nn.Module, flat: Tensor) -> Iterator[tuple[nn.Parameter, Tenso
         own = storage[(base + start) * width : (base + start + size) * width]
         offset = 0
         for parameter in parameters:
-            yield parameter, flat.new_empty(0).set_(own, offset, parameter.shape)
+            view = flat.new_empty(0)
+            view.set_(own, offset, parameter.shape)  # type: ignore[call-overload]
+            yield parameter, view
             offset += parameter.numel()
 
 
@@ -220,7 +223,7 @@ class InitWeights:
     def __call__(self, model: Model, X: Any = None, Y: Any = None) -> None:
         self.init_dims(model, X, Y)
         module = model.attrs["torch_module"].build_for(model)
-        flat = torch.zeros(flat_size(module))
+        flat: Any = torch.zeros(flat_size(module))
         with torch.no_grad():
             for parameter, view in views(module, flat):
                 view.copy_(parameter)

@@ -16,8 +16,8 @@ class MultiHashEmbed(nn.Module):
 
     Each attribute has a table of its own; a value is the sum of four of its rows
     (Svenstrup et al., 2017). The results, and a projection of a static vector if there
-    is one, are mixed by a maxout layer with layer normalization. The mixing costs as much as an LSTM of two layers, so it is done once
-    for each distinct token.
+    is one, are mixed by a maxout layer with layer normalization. The mixing costs as
+    much as an LSTM of two layers, so it is done once for each distinct token.
     """
 
     def __init__(

@@ -18,7 +18,8 @@ class Linear(nn.Linear):
     def forward(self, X: Tensor) -> Tensor:
         plain = X.device.type == "cpu" and X.dtype == torch.float32
         if plain and len(X) and not torch.is_autocast_enabled("cpu") and has_onednn():
-            return OneDNNLinear.apply(X, self.weight, self.bias)
+            Y: Tensor = OneDNNLinear.apply(X.flatten(0, -2), self.weight, self.bias)
+            return Y.view(*X.shape[:-1], self.out_features)
         return super().forward(X)
 
 

@@ -1,5 +1,6 @@
 """Exact recurrence over documents of uneven length."""
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import torch
@@ -9,7 +10,7 @@ from spacy_rnn.modules.blocks import Blocks, Gather
 from spacy_rnn.modules.dropout import keep_mask
 from spacy_rnn.modules.linear import Linear
 
-CELLS: dict[str, tuple[type[nn.RNNBase], dict[str, Any]]] = {
+CELLS: dict[str, tuple[Callable[..., nn.RNNBase], dict[str, Any]]] = {
     "rnn_tanh": (nn.RNN, {"nonlinearity": "tanh"}),
     "rnn_relu": (nn.RNN, {"nonlinearity": "relu"}),
     "lstm": (nn.LSTM, {}),
@@ -90,6 +91,11 @@ class RNNEncoder(nn.Module):
 class RecurrentLayer(nn.Module):
     """One recurrent layer that reads a block of documents in one or two directions."""
 
+    forward_cell: nn.RNNBase
+    backward_cell: nn.RNNBase | None
+    project: Linear | None
+    norm: nn.LayerNorm | None
+
     def __init__(
         self,
         input_width: int,
@@ -144,7 +150,7 @@ def flip(X: Tensor, reverse: Tensor) -> Tensor:
     return flipped.view_as(X)
 
 
-def init_cell(cell: nn.RNNBase) -> None:
+def init_cell(cell: Any) -> None:
     """Start a one-layer cell well.
 
     Recurrent weights are orthogonal for each gate (Saxe et al., 2014), input weights

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from spacy.language import Language
 from spacy.pipeline.textcat import TextCategorizer, textcat_score
@@ -202,7 +202,7 @@ class RNNTextCategorizer(TextCategorizer):
 
     def get_loss(
         self, examples: Iterable[Example], scores: Floats2d
-    ) -> tuple[float, Floats2d]:
+    ) -> tuple[float, Any]:
         """Find the cross-entropy per document, in nats, and its gradient.
 
         A document without any label counts nothing where exactly one is right.
@@ -212,18 +212,20 @@ class RNNTextCategorizer(TextCategorizer):
         self._validate_categories(examples)
         check_known(examples, self.labels)
         truths, known = self._examples_to_truth(examples)
-        xp = self.model.ops.xp
+        xp: Any = self.model.ops.xp
         class_weights = self.cfg["label_weights"]
-        weights = xp.asarray([class_weights.get(label, 1.0) for label in self.labels])
+        weights: Any = xp.asarray(
+            [class_weights.get(label, 1.0) for label in self.labels]
+        )
         if self.exclusive:
             weights = (truths * weights).sum(axis=1, keepdims=True)
         else:
-            weights = self.model.ops.asarray2f(known) * xp.where(truths, weights, 1.0)
+            weights = xp.asarray(known) * xp.where(truths, weights, 1.0)
         return cross_entropy(
             self.model.ops,
             scores,
             truths,
-            weights.astype("f"),
+            self.model.ops.asarray2f(weights),
             exclusive=self.exclusive,
             label_smoothing=self.cfg["label_smoothing"],
         )
@@ -350,7 +352,8 @@ def count_labels(
     examples: Iterable[Example], labels: Sequence[str]
 ) -> dict[str, tuple[int, int]]:
     """Count for each label the documents that have it, and those that don't."""
-    have, lack = Counter(), Counter()
+    have: Counter[str] = Counter()
+    lack: Counter[str] = Counter()
     for example in examples:
         for label, value in example.reference.cats.items():
             (have if value else lack)[label] += 1
