@@ -1,7 +1,5 @@
 """What the models are trained to do."""
 
-from typing import Any
-
 import numpy as np
 from thinc.api import Ops
 from thinc.types import Floats2d

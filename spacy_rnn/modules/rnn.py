@@ -157,13 +157,13 @@ def init_cell(cell: Any) -> None:
     uniform (Glorot & Bengio, 2010), biases zero, but one for an LSTM's forget gate
     (Jozefowicz et al., 2015).
     """
-    width = cell.hidden_size
+    width, input_bias = cell.hidden_size, cell.bias_ih_l0
     with torch.no_grad():
         for gate in cell.weight_hh_l0.split(width):
             nn.init.orthogonal_(gate)
         for gate in cell.weight_ih_l0.split(width):
             nn.init.xavier_uniform_(gate)
-        cell.bias_ih_l0.zero_()
+        input_bias.zero_()
         cell.bias_hh_l0.zero_()
         if isinstance(cell, nn.LSTM):
-            cell.bias_ih_l0[width : 2 * width] = 1.0
+            input_bias[width : 2 * width] = 1.0

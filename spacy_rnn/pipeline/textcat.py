@@ -211,6 +211,7 @@ class RNNTextCategorizer(TextCategorizer):
         validate_examples(examples, f"{type(self).__name__}.get_loss")
         self._validate_categories(examples)
         check_known(examples, self.labels)
+        truths: Any
         truths, known = self._examples_to_truth(examples)
         xp: Any = self.model.ops.xp
         class_weights = self.cfg["label_weights"]
