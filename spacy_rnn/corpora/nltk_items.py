@@ -5,7 +5,7 @@ without such a corpus should not pay.
 """
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -85,10 +85,11 @@ def read_items(corpus: Any, *, pos: bool) -> Iterator[Item]:
     is_tagged = hasattr(corpus, "tagged_sents")
     if pos and not is_tagged:
         raise ValueError(f"pos is of tagged corpora, and {corpus.__name__!r} is none")
+    to_pos = _find_pos_mapping(corpus) if pos else None
     for file_id in corpus.fileids():
         categories = tuple(corpus.categories([file_id])) if is_categorized else ()
         if is_tagged:
-            items = _read_tagged(corpus, file_id, pos)
+            items = _read_tagged(corpus, file_id, to_pos)
         elif isinstance(corpus, readers.StringCategoryCorpusReader):
             items = _read_lines_with_category(corpus, file_id)
         elif isinstance(corpus, readers.CategorizedSentencesCorpusReader):
@@ -104,34 +105,38 @@ def read_items(corpus: Any, *, pos: bool) -> Iterator[Item]:
             yield item._replace(categories=item.categories or categories)
 
 
-def _read_tagged(corpus: Any, file_id: str, pos: bool) -> Iterator[Item]:
-    sents = corpus.tagged_sents([file_id])
-    mapped = _read_universal(corpus, file_id) if pos else sents
-    for sent, universal in zip(sents, mapped, strict=True):
-        tokens = [
-            (_unescape(word), tag or "", _UD_NAMES.get(upos, upos))
-            for (word, tag), (_, upos) in zip(sent, universal, strict=True)
-            if word and tag != _TRACE
-        ]
+def _read_tagged(
+    corpus: Any, file_id: str, to_pos: Callable[[str], str] | None
+) -> Iterator[Item]:
+    for sent in corpus.tagged_sents([file_id]):
+        tokens = [(_unescape(word), tag or "") for word, tag in sent if tag != _TRACE]
         if tokens:
-            words, tags, universals = zip(*tokens, strict=True)
-            text = " ".join(words)
-            yield Item(file_id, text, (), words, tags, universals if pos else ())
+            words, tags = zip(*tokens, strict=True)
+            pos = tuple(map(to_pos, tags)) if to_pos is not None else ()
+            yield Item(file_id, " ".join(words), (), words, tags, pos)
 
 
-def _read_universal(corpus: Any, file_id: str) -> Any:
+def _find_pos_mapping(corpus: Any) -> Callable[[str], str]:
+    from nltk.tag import map_tag
+
+    name, tagset = corpus.__name__, getattr(corpus, "_tagset", None)
+    if tagset is None:
+        raise ValueError(f"NLTK does not know the tag set of {name!r}; set pos = false")
+
+    def to_pos(tag: str) -> str:
+        universal = map_tag(tagset, "universal", tag)
+        return _UD_NAMES.get(universal, universal)
+
     try:
-        sents = corpus.tagged_sents([file_id], tagset="universal")
-        sents[0]  # only now does NLTK look for the mapping
-    except (LookupError, TypeError) as error:
+        to_pos("")
+    except LookupError as error:
         raise LookupError(
-            f"NLTK cannot map the tags of {corpus.__name__!r} to universal ones. "
-            "Download the mapping with\n\n"
+            f"NLTK cannot map the tags of {name!r} ({tagset}) to universal ones. "
+            "Download its mappings with\n\n"
             "    python -m nltk.downloader universal_tagset\n\n"
-            "Where that is there already, the corpus has tags without a mapping; leave "
-            "pos = false."
+            "or set pos = false."
         ) from error
-    return sents
+    return to_pos
 
 
 def _read_lines_with_category(corpus: Any, file_id: str) -> Iterator[Item]:
