@@ -5,7 +5,9 @@ from functools import partial
 from thinc.api import Dropout, Linear, Model, add, chain, resizable
 from thinc.layers.resizable import resize_linear_weighted, resize_model
 
-from spacy_rnn.checks import check_rate
+from spacy_rnn.checks import check_at_least, check_rate
+from spacy_rnn.layers.drop_docs import DropDocs
+from spacy_rnn.layers.ngrams import Ngrams, resize_ngrams
 from spacy_rnn.layers.pool import Pool
 from spacy_rnn.layers.probabilities import Probabilities
 from spacy_rnn.types import Pooling, ScorerT, Tok2VecT
@@ -21,6 +23,7 @@ def build_textcat(
     pooling: list[Pooling],
     dropout: float = 0.0,
     linear_model: ScorerT | None = None,
+    branch_dropout: float = 0.0,
     nO: int | None = None,
 ) -> ScorerT:
     """Build a text classifier on token vectors.
@@ -34,20 +37,31 @@ def build_textcat(
             directions, the backward half is taken from the first token.
         dropout: Probability, in [0, 1), of zeroing a feature of the pooled vector. Only
             in training, where `[training] dropout` replaces it.
-        linear_model: Scores of a bag of n-grams, to be added to those of the network.
+        linear_model: A model without an output layer, such as
+            `spacy-rnn.BagOfNgrams.v1`, whose scores are added to the network's.
+        branch_dropout: Probability, in [0, 1), of leaving a document out of the linear
+            model, and also of leaving it out of the network, in training, so that
+            each learns to do without the other. `[training] dropout` leaves it alone.
         nO: Number of labels, if known.
 
     Raises:
         ValueError: If `pooling` is empty or repeats itself, or dropout is out of range.
     """
     check_rate("dropout", dropout)
+    check_rate("branch_dropout", branch_dropout)
     if not pooling or len(set(pooling)) < len(pooling):
         raise ValueError(
             f"pooling has to name one or several of last, mean, max and attention, "
             f"each once, but it is {pooling}"
         )
-    network = build_network(tok2vec, pooling, dropout, nO)
-    scorer = network if linear_model is None else add(linear_model, network)
+    scorer: ScorerT
+    if linear_model is None:
+        scorer = network = build_network(tok2vec, pooling, dropout, 0.0, nO)
+    else:
+        network = build_network(tok2vec, pooling, dropout, branch_dropout, nO)
+        linear: ScorerT = chain(linear_model, DropDocs(branch_dropout))
+        linear.attrs["resize_output"] = resize_linear
+        scorer = add(linear, network)
     model: ScorerT = chain(scorer, Probabilities(exclusive=exclusive_classes))
     model.set_ref("tok2vec", tok2vec)
     model.set_ref("output_layer", network.layers[-1].layers[0])
@@ -59,7 +73,11 @@ def build_textcat(
 
 
 def build_network(
-    tok2vec: Tok2VecT, pooling: list[Pooling], dropout: float, nO: int | None
+    tok2vec: Tok2VecT,
+    pooling: list[Pooling],
+    dropout: float,
+    branch_dropout: float,
+    nO: int | None,
 ) -> ScorerT:
     """Score documents by their pooled token vectors. Shape (B, K)."""
     bidirectional = any(node.attrs.get("bidirectional") for node in tok2vec.walk())
@@ -74,6 +92,7 @@ def build_network(
         tok2vec,
         Pool(width, pooling=pooling, bidirectional=bidirectional),
         Dropout(dropout),
+        DropDocs(branch_dropout),
         output_layer,
     )
     network.attrs["resize_output"] = resize_network
@@ -85,6 +104,12 @@ def resize_network(network: ScorerT, new_nO: int) -> ScorerT:
     return network
 
 
+def resize_linear(linear: ScorerT, new_nO: int) -> ScorerT:
+    linear_model = linear.layers[0]
+    linear_model.attrs["resize_output"](linear_model, new_nO)
+    return linear
+
+
 def resize_output(model: ScorerT, new_nO: int) -> ScorerT:
     """Make room for more labels. The scores of the old ones stay as they are."""
     scorer = model.layers[0]
@@ -94,4 +119,39 @@ def resize_output(model: ScorerT, new_nO: int) -> ScorerT:
     for node in (model, scorer, *branches):
         node.set_dim("nO", new_nO, force=True)
     model.set_ref("output_layer", branches[-1].layers[-1].layers[0])
+    return model
+
+
+def build_bag_of_ngrams(
+    ngram_size: int = 2,
+    attr: str | int = "LOWER",
+    rows: int = 262_144,
+    dropout: float = 0.0,
+    nO: int | None = None,
+) -> ScorerT:
+    """Build a linear model of the n-grams in a document, without an output layer.
+
+    Its use is as `linear_model` of `spacy-rnn.TextCat.v1`. Edges of a document count as
+    tokens, so that its first and last words can be told.
+
+    Args:
+        ngram_size: Tokens in the longest n-grams, at least 1; the shorter ones are
+            there too.
+        attr: The token attribute that n-grams are made of.
+        rows: N-grams that can have weights, at least 1, the first to come in training.
+        dropout: Probability, in [0, 1), of leaving an n-gram of a document out. Only in
+            training, where `[training] dropout` replaces it.
+        nO: Number of labels, if known.
+
+    Raises:
+        ValueError: If a number is out of range.
+    """
+    check_at_least("ngram_size", ngram_size, 1)
+    check_at_least("rows", rows, 1)
+    check_rate("dropout", dropout)
+    model: ScorerT = resizable(
+        Ngrams(nO, ngram_size=ngram_size, attr=attr, rows=rows, dropout=dropout),
+        resize_layer=resize_ngrams,
+    )
+    model.attrs["resize_output"] = resize_model
     return model

@@ -27,6 +27,11 @@ DEFAULT_MODEL = """
 @architectures = "spacy-rnn.TextCat.v1"
 exclusive_classes = true
 pooling = ["max", "attention"]
+branch_dropout = 0.3
+
+[model.linear_model]
+@architectures = "spacy-rnn.BagOfNgrams.v1"
+ngram_size = 2
 
 [model.tok2vec]
 @architectures = "spacy.Tok2Vec.v2"

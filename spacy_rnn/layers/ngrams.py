@@ -1,0 +1,130 @@
+"""A linear bag of n-grams as a Thinc layer."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from spacy.tokens import Doc
+from thinc.types import Floats2d
+from thinc.util import get_width
+
+from spacy_rnn.layers.embed import no_docs, to_device
+from spacy_rnn.layers.features import mix_keys, token_features
+from spacy_rnn.layers.ngram_table import NgramTable
+from spacy_rnn.layers.torch_layer import run, torch_layer
+from spacy_rnn.modules.ngrams import NgramScores
+from spacy_rnn.types import ScorerT
+
+EDGE = np.uint64(1)  # stands before the first and after the last token
+
+
+def Ngrams(
+    nO: int | None = None,
+    *,
+    ngram_size: int,
+    attr: int | str,
+    rows: int,
+    dropout: float,
+) -> ScorerT:
+    """Score documents by the n-grams that they have."""
+    return torch_layer(
+        "ngrams",
+        partial(NgramScores, rows=rows),
+        forward,
+        init_dims=init_dims,
+        dims={"nO": nO},
+        attrs={
+            "ngram_size": ngram_size,
+            "column": attr,
+            "dropout_rate": dropout,
+            "table": NgramTable(rows),
+        },
+    )
+
+
+def forward(
+    model: ScorerT, docs: list[Doc], is_train: bool
+) -> tuple[Floats2d, Callable[[Floats2d], list[Doc]]]:
+    table: NgramTable = model.attrs["table"]
+    lengths = np.array([len(doc) for doc in docs], dtype=np.int64)
+    words = np.empty(0, dtype=np.uint64)
+    if lengths.any():
+        words = token_features(docs, [model.attrs["column"]])[:, 0]
+    ngrams, doc_of = extract_ngrams(words, lengths, model.attrs["ngram_size"])
+    if is_train:
+        table.claim(ngrams)
+    rows = table.find(ngrams)
+    known = rows >= 0
+    # Sorted by document and row, each of them once.
+    pairs = np.unique(doc_of[known] * len(table.keys) + rows[known])
+    counts = np.bincount(pairs // len(table.keys), minlength=len(docs))
+    Y, backprop_torch = run(
+        model,
+        to_device(model, torch.from_numpy(pairs % len(table.keys))),
+        to_device(model, torch.from_numpy(counts)),
+        dropout=(model.attrs["dropout_rate"] or 0.0) if is_train else 0.0,
+        is_train=is_train,
+    )
+
+    def backprop(dY: Floats2d) -> list[Doc]:
+        backprop_torch(dY)
+        return []
+
+    return Y, backprop if is_train else no_docs
+
+
+def extract_ngrams(
+    words: np.ndarray, lengths: np.ndarray, ngram_size: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """List the n-grams of each document, up to a size, with marks at its edges.
+
+    Args:
+        words: One attribute of all tokens, documents end to end. Shape (N,), uint64.
+        lengths: Tokens in each document. Shape (B,).
+        ngram_size: Tokens in the longest n-grams.
+
+    Returns:
+        The n-grams as keys, uint64, and the document of each.
+    """
+    n_docs = len(lengths)
+    token_docs = np.repeat(np.arange(n_docs), lengths)
+    marked = np.full(len(words) + 2 * n_docs, EDGE)
+    marked[np.arange(len(words)) + 2 * token_docs + 1] = words
+    docs = np.repeat(np.arange(n_docs), lengths + 2)
+    keys = [mix_keys(words[:, None])]
+    key_docs = [token_docs]
+    longest = marked
+    for size in range(2, ngram_size + 1):
+        longest = mix_keys(np.stack([longest[:-1], marked[size - 1 :]], axis=1))
+        inside = docs[: len(longest)] == docs[size - 1 :]
+        keys.append(longest[inside])
+        key_docs.append(docs[: len(longest)][inside])
+    return np.concatenate(keys), np.concatenate(key_docs)
+
+
+def resize_ngrams(model: ScorerT, new_nO: int) -> ScorerT:
+    """Return a layer of the same n-grams with more labels, whose weights are zero."""
+    table: NgramTable = model.attrs["table"]
+    resized = Ngrams(
+        new_nO,
+        ngram_size=model.attrs["ngram_size"],
+        attr=model.attrs["column"],
+        rows=len(table.keys),
+        dropout=model.attrs["dropout_rate"],
+    )
+    resized.ops = model.ops
+    resized.attrs["table"] = table
+    if model.has_param("W"):
+        resized.initialize()
+        old: Any = model.attrs["torch_module"].bind(model)
+        new: Any = resized.attrs["torch_module"].bind(resized)
+        with torch.no_grad():
+            new.weight[:, : model.get_dim("nO")] = old.weight
+    return resized
+
+
+def init_dims(model: ScorerT, X: Any, Y: Any) -> None:
+    if Y is not None and model.has_dim("nO") is None:
+        model.set_dim("nO", get_width(Y))
