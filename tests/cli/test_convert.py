@@ -113,6 +113,15 @@ def test_a_failure_to_write_leaves_the_previous_output(source, tmp_path, monkeyp
     assert sorted(tmp_path.iterdir()) == [source, out]
 
 
+def test_who_reads_the_previous_output_can_go_on(source, tmp_path):
+    out = tmp_path / "out.spacy"
+    out.write_bytes(b"previous")
+    with out.open("rb") as file:
+        assert run(source, out)[0] == 0
+        assert file.read() == b"previous"
+    assert len(read(out)) == 3
+
+
 def test_an_output_is_replaced(source, tmp_path):
     for _ in range(2):
         assert run(source, tmp_path / "out.spacy")[0] == 0

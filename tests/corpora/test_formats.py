@@ -90,6 +90,12 @@ def test_separators_of_unicode_do_not_end_a_line(tmp_path):
     assert read(write(tmp_path / "a.csv", f"text,id\n{text},1")) == [(text, None, None)]
 
 
+def test_a_carriage_return_alone_is_white_space_in_json(tmp_path):
+    path = write(tmp_path / "a.jsonl", '{"text":\r"a"}\r\n{"text": "b"}\r\n')
+    records = list(read_records(path))
+    assert [(r.text, r.location.line) for r in records] == [("a", 1), ("b", 2)]
+
+
 def test_a_quoted_cell_holds_line_breaks_and_is_located_where_it_begins(tmp_path):
     path = write(tmp_path / "a.csv", 'text,label\n"a\r\n""b"",\n",x\nc,y\n')
     records = list(read_records(path))

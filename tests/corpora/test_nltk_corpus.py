@@ -92,6 +92,11 @@ def test_lines_of_categorized_sentences_are_documents(corpora):
     assert docs[-1].cats == {"neg": 0.0, "pos": 1.0}
 
 
+def test_blank_lines_are_no_documents(corpora):
+    items = read_items(load_corpus("sentence_polarity"), pos=False)
+    assert all(item.text for item in items)
+
+
 def test_only_a_line_feed_ends_a_line(corpora):
     docs = references("subjectivity")
     assert {doc.text: doc.cats["subj"] for doc in docs} == {
@@ -242,8 +247,8 @@ def test_a_corpus_that_is_not_there_says_how_to_get_it(corpora):
 
 
 def test_the_resource_of_a_corpus_in_a_subfolder_is_named(corpora):
-    with pytest.raises(LookupError, match="nltk.downloader universal_treebanks_v20\n"):
-        create_nltk_reader("universal_treebanks", "train")
+    with pytest.raises(LookupError, match="nltk.downloader treebank\n"):
+        create_nltk_reader("treebank_chunk", "train")
 
 
 def test_a_missing_tag_mapping_says_how_to_get_it(corpora):

@@ -174,6 +174,12 @@ def test_a_label_that_is_not_among_those_given_is_reported(tmp_path, suffix):
         next(corpus(NLP))
 
 
+def test_a_wrong_label_at_the_end_is_found_before_the_first_example(a_file):
+    corpus = TextCorpus(a_file, labels=["pos", "so, so"], limit=1, keep=False)
+    with pytest.raises(ValueError, match="corpus.jsonl:2: label 'neg' is not one of"):
+        next(corpus(NLP))
+
+
 def test_files_with_and_without_labels_are_no_corpus(tmp_path):
     write_corpus(tmp_path / "a.jsonl", DATA)
     (tmp_path / "b.csv").write_text("text,id\nb,1\n")
@@ -214,6 +220,11 @@ def test_limit_counts_the_documents_of_all_files(tmp_path, keep):
         assert len(examples) == min(limit, 20)
         assert set(examples[-1].reference.cats) == set(LABELS)
     assert len(list(TextCorpus(tmp_path, limit=0, keep=keep)(NLP))) == 20
+
+
+def test_limit_does_not_count_empty_texts(tmp_path):
+    path = write_corpus(tmp_path / "a.csv", [("", "x"), ("a", "x"), ("b", "x")])
+    assert texts(TextCorpus(path, limit=1)) == ["a"]
 
 
 def test_documents_of_max_length_are_left_out_where_no_sentences_are_known(a_file):
