@@ -1,0 +1,31 @@
+"""What several test files need."""
+
+import pytest
+import torch
+from hypothesis import settings
+from thinc.api import fix_random_seed, get_current_ops, get_ops, set_current_ops
+
+# Others may be at work on the same machine: small products gain nothing from threads,
+# and a slow example is no bug.
+torch.set_num_threads(1)
+settings.register_profile("quick", deadline=None, max_examples=60, database=None)
+settings.load_profile("quick")
+
+
+@pytest.fixture(autouse=True)
+def _fixed_seed():
+    fix_random_seed(0)
+
+
+@pytest.fixture
+def device():
+    """Run a test on the GPU, with Thinc's ops there, or skip it."""
+    if not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
+    pytest.importorskip("cupy")
+    ops, tf32 = get_current_ops(), torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False  # it would round to three digits
+    set_current_ops(get_ops("cupy"))
+    yield torch.device("cuda")
+    set_current_ops(ops)
+    torch.backends.cudnn.allow_tf32 = tf32

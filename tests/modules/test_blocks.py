@@ -1,0 +1,116 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.autograd import gradcheck
+
+from spacy_rnn.modules import blocks
+from spacy_rnn.modules.blocks import CPU_CELLS, CPU_DOCS, FILL, Blocks, Gather, plan
+
+CPU = torch.device("cpu")
+
+some_lengths = st.lists(st.integers(0, 40), min_size=1, max_size=120)
+
+
+def number_tokens(lengths):
+    """Give every token a number of its own. Shape (N, 1)."""
+    return torch.arange(1.0, sum(lengths) + 1)[:, None]
+
+
+@given(some_lengths)
+def test_join_brings_back_what_split_laid_out(lengths):
+    if not any(lengths):
+        return
+    X = number_tokens(lengths)
+    cut = Blocks(torch.tensor(lengths), CPU)
+    joined = cut.join([grid for grid, _ in cut.split(X)])
+    assert torch.equal(joined, X)
+
+
+@given(some_lengths)
+def test_a_column_of_a_block_is_one_document_in_its_order(lengths):
+    X = number_tokens(lengths)
+    expected = {tuple(doc.flatten().tolist()) for doc in X.split(lengths) if len(doc)}
+    if not expected:
+        return
+    cut = Blocks(torch.tensor(lengths), CPU)
+    padding = torch.zeros(sum(cut.n_cells), dtype=torch.bool)
+    padding[cut.padding] = True
+    found = []
+    for (grid, _), padded in zip(cut.split(X), padding.split(cut.n_cells), strict=True):
+        padded = padded.view(grid.shape[:2])
+        for column in range(grid.shape[1]):
+            length = int((~padded[:, column]).sum())
+            assert not padded[:length, column].any()  # padding is at the end
+            found.append(tuple(grid[:length, column, 0].tolist()))
+    assert len(found) == sum(length > 0 for length in lengths)
+    assert set(found) == expected
+
+
+@given(some_lengths)
+def test_reverse_reads_each_document_from_its_end_and_back(lengths):
+    if not any(lengths):
+        return
+    X = number_tokens(lengths)
+    cut = Blocks(torch.tensor(lengths), CPU)
+    grids, flipped = [], []
+    for grid, reverse in cut.split(X):
+        assert torch.equal(reverse[reverse], torch.arange(len(reverse)))
+        grids.append(grid)
+        flipped.append(grid.flatten(0, 1)[reverse].view_as(grid))
+    backwards = torch.cat([doc.flip(0) for doc in X.split(lengths)])
+    assert torch.equal(cut.join(flipped), backwards)
+
+
+@given(
+    st.lists(st.integers(1, 500), max_size=200),
+    st.integers(1, 50),
+    st.integers(1, 3_000),
+)
+def test_plan_respects_its_limits_and_loses_no_document(lengths, max_docs, max_cells):
+    lengths = sorted(lengths, reverse=True)
+    shapes = plan(lengths, max_docs=max_docs, max_cells=max_cells)
+    assert sum(docs for _, docs in shapes) == len(lengths)
+    start = 0
+    for steps, docs in shapes:
+        inside = lengths[start : start + docs]
+        assert steps == max(inside)
+        assert docs <= max_docs
+        assert docs == 1 or steps * docs <= max_cells
+        assert min(inside) >= FILL * steps
+        start += docs
+
+
+def test_a_long_document_beside_many_short_ones_costs_only_its_length():
+    lengths = torch.tensor([20] * 500 + [100_000] + [20] * 500)
+    cut = Blocks(lengths, CPU)
+    assert sum(cut.n_cells) <= int(lengths.sum()) / FILL
+    for (steps, docs), cells in zip(cut.shapes, cut.n_cells, strict=True):
+        assert cells == steps * docs
+        assert docs <= CPU_DOCS
+        assert cells <= CPU_CELLS or docs == 1
+    assert cut.shapes[0] == (100_000, 1)
+
+
+def test_no_block_is_larger_than_the_budget_of_cells(monkeypatch):
+    monkeypatch.setattr(blocks, "CPU_CELLS", 1_000)
+    cut = Blocks(torch.full((64,), 300), CPU)
+    assert max(cut.n_cells) <= 1_000
+
+
+@pytest.mark.parametrize("unread", [False, True])
+def test_gradient_of_gather_is_that_of_finite_differences(unread):
+    index = torch.tensor([3, 0, 2, 1])
+    X = torch.randn(5 if unread else 4, 3, dtype=torch.float64, requires_grad=True)
+    inverse = torch.tensor([1, 3, 2, 0] + [0] * unread)
+    nowhere = torch.tensor([4]) if unread else None
+    assert gradcheck(lambda X: Gather.apply(X, index, inverse, nowhere), X)
+
+
+def test_gradient_of_split_and_join_reaches_each_token_once():
+    lengths = torch.tensor([3, 0, 7, 1, 30])
+    X = torch.randn(41, 2, dtype=torch.float64, requires_grad=True)
+    cut = Blocks(lengths, CPU)
+    weights = torch.randn(41, 2, dtype=torch.float64)
+    (cut.join([2 * grid for grid, _ in cut.split(X)]) * weights).sum().backward()
+    assert torch.allclose(X.grad, 2 * weights)
