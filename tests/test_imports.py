@@ -1,0 +1,138 @@
+"""Who may import whom."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import spacy_rnn
+
+PACKAGE = Path(spacy_rnn.__file__).parent
+FILES = sorted(PACKAGE.rglob("*.py"))
+ANYTHING = None
+SPACY_DATA = {"spacy.attrs", "spacy.ml", "spacy.tokens", "spacy.vectors", "spacy.vocab"}
+ARRAYS = {"numpy"}
+
+# A unit of the package: what it may import, besides Python's own library, itself and
+# `checks`. A name stands for all that is below it.
+ALLOWED = {
+    "modules": {"torch"},
+    "metrics": set(),
+    "tag_schemes": set(),
+    "nltk_text": {"nltk"},
+    "checks": set(),
+    "types": {"spacy.tokens", "thinc"},
+    "layers": {"torch", "thinc", "srsly", "modules", "types"} | SPACY_DATA | ARRAYS,
+    "architectures": {"thinc", "spacy", "layers", "types"},
+    "losses": {"torch", "thinc", "modules", "tag_schemes", "types"} | ARRAYS,
+    "decoding": {"torch", "thinc", "modules", "tag_schemes", "types"} | ARRAYS,
+    "scorers": {"spacy", "metrics"},
+    "pipeline": {
+        "thinc",
+        "spacy",
+        "losses",
+        "decoding",
+        "tag_schemes",
+        "scorers",
+        "metrics",
+        "nltk_text",
+        "types",
+    }
+    | ARRAYS,
+    "corpora": {"spacy", "nltk", "srsly", "nltk_text", "metrics"},
+    "tokenizers": {"spacy", "nltk", "nltk_text", "metrics"},
+    "batchers": {"spacy", "thinc"},
+    "loggers": {"spacy", "thinc"},
+    "callbacks": {"spacy", "thinc"},
+    "schedules": {"spacy", "thinc"},
+    "training": {"spacy", "thinc", "srsly", "types"} | ARRAYS,
+    "visual": ANYTHING,
+    "cli": ANYTHING,
+}
+
+
+def unit_of(path):
+    """Return the folder or file of the package that a file belongs to."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports_of(path):
+    """Yield the line and the full name of everything that a file imports."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf8"))):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node.lineno, alias.name
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno} is a relative import"
+            for alias in node.names:
+                yield node.lineno, f"{node.module}.{alias.name}"
+
+
+def is_allowed(name, unit):
+    top, *rest = name.split(".")
+    if top == "spacy_rnn":
+        if not rest:
+            return False
+        name = ".".join(rest)
+        if rest[0] in (unit, "checks"):
+            return True
+    elif top in sys.stdlib_module_names:
+        return True
+    allowed = ALLOWED[unit]
+    if allowed is ANYTHING:
+        return True
+    return any(name == each or name.startswith(f"{each}.") for each in allowed)
+
+
+@pytest.mark.parametrize(
+    "path", FILES, ids=[str(path.relative_to(PACKAGE)) for path in FILES]
+)
+def test_a_file_imports_only_what_its_place_allows(path):
+    unit = unit_of(path)
+    if unit == "__init__":
+        assert not list(imports_of(path))
+        return
+    assert unit in ALLOWED, f"{unit} is new: say in ALLOWED what it may import"
+    for line, name in imports_of(path):
+        assert is_allowed(name, unit), f"{path}:{line} imports {name}"
+
+
+def test_nobody_imports_the_command_line_or_the_plots():
+    for path in FILES:
+        for line, name in imports_of(path):
+            for private in ("cli", "visual"):
+                if name.startswith(f"spacy_rnn.{private}"):
+                    assert unit_of(path) in ("cli", "visual"), f"{path}:{line}"
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "allowed"),
+    [
+        ("torch.nn", "modules", True),
+        ("spacy.tokens.Doc", "modules", False),
+        ("thinc.api", "modules", False),
+        ("torch", "architectures", False),
+        ("spacy_rnn.layers.rnn.RNN", "architectures", True),
+        ("spacy_rnn.layers.rnn.RNN", "pipeline", False),
+        ("spacy.language.Language", "layers", False),
+        ("spacy.tokens.Doc", "layers", True),
+        ("spacy_rnn.checks.check_rate", "corpora", True),
+        ("spacy_rnn.pipeline.textcat", "losses", False),
+        ("nltk", "pipeline", False),
+        ("os.path", "metrics", True),
+    ],
+)
+def test_the_table_is_read_as_it_is_meant(name, unit, allowed):
+    assert is_allowed(name, unit) is allowed
+
+
+def test_importing_the_package_loads_neither_torch_nor_spacy():
+    code = "import sys, spacy_rnn; print(*sys.modules)"
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    loaded = set(found.stdout.split())
+    assert "spacy_rnn" in loaded
+    assert not loaded & {"torch", "spacy", "thinc", "numpy", "nltk"}
