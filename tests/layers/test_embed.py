@@ -475,6 +475,16 @@ def test_the_width_of_the_static_vectors_is_found_in_the_vocab():
     assert make_layer(static=True).initialize(X=docs).get_dim("nM") == 5
 
 
+@pytest.mark.parametrize("mode", ["default", "floret"])
+def test_words_of_one_norm_keep_the_static_vectors_of_their_own(mode):
+    nlp = make_nlp(mode)
+    docs = [nlp("the The the")]
+    model = make_layer(static=True, attrs=["NORM"], rows=[50]).initialize(X=docs)
+    for (Y,) in (model.predict(docs), model.begin_update(docs)[0]):
+        assert (Y[0] != Y[1]).any()
+        assert_array_equal(Y[0], Y[2])
+
+
 def test_initializing_without_a_vectors_table_is_refused():
     with pytest.raises(ValueError, match="vectors"):
         make_layer(static=True).initialize(X=make_docs(make_nlp()))
