@@ -9,13 +9,17 @@ from torch import Tensor
 # The documents of a block run side by side. On one CPU core the matrix products are
 # efficient from 32 documents on, and up to about 96 the block of one layer stays in
 # the cache; a GPU wants as many as there are. The budget of cells bounds the memory
-# whatever the lengths are. A document joins a block that it fills to 60 % at least:
+# whatever the lengths are. A document joins a block that it fills to 40 % at least:
 # more padding costs more than another block does (benchmarks/blocks.py).
 CPU_DOCS = 48
 GPU_DOCS = 1024
 CPU_CELLS = 16_384
 GPU_CELLS = 262_144
-FILL = 0.6
+FILL = 0.4
+# oneDNN compiles code for each shape that it meets, and keeps it: a quarter of a
+# megabyte and the time of a layer's whole pass. So there are few shapes.
+STEP_BITS = 4
+DOC_BITS = 3
 
 
 class Blocks:
@@ -29,19 +33,22 @@ class Blocks:
         on_gpu = device.type != "cpu"
         order = lengths.argsort(descending=True, stable=True)
         order = order[: int((lengths > 0).sum())]
-        self.shapes = plan(
+        planned = plan(
             lengths[order].tolist(),
             max_docs=GPU_DOCS if on_gpu else CPU_DOCS,
             max_cells=GPU_CELLS if on_gpu else CPU_CELLS,
         )
-        shapes = torch.tensor(self.shapes)
+        self.shapes = [
+            (round_up(steps, STEP_BITS), round_up(docs, DOC_BITS))
+            for steps, docs in planned
+        ]
+        shapes, docs = torch.tensor(self.shapes), torch.tensor(planned)[:, 1]
         n_cells = shapes.prod(dim=1)
-        docs = shapes[:, 1]
-        # Of each document: its block, its column there, the documents beside it, and
+        # Of each document: its block, its column there, the columns of the block, and
         # the first cell of its block.
         block = torch.repeat_interleave(docs)
         column = torch.arange(len(order)) - (docs.cumsum(0) - docs)[block]
-        step, first = docs[block], (n_cells.cumsum(0) - n_cells)[block]
+        step, first = shapes[block, 1], (n_cells.cumsum(0) - n_cells)[block]
         per_doc = torch.zeros(3, len(lengths), dtype=torch.long)
         per_doc[:, order] = torch.stack([first + column, step, column])
         # Of each token: its document's values, and its place there.
@@ -110,6 +117,12 @@ def plan(lengths: list[int], *, max_docs: int, max_cells: int) -> list[tuple[int
                 continue
         blocks.append((length, 1))
     return blocks
+
+
+def round_up(number: int, bits: int) -> int:
+    """Round up to a number whose binary form has few significant bits."""
+    quantum = 1 << max(0, number.bit_length() - bits)
+    return -(-number // quantum) * quantum
 
 
 class Gather(torch.autograd.Function):

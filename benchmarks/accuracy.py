@@ -1,0 +1,256 @@
+"""Accuracy of text classification: ours, spaCy's architectures, and naive Bayes.
+
+    OMP_NUM_THREADS=1 python benchmarks/accuracy.py --data DIR --sets mr trec --peers
+
+DIR holds classification/<set>/{train,dev,test}.jsonl[.gz]. Every set is trained by the
+shipped configs with other paths, one recipe for all: configs/sentiment.cfg, or
+configs/emotions.cfg where texts have several labels. The best evaluation on dev is
+kept and scored on test; SST-2 has no test set, so dev is reported, as published for
+other peers here. With --tune nothing but training and dev data is touched, and SST-2's
+dev is the last tenth of its training data.
+
+The score is accuracy, or for several labels the macro F1 at the one threshold that is
+best on dev.
+"""
+
+import argparse
+import gzip
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import spacy
+import srsly
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.naive_bayes import MultinomialNB
+from spacy.training.initialize import init_nlp
+from spacy.training.loop import train
+from spacy.util import load_config
+
+ROOT = Path(__file__).parent.parent
+SETS = ("mr", "subj", "trec", "sst2", "movie_reviews", "ag_news_7600", "go_emotions")
+MAIN_SETS = ("mr", "subj", "trec", "sst2")
+SPACY_MODELS = {
+    "spaCy bag of words, 1-grams": {
+        "@architectures": "spacy.TextCatBOW.v3",
+        "ngram_size": 1,
+        "no_output_layer": False,
+    },
+    "spaCy bag of words, 2-grams": {
+        "@architectures": "spacy.TextCatBOW.v3",
+        "ngram_size": 2,
+        "no_output_layer": False,
+    },
+    "spaCy ensemble": None,
+    "spaCy CNN": {
+        "@architectures": "spacy.TextCatReduce.v1",
+        "use_reduce_first": False,
+        "use_reduce_last": False,
+        "use_reduce_max": False,
+        "use_reduce_mean": True,
+        "tok2vec": {
+            "@architectures": "spacy.HashEmbedCNN.v2",
+            "pretrained_vectors": None,
+            "width": 96,
+            "depth": 4,
+            "embed_size": 2000,
+            "window_size": 1,
+            "maxout_pieces": 3,
+            "subword_features": True,
+        },
+    },
+}
+
+
+class Row(NamedTuple):
+    """A text with its labels."""
+
+    text: str
+    labels: list[str]
+
+
+class Split(NamedTuple):
+    """The parts of a data set; the epoch is chosen on dev, the score is test's."""
+
+    train: list[Row]
+    dev: list[Row]
+    test: list[Row]
+
+
+def read_rows(folder: Path, part: str) -> list[dict]:
+    path = folder / f"{part}.jsonl"
+    if path.exists():
+        return list(srsly.read_jsonl(path))
+    with gzip.open(path.with_suffix(".jsonl.gz"), "rt", encoding="utf8") as file:
+        return [json.loads(line) for line in file]
+
+
+def read_split(data: Path, name: str, tune: bool) -> Split:
+    folder = data / "classification" / name
+    rows = read_rows(folder, "train")
+    if name == "trec":
+        dev = [row for row in rows if row["fold"] == 9]
+        rows = [row for row in rows if row["fold"] != 9]
+    elif name == "sst2" and tune:
+        cut = len(rows) * 9 // 10
+        rows, dev = rows[:cut], rows[cut:]
+    else:
+        dev = read_rows(folder, "dev")
+    test = dev if tune or name == "sst2" else read_rows(folder, "test")
+    return Split(*([to_row(row) for row in part] for part in (rows, dev, test)))
+
+
+def to_row(row: dict) -> Row:
+    return Row(row["text"], row["labels"] if "labels" in row else [str(row["label"])])
+
+
+def write_rows(path: Path, rows: list[Row], several: bool) -> None:
+    def records() -> Iterator[dict]:
+        for row in rows:
+            label = {"labels": row.labels} if several else {"label": row.labels[0]}
+            yield {"text": row.text, **label}
+
+    srsly.write_jsonl(path, records())
+
+
+def score(
+    scores: np.ndarray, truths: np.ndarray, threshold: float | None
+) -> float:
+    """Return accuracy, or macro F1 at a threshold, in percent."""
+    if threshold is None:
+        return 100 * float((scores.argmax(1) == truths.argmax(1)).mean())
+    found = scores >= threshold
+    hits = (found & (truths > 0)).sum(0)
+    return 100 * float(np.mean(2 * hits / np.maximum(1, found.sum(0) + truths.sum(0))))
+
+
+def truth_matrix(rows: list[Row], labels: list[str]) -> np.ndarray:
+    return np.array([[label in row.labels for label in labels] for row in rows], int)
+
+
+def best_threshold(scores: np.ndarray, truths: np.ndarray) -> float:
+    grid = np.arange(0.02, 0.7, 0.01)
+    return max(grid, key=lambda threshold: score(scores, truths, threshold))
+
+
+def train_and_score(
+    split: Split, several: bool, seed: int, overrides: dict, model: str | None
+) -> tuple[float, float, float]:
+    """Train by a shipped config; return dev score, test score and seconds."""
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        files = {}
+        for part in ("train", "dev"):
+            files[part] = Path(folder) / f"{part}.jsonl"
+            write_rows(files[part], getattr(split, part), several)
+        config = load_config(
+            ROOT / "configs" / ("emotions.cfg" if several else "sentiment.cfg"),
+            {
+                "paths.train": str(files["train"]),
+                "paths.dev": str(files["dev"]),
+                "system.seed": seed,
+                **overrides,
+            },
+        )
+        if model is not None:
+            use_spacy_model(config, several, SPACY_MODELS[model])
+        output = Path(folder) / "out"
+        output.mkdir()
+        nlp = init_nlp(config)
+        with Path(os.devnull).open("w") as null:
+            train(nlp, output, stdout=null, stderr=null)
+        best = spacy.load(output / "model-best")
+    labels = list(best.get_pipe(best.pipe_names[0]).labels)
+    found = {}
+    for part in ("dev", "test"):
+        rows = getattr(split, part)
+        docs = best.pipe([row.text for row in rows])
+        scores = np.array([[doc.cats[label] for label in labels] for doc in docs])
+        found[part] = scores, truth_matrix(rows, labels)
+    threshold = best_threshold(*found["dev"]) if several else None
+    dev, test = (score(*found[part], threshold) for part in ("dev", "test"))
+    return dev, test, time.perf_counter() - start
+
+
+def use_spacy_model(config: dict, several: bool, model: dict | None) -> None:
+    """Put one of spaCy's architectures into a config, with spaCy's optimizer."""
+    name = config["nlp"]["pipeline"][0]
+    factory = "textcat_multilabel" if several else "textcat"
+    component: dict = {"factory": factory}
+    if model is not None:
+        component["model"] = {**model, "exclusive_classes": not several}
+    config["components"][name] = component
+    config["training"]["dropout"] = 0.1
+    config["training"]["optimizer"] = {"@optimizers": "Adam.v1", "learn_rate": 0.001}
+
+
+def naive_bayes(split: Split, several: bool) -> float:
+    """Score naive Bayes on 1+2-grams, binarized, with add-one smoothing."""
+    if several:
+        return float("nan")
+    vectorizer = CountVectorizer(
+        ngram_range=(1, 2), token_pattern=r"\S+", lowercase=True, binary=True
+    )
+    counts = vectorizer.fit_transform([row.text for row in split.train])
+    model = MultinomialNB().fit(counts, [row.labels[0] for row in split.train])
+    found = model.predict(vectorizer.transform([row.text for row in split.test]))
+    return 100 * float(np.mean(found == [row.labels[0] for row in split.test]))
+
+
+def parse_overrides(pairs: list[str]) -> dict:
+    overrides = {}
+    for pair in pairs:
+        name, value = pair.split("=", 1)
+        try:
+            overrides[name] = json.loads(value)
+        except ValueError:
+            overrides[name] = value
+    return overrides
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(MAIN_SETS))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--peers", action="store_true", help="also train spaCy's")
+    parser.add_argument("--tune", action="store_true", help="leave the test data alone")
+    parser.add_argument("--set", nargs="*", default=[], help="config values, a.b=1")
+    args = parser.parse_args()
+    print("| set | model | dev | test, mean of seeds | each | seconds |")
+    print("|---|---|---:|---:|---|---:|")
+    means: dict[str, list[float]] = {}
+    for name in args.sets:
+        split = read_split(args.data, name, args.tune)
+        several = any(len(row.labels) != 1 for row in split.train)
+        models = [None, *SPACY_MODELS] if args.peers else [None]
+        for model in models:
+            runs = [
+                train_and_score(
+                    split, several, seed, parse_overrides(args.set), model
+                )
+                for seed in args.seeds
+            ]
+            dev, test, seconds = np.mean(runs, axis=0)
+            each = " ".join(f"{run[1]:.1f}" for run in runs)
+            label = model or "spacy-rnn"
+            means.setdefault(label, []).append(test)
+            print(
+                f"| {name} | {label} | {dev:.1f} | **{test:.1f}** | {each} "
+                f"| {seconds:.0f} |",
+                flush=True,
+            )
+        bayes = naive_bayes(split, several)
+        means.setdefault("naive Bayes, 1+2-grams", []).append(bayes)
+        print(f"| {name} | naive Bayes, 1+2-grams | | {bayes:.1f} | | |", flush=True)
+    for label, scores in means.items():
+        print(f"| mean | {label} | | **{np.mean(scores):.2f}** | | |")
+
+
+if __name__ == "__main__":
+    main()
