@@ -10,7 +10,7 @@ from torch import Tensor
 # efficient from 32 documents on, and up to about 96 the block of one layer stays in
 # the cache; a GPU wants as many as there are. The budget of cells bounds the memory
 # whatever the lengths are. A document joins a block that it fills to 40 % at least:
-# more padding costs more than another block does (benchmarks/blocks.py).
+# with more padding, another block costs less.
 CPU_DOCS = 48
 GPU_DOCS = 1024
 CPU_CELLS = 16_384

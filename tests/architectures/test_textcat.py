@@ -252,6 +252,17 @@ def test_a_single_label_and_a_batch_of_nothing_are_fine(docs):
     assert model.predict([]).shape == (0, 1)
 
 
+@pytest.mark.parametrize("pooling", POOLINGS, ids="-".join)
+def test_a_batch_of_empty_documents_is_trained_on(docs, pooling):
+    model = make_model(docs, pooling=pooling)
+    before = model.predict(docs)
+    empty = [docs[1], docs[1]]
+    for _ in range(2):
+        update(model, empty, np.eye(3, dtype="f")[[0, 0]], Adam(0.1))
+    after = model.predict(docs)
+    assert after[1, 0] > before[1, 0]
+
+
 def test_every_tok2vec_can_be_classified_from(docs):
     for config in (
         {

@@ -8,7 +8,7 @@ import spacy
 from numpy.testing import assert_allclose, assert_array_equal
 from spacy.attrs import NORM, SHAPE
 from spacy.vectors import Vectors
-from thinc.api import SGD, Adam, RAdam, set_dropout_rate
+from thinc.api import SGD, Adam, RAdam, fix_random_seed, set_dropout_rate
 
 from spacy_rnn.layers.embed import HashEmbed
 
@@ -128,6 +128,14 @@ def predict_between_forward_and_backprop(model, docs, tmp_path):
     return model
 
 
+def decay_the_weights_after_a_batch_of_empty_docs(model, docs, tmp_path):
+    optimizer = SGD(0.5, L2=0.5, L2_is_weight_decay=True)
+    update(model, docs, optimizer)
+    model.predict(docs)
+    update(model, docs[1:2], optimizer)
+    return model
+
+
 def load_bytes(model, docs, tmp_path):
     other = make_model_like(model, docs)
     update(other, docs, SGD(0.1))
@@ -187,6 +195,7 @@ CHANGES = [
     leave_an_update_unfinished,
     finish_an_update_later,
     predict_between_forward_and_backprop,
+    decay_the_weights_after_a_batch_of_empty_docs,
     load_bytes,
     load_disk,
     set_other_weights,
@@ -343,6 +352,17 @@ def test_equal_tokens_share_their_vector_and_others_do_not():
     )
 
 
+def test_a_span_is_embedded_as_its_part_of_the_doc():
+    docs = make_docs(make_nlp())
+    model = make_layer().initialize(X=docs)
+    whole = model.predict(docs)[0]
+    spans = [docs[0][1:4], docs[0][2:2], docs[0][:]]
+    trained, backprop = model.begin_update(spans)
+    for Ys in (model.predict(spans), trained):
+        assert_close(Ys, [whole[1:4], whole[:0], whole])
+    backprop(trained)
+
+
 @pytest.mark.parametrize("texts", [[], [""], ["", ""]])
 def test_a_batch_without_tokens_is_embedded_as_nothing(texts):
     nlp = make_nlp()
@@ -352,6 +372,13 @@ def test_a_batch_without_tokens_is_embedded_as_nothing(texts):
     Ys, backprop = model.begin_update(docs)
     assert backprop(Ys) == []
     model.finish_update(Adam(0.1))
+
+
+def test_a_prediction_can_not_be_backpropagated_through():
+    docs = make_docs(make_nlp())
+    Ys, backprop = make_layer().initialize(X=docs)(docs, is_train=False)
+    with pytest.raises(ValueError, match="is_train=False"):
+        backprop(Ys)
 
 
 # Dropout -----------------------------------------------------------------------------
@@ -382,6 +409,17 @@ def test_set_dropout_rate_replaces_dropout_and_leaves_word_dropout():
     assert 0 < dropped.sum() < len(Y)
     assert_close([Y[~dropped]], [model.predict(docs)[0][~dropped]])
     assert not (model.predict(docs)[0] == 0).any()
+
+
+def test_dropout_is_drawn_from_the_seed_of_thinc():
+    docs = make_docs(make_nlp())
+    model = make_layer(dropout=0.4, word_dropout=0.4).initialize(X=docs)
+    draws = []
+    for seed in (1, 1, 2):
+        fix_random_seed(seed)
+        draws.append(np.concatenate(model.begin_update(docs)[0]))
+    assert_array_equal(draws[0], draws[1])
+    assert (draws[0] != draws[2]).any()
 
 
 # The cache ---------------------------------------------------------------------------

@@ -39,6 +39,13 @@ def test_a_single_attribute_makes_a_single_column(nlp):
     assert token_features(docs, ["NORM"]).shape == (4, 1)
 
 
+def test_features_of_a_span_are_those_of_its_tokens(nlp):
+    doc = nlp("The cat sat on 2 mats")
+    for columns in (["NORM", "SHAPE"], [NORM, SHAPE], ["SHAPE"]):
+        whole = token_features([doc], columns)
+        assert_array_equal(token_features([doc[1:4], doc[2:2]], columns), whole[1:4])
+
+
 @given(st.lists(st.tuples(keys, keys), max_size=30))
 def test_keys_are_equal_for_equal_rows_only(rows):
     table = np.array(rows, dtype=np.uint64).reshape(-1, 2)

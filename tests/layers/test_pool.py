@@ -60,3 +60,14 @@ def test_a_pooled_document_does_not_depend_on_the_batch(pooling):
     assert_allclose(model.predict(Xs[::-1]), together[::-1], rtol=0, atol=1e-5)
     for X, y in zip(Xs, together, strict=True):
         assert_allclose(model.predict([X])[0], y, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("lengths", [[], [0], [0, 0]])
+@pytest.mark.parametrize("kind", ["last", "mean", "max", "attention"])
+def test_a_batch_without_tokens_is_pooled_and_backpropagated_through(kind, lengths):
+    Xs = make_vectors(*lengths)
+    model = Pool(NI, pooling=[kind], bidirectional=True).initialize()
+    assert model.predict(Xs).shape == (len(lengths), NI)
+    Y, backprop = model.begin_update(Xs)
+    assert not Y.any()
+    assert [dX.shape for dX in backprop(Y)] == [(0, NI)] * len(lengths)

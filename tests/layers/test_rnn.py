@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
-from thinc.api import fix_random_seed, set_dropout_rate
+from thinc.api import Adam, fix_random_seed, set_dropout_rate
 
 from spacy_rnn.layers.rnn import RNN
 from spacy_rnn.modules.rnn import CELLS, RNNEncoder
@@ -147,6 +147,17 @@ def test_set_dropout_rate_replaces_the_configured_rate():
     assert not any((Y == 0).any() for Y in model.predict(Xs))
 
 
+def test_dropout_is_drawn_from_the_seed_of_thinc():
+    Xs = make_vectors(30, 40)
+    model = make_layer(dropout=0.5).initialize(X=Xs)
+    draws = []
+    for seed in (1, 1, 2):
+        fix_random_seed(seed)
+        draws.append(np.concatenate(model.begin_update(Xs)[0]))
+    assert_array_equal(draws[0], draws[1])
+    assert (draws[0] != draws[2]).any()
+
+
 def test_gradient_passes_through_the_same_mask_as_the_output():
     Xs = make_vectors(30)
     model = make_layer(dropout=0.5, bidirectional=False, cell="rnn_relu")
@@ -193,6 +204,18 @@ def test_the_width_of_the_input_is_found_in_the_data(width):
 def test_an_uninitialized_layer_says_so():
     with pytest.raises(KeyError, match="lstm"):
         make_layer(nI=5).predict(make_vectors(3))
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+@pytest.mark.parametrize("lengths", [[], [0], [0, 0]])
+def test_a_batch_without_tokens_is_predicted_and_backpropagated_through(lengths, depth):
+    model = make_layer(nI=5, depth=depth, dropout=0.2).initialize()
+    Xs = make_vectors(*lengths)
+    assert [Y.shape for Y in model.predict(Xs)] == [(0, NO)] * len(lengths)
+    Ys, backprop = model.begin_update(Xs)
+    dXs = backprop(Ys)
+    assert [dX.shape for dX in dXs] == [(0, 5)] * len(lengths)
+    model.finish_update(Adam(0.1))
 
 
 @pytest.mark.parametrize("cell", CELLS)

@@ -267,6 +267,21 @@ def test_averages_are_used_inside_use_params_and_gone_after_it(optimizer):
         assert_same(model.predict(Xs), before)
 
 
+def test_predicting_with_averages_before_backprop_leaves_the_gradient_alone():
+    Xs = make_vectors(3, 4)
+    model = make_model(Xs)
+    averages = {(model.id, "W"): 3 * model.get_param("W")}
+    grads = []
+    for is_between in (False, True):
+        Ys, backprop = model.begin_update(Xs)
+        if is_between:
+            with model.use_params(averages):
+                model.predict(Xs)
+        grads.append([*backprop(Ys), model.get_grad("W").copy()])
+        model.get_grad("W")[:] = 0
+    assert_same(*grads)
+
+
 def test_every_submodule_begins_at_a_multiple_of_64_and_has_its_own_storage():
     Xs = make_vectors(3)
     model = make_model(Xs, depth=2, residual=True, layer_norm=True)
@@ -310,6 +325,12 @@ def test_weights_of_another_network_are_refused_with_the_name_of_the_model(setti
         other.from_bytes(saved)
 
 
+def test_weights_of_another_activation_are_refused():
+    saved = make_model(make_vectors(3), cell="rnn_tanh").to_bytes()
+    with pytest.raises(ValueError, match="rnn_tanh"):
+        make_layer(cell="rnn_relu").from_bytes(saved)
+
+
 def test_a_prediction_can_not_be_backpropagated_through():
     Xs = make_vectors(3, 4)
     Ys, backprop = make_model(Xs)(Xs, is_train=False)
@@ -328,6 +349,15 @@ def test_training_twice_with_one_seed_gives_the_same_bytes():
             update(model, Xs, optimizer)
         saved.append(model.to_bytes())
     assert saved[0] == saved[1]
+
+
+def test_building_the_module_draws_no_random_numbers():
+    Xs = make_vectors(3, 4)
+    model = make_model(Xs)
+    before = torch.random.get_rng_state()
+    for twin in (model, model.copy(), load_bytes(model)):
+        twin.predict(Xs)
+        assert torch.equal(torch.random.get_rng_state(), before)
 
 
 def test_threads_predict_side_by_side_what_one_predicts():
