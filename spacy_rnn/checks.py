@@ -1,10 +1,16 @@
-"""Ranges of settings, checked where a model or a reader is made."""
+"""Values of settings, checked where a model or a reader is made."""
 
 
 def check_at_least(name: str, value: int, lowest: int) -> None:
     """Raise a ValueError for a whole number that is too small."""
     if value < lowest:
         raise ValueError(f"{name} has to be {lowest} or more, but it is {value}")
+
+
+def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    """Raise a ValueError for what isn't one of the choices."""
+    if value not in choices:
+        raise ValueError(f"{name} has to be one of {choices}, but it is {value!r}")
 
 
 def check_rate(name: str, value: float) -> None:

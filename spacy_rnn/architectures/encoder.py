@@ -1,6 +1,8 @@
 """Recurrent encoders, for `encode` in `spacy.Tok2Vec.v2` and for plain sequences."""
 
-from spacy_rnn.checks import check_at_least, check_rate
+from typing import get_args
+
+from spacy_rnn.checks import check_at_least, check_choice, check_rate
 from spacy_rnn.layers.rnn import RNN
 from spacy_rnn.types import Cell, EncoderT
 
@@ -37,9 +39,10 @@ def build_rnn_encoder(
             Faster where the hardware has it, and exact to about two digits.
 
     Raises:
-        ValueError: If a number is out of range, or an odd width is to be shared by two
-            directions.
+        ValueError: If the cell is unknown, a number is out of range, or an odd width is
+            to be shared by two directions.
     """
+    check_choice("cell", cell, get_args(Cell))
     check_at_least("width", width, 1)
     check_at_least("depth", depth, 1)
     check_rate("dropout", dropout)

@@ -1,11 +1,12 @@
 """Text classifiers."""
 
 from functools import partial
+from typing import get_args
 
 from thinc.api import Dropout, Linear, Model, add, chain, resizable
 from thinc.layers.resizable import resize_linear_weighted, resize_model
 
-from spacy_rnn.checks import check_at_least, check_rate
+from spacy_rnn.checks import check_at_least, check_choice, check_rate
 from spacy_rnn.layers.drop_docs import DropDocs
 from spacy_rnn.layers.ngrams import Ngrams, resize_ngrams
 from spacy_rnn.layers.pool import Pool
@@ -45,14 +46,17 @@ def build_textcat(
         nO: Number of labels, if known.
 
     Raises:
-        ValueError: If `pooling` is empty or repeats itself, or dropout is out of range.
+        ValueError: If `pooling` is empty, unknown or repeats itself, or a rate is out of
+            range.
     """
     check_rate("dropout", dropout)
     check_rate("branch_dropout", branch_dropout)
+    for kind in pooling:
+        check_choice("pooling", kind, get_args(Pooling))
     if not pooling or len(set(pooling)) < len(pooling):
         raise ValueError(
-            f"pooling has to name one or several of last, mean, max and attention, "
-            f"each once, but it is {pooling}"
+            f"pooling has to name one or several of {get_args(Pooling)}, each once, "
+            f"but it is {pooling}"
         )
     scorer: ScorerT
     if linear_model is None:

@@ -21,7 +21,7 @@ from spacy_rnn.layers.features import (
 )
 from spacy_rnn.layers.rnn import concatenate, split
 from spacy_rnn.layers.row_cache import RowCache
-from spacy_rnn.layers.torch_layer import as_tensor, run, torch_layer
+from spacy_rnn.layers.torch_layer import as_tensor, backprop_nothing, run, torch_layer
 from spacy_rnn.modules.hash_embed import MultiHashEmbed
 from spacy_rnn.types import Tok2VecT
 
@@ -62,12 +62,15 @@ def forward(
     model: Tok2VecT, docs: list[Doc], is_train: bool
 ) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Doc]]]:
     lengths = [len(doc) for doc in docs]
+    if is_train:
+        model.attrs["row_cache"].clear()
     if not any(lengths):
-        return split(model.ops.alloc2f(0, model.get_dim("nO")), lengths), no_docs
+        nothing = split(model.ops.alloc2f(0, model.get_dim("nO")), lengths)
+        return nothing, no_docs if is_train else backprop_nothing
     features = token_features(docs, model.attrs["columns"])
     if is_train:
         return train(model, docs, features, lengths)
-    return split(predict(model, docs, features), lengths), no_docs
+    return split(predict(model, docs, features), lengths), backprop_nothing
 
 
 def train(

@@ -23,7 +23,7 @@ def token_features(docs: Sequence[Doc], columns: list[int | str]) -> np.ndarray:
 
 
 def _doc_features(doc: Any, columns: list[int | str]) -> np.ndarray:
-    if hasattr(doc, "to_array"):
+    if isinstance(doc, Doc):
         return doc.to_array(columns)
     return doc.doc.to_array(columns)[doc.start : doc.end]  # a Span
 

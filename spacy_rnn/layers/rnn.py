@@ -83,6 +83,12 @@ def concatenate(
     filled = [X for X in Xs if len(X)]
     if not filled:
         return model.ops.alloc2f(0, width), lengths
+    for X in filled:
+        if X.ndim != 2 or X.shape[1] != width:
+            raise ValueError(
+                f"'{model.name}' takes vectors of width {width}, one for each token, "
+                f"but got an array of shape {X.shape}"
+            )
     return model.ops.asarray2f(model.ops.xp.concatenate(filled)), lengths
 
 

@@ -94,9 +94,14 @@ def run(
         Y = module(*inputs, **options)
 
     def backprop(dY: ArrayXd) -> Any:
+        joint.bind(model)  # a prediction with other parameters may have come between
         joint.bind_grad(model)
-        torch.autograd.backward(Y, as_tensor(dY).to(Y.dtype))
-        return None if first.grad is None else as_array(first.grad, model.ops)
+        if Y.requires_grad:
+            torch.autograd.backward(Y, as_tensor(dY).to(Y.dtype))
+        if not first.requires_grad:
+            return None
+        dX = torch.zeros_like(first) if first.grad is None else first.grad
+        return as_array(dX, model.ops)
 
     return as_array(Y, model.ops), backprop
 
@@ -144,13 +149,17 @@ class TorchModule:
     def bind(self, model: Model) -> nn.Module:
         """Return the module, its parameters being views of the layer's `W`."""
         W = model.get_param("W")
-        if not self._is_bound("data", W):
-            with self._lock:
-                if self._module is None:
-                    self._module = self.build_for(model).to(as_tensor(W).device)
+        if self._is_bound("data", W):
+            assert self._module is not None
+            return self._module
+        with self._lock:
+            if self._module is None:
+                with torch.device("meta"):  # draws no random numbers
+                    module = self.build_for(model)
+                self._module = module.to_empty(device=as_tensor(W).device)
+            if not self._is_bound("data", W):
                 self._rebind("data", W)
-        assert self._module is not None
-        return self._module
+            return self._module
 
     def bind_grad(self, model: Model) -> None:
         """Let a backward pass add to the gradient of the layer's `W`."""
@@ -231,12 +240,14 @@ class InitWeights:
 
 
 def describe(model: Model) -> list[list[Any]] | None:
-    """Name the parameters in `W` with their shapes; None before they are known."""
+    """List settings, and the parameters in `W`; None before they are known."""
     if not all(model.has_dim(name) for name in model.dim_names):
         return None
     with torch.device("meta"):
         module = model.attrs["torch_module"].build_for(model)
-    return [[name, list(value.shape)] for name, value in module.named_parameters()]
+    settings = getattr(model.attrs["torch_module"].build, "keywords", {})
+    shapes = {name: list(value.shape) for name, value in module.named_parameters()}
+    return [[name, value] for name, value in (settings | shapes).items()]
 
 
 @serialize_attr.register

@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from spacy_rnn.modules.shapes import round_up
+
 # The documents of a block run side by side. On one CPU core the matrix products are
 # efficient from 32 documents on, and up to about 96 the block of one layer stays in
 # the cache; a GPU wants as many as there are. The budget of cells bounds the memory
@@ -16,8 +18,6 @@ GPU_DOCS = 1024
 CPU_CELLS = 16_384
 GPU_CELLS = 262_144
 FILL = 0.4
-# oneDNN compiles code for each shape that it meets, and keeps it: a quarter of a
-# megabyte and the time of a layer's whole pass. So there are few shapes.
 STEP_BITS = 4
 DOC_BITS = 3
 
@@ -117,12 +117,6 @@ def plan(lengths: list[int], *, max_docs: int, max_cells: int) -> list[tuple[int
                 continue
         blocks.append((length, 1))
     return blocks
-
-
-def round_up(number: int, bits: int) -> int:
-    """Round up to a number whose binary form has few significant bits."""
-    quantum = 1 << max(0, number.bit_length() - bits)
-    return -(-number // quantum) * quantum
 
 
 class Gather(torch.autograd.Function):
