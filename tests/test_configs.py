@@ -1,0 +1,92 @@
+"""Every config that is shipped is complete, trains and reloads."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import spacy
+from spacy.cli.debug_config import debug_config
+from spacy.cli.init_config import fill_config
+from spacy.cli.train import train
+from spacy.util import load_config, load_model_from_config, registry
+
+ROOT = Path(__file__).parent.parent
+CONFIGS = sorted((ROOT / "configs").glob("*.cfg"))
+FEW_STEPS = {
+    "training.max_steps": 3,
+    "training.eval_frequency": 2,
+    "corpora.train.limit": 20,
+    "corpora.dev.limit": 10,
+}
+
+
+@pytest.fixture(params=CONFIGS, ids=[path.name for path in CONFIGS])
+def path(request, monkeypatch):
+    monkeypatch.chdir(ROOT)  # paths in a config are relative to the repository
+    return request.param
+
+
+def read_dev(path, nlp, limit=0):
+    config = load_config(path, overrides={"corpora.dev.limit": limit})
+    corpora = load_model_from_config(config).config.interpolate()["corpora"]
+    return list(registry.resolve(corpora)["dev"](nlp))
+
+
+def test_there_are_configs():
+    assert {"sentiment.cfg", "emotions.cfg"} <= {path.name for path in CONFIGS}
+
+
+def test_fill_config_changes_nothing(path, tmp_path):
+    fill_config(tmp_path / "filled.cfg", path, silent=True)
+    before = load_config(path, interpolate=False)
+    after = load_config(tmp_path / "filled.cfg", interpolate=False)
+    assert after == before
+    assert list(after["components"]) == list(before["components"])
+
+
+def test_a_config_is_valid(path, capsys):
+    debug_config(path)
+    assert "Config is valid" in capsys.readouterr().out
+
+
+def test_a_config_opens_with_its_command(path):
+    head = path.read_text().partition("[")[0]
+    assert head.startswith("#")
+    assert f"python -m spacy train configs/{path.name}" in head
+
+
+def test_a_config_trains_and_reloads(path, tmp_path):
+    train(path, tmp_path, overrides=FEW_STEPS)
+    nlp = spacy.load(tmp_path / "model-best")
+    examples = read_dev(path, nlp, limit=10)
+    assert len(examples) == 10
+    again = spacy.load(tmp_path / "model-best").evaluate(examples)
+    scores = nlp.evaluate(examples)
+    del scores["speed"], again["speed"]
+    assert scores == again
+
+
+@pytest.mark.slow
+def test_sentiment_is_learned(monkeypatch, tmp_path):
+    monkeypatch.chdir(ROOT)
+    path = ROOT / "configs" / "sentiment.cfg"
+    train(path, tmp_path)
+    nlp = spacy.load(tmp_path / "model-best")
+    examples = read_dev(path, nlp)
+    truths = [max(eg.reference.cats, key=eg.reference.cats.get) for eg in examples]
+    cats = [doc.cats for doc in nlp.pipe([eg.reference.text for eg in examples])]
+    right = [
+        max(scores, key=scores.get) == truth
+        for scores, truth in zip(cats, truths, strict=True)
+    ]
+    majority = Counter(truths).most_common(1)[0][1] / len(truths)
+    assert sum(right) / len(right) >= majority + 0.2
+
+
+@pytest.mark.slow
+def test_emotions_are_learned(monkeypatch, tmp_path):
+    monkeypatch.chdir(ROOT)
+    path = ROOT / "configs" / "emotions.cfg"
+    train(path, tmp_path)
+    nlp = spacy.load(tmp_path / "model-best")
+    assert nlp.evaluate(read_dev(path, nlp))["cats_macro_auc"] >= 0.7
