@@ -1,0 +1,305 @@
+"""What the documentation says is so: its code runs, its names and numbers are right."""
+
+import inspect
+import json
+import re
+from collections import Counter
+from configparser import ConfigParser
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+import spacy
+from spacy import registry
+from spacy.language import Language
+from thinc.api import Config
+
+import spacy_rnn
+from spacy_rnn.pipeline.textcat import RNNTextCategorizer
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+GUIDES = [README, ROOT / "CONTRIBUTING.md", ROOT / "corpus" / "README.md"]
+PAGES = [*GUIDES, *sorted((ROOT / "docs").glob("*.md"))]
+COMPONENT = ROOT / "docs" / "rnn_textcat.md"
+
+FENCE = re.compile(  # inside a quotation or outside
+    r"^(?:> ?)?```(?P<kind>\w+)\n(?P<body>.*?)^(?:> ?)?```$", re.MULTILINE | re.DOTALL
+)
+
+
+def read(path):
+    return path.read_text(encoding="utf8")
+
+
+def blocks(kind, pages=PAGES):
+    """List the fenced blocks of a kind, also those in quotations."""
+    found = []
+    for page in pages:
+        for match in FENCE.finditer(read(page)):
+            if match["kind"] == kind:
+                body = re.sub(r"^> ?", "", match["body"], flags=re.MULTILINE)
+                name = f"{page.relative_to(ROOT)}-{len(found)}"
+                found.append(pytest.param(body, id=name))
+    return found
+
+
+def commands():
+    """List the shell commands of all pages."""
+    lines = [line for block in blocks("bash") for line in block.values[0].splitlines()]
+    return [line.removeprefix("$ ") for line in lines if line.strip()]
+
+
+def parse_config(text):
+    """Parse a snippet, adding the parents of its sections and the usual paths."""
+    paths = '[paths]\ntrain = "train.jsonl"\ndev = "dev.jsonl"\n\n'
+    text = text if "[paths]" in text else paths + text
+    present = re.findall(r"^\[(.+)\]$", text, re.MULTILINE)
+    parents = {
+        section.rsplit(".", i)[0]
+        for section in present
+        for i in range(1, section.count(".") + 1)
+    }
+    missing = "".join(f"[{name}]\n" for name in sorted(parents - set(present)))
+    return Config().from_str(missing + text)
+
+
+def sections(page):
+    """Split a page at its headings. Yield each title with what stands below it."""
+    parts = re.split(r"^##+ (.+)$", read(page), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def arguments(section):
+    """Read the table of arguments of a section: each with its description."""
+    return dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", section, re.MULTILINE))
+
+
+def entry_points():
+    parser = ConfigParser()
+    parser.read(ROOT / "setup.cfg", encoding="utf8")
+    return {
+        line.split("=")[0].strip(): group.removeprefix("spacy_")
+        for group, lines in parser["options.entry_points"].items()
+        for line in lines.strip().splitlines()
+    }
+
+
+def documented_functions():
+    """Find the section of each registered function that has one."""
+    found = []
+    for page in sorted((ROOT / "docs").glob("*.md")):
+        for title, section in sections(page).items():
+            name = title if title.startswith("spacy-rnn.") else f"spacy-rnn.{title}.v1"
+            group = entry_points().get(name)
+            if group is not None:
+                found.append(pytest.param(group, name, section, id=name))
+    return found
+
+
+def documented_methods():
+    return [
+        pytest.param(title.split(".")[1].replace("\\", ""), section, id=title)
+        for title, section in sections(COMPONENT).items()
+        if title.startswith("RNNTextCategorizer.")
+    ]
+
+
+@pytest.mark.parametrize("code", blocks("python"))
+def test_python_code_runs(code, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "<documentation>", "exec"), {"__name__": "__main__"})
+
+
+def test_the_first_example_learns_what_it_shows(capsys, monkeypatch, tmp_path):
+    test_python_code_runs(
+        blocks("python", [README])[0].values[0], monkeypatch, tmp_path
+    )
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["positive", "negative"]
+
+
+@pytest.mark.parametrize("text", blocks("ini"))
+def test_a_config_snippet_is_valid(text):
+    config = parse_config(text)
+    for name, component in config.pop("components", {}).items():
+        factory = component.pop("factory")
+        pipe = spacy.blank("en").add_pipe(factory, name, config=component)
+        assert pipe.name == name
+    for name, settings in config.pop("initialize", {}).get("components", {}).items():
+        assert Language.has_factory(name)
+        registry.fill(settings, validate=True)
+    for name in ("model", "corpora"):
+        registry.fill({name: config.pop(name, {})}, validate=True)
+    assert config.keys() <= {"paths"}
+
+
+def test_there_is_something_to_run():
+    assert len(blocks("python")) >= 4
+    assert len(blocks("ini")) >= 9
+    assert len(commands()) >= 12
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+def test_files_that_are_named_exist(page):
+    named = re.findall(
+        r"(?<![\w/])(?:configs|benchmarks|tests)/[\w/]+\.\w+", read(page)
+    )
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", read(page))
+    missing = [name for name in named if not (ROOT / name).exists()]
+    missing += [link for link in links if not (page.parent / link).exists()]
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+def test_links_to_headings_lead_there(page):
+    for path, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", read(page)):
+        target = (page.parent / path) if path else page
+        headings = re.findall(r"^#+ (.+)$", read(target), re.MULTILINE)
+        slugs = [
+            re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+            for heading in headings
+        ]
+        assert anchor in slugs, f"{page.name}: {path}#{anchor}"
+
+
+def test_the_data_of_a_command_exists():
+    named = [path for line in commands() for path in re.findall(r"corpus/\S+", line)]
+    assert named
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_settings_on_the_command_line_are_in_the_config():
+    text = read(README)
+    settings = re.findall(r"--((?:training|components|paths)\.[\w.]+)", text)
+    assert len(settings) >= 4
+    for setting in settings:
+        value = Config().from_disk(ROOT / "configs" / "sentiment.cfg")
+        for key in setting.split("."):
+            assert key in value, setting
+            value = value[key]
+
+
+def test_the_set_up_commands_stand_where_they_are_looked_for():
+    for marker, ending in (("train", "--output training/sentiment"), ("tests", 'gpu"')):
+        _, _, below = read(README).partition(f"<!-- {marker} -->\n")
+        match = FENCE.match(below)
+        assert match is not None
+        (command,) = match["body"].splitlines()
+        assert command.startswith("python3 -m venv .venv && .venv/bin/pip install")
+        assert command.endswith(ending)
+
+
+def test_the_newest_version_of_the_changelog_is_the_packages():
+    versions = re.findall(r"^## \[(.+?)\]", read(ROOT / "CHANGELOG.md"), re.MULTILINE)
+    assert versions[0] == spacy_rnn.__version__
+
+
+def test_every_config_is_mentioned():
+    text = "".join(read(page) for page in PAGES)
+    for path in (ROOT / "configs").glob("*.cfg"):
+        assert f"configs/{path.name}" in text
+
+
+def test_the_index_and_a_page_name_whatever_is_registered():
+    index = read(ROOT / "docs" / "README.md")
+    others = "".join(read(page) for page in PAGES if page.name != "README.md")
+    for name in entry_points():
+        assert f"`{name}`" in index
+        assert name in others
+
+
+@pytest.mark.parametrize(("group", "name", "section"), documented_functions())
+def test_a_table_of_arguments_is_that_of_the_function(group, name, section):
+    parameters = inspect.signature(registry.get(group, name)).parameters
+    described = arguments(section)
+    assert list(described) == list(parameters)
+    for key, parameter in parameters.items():
+        check_default(key, parameter, described[key])
+
+
+def test_every_architecture_and_reader_has_a_table():
+    documented = {param.values[1] for param in documented_functions()}
+    assert documented == {
+        name
+        for name, group in entry_points().items()
+        if group in ("architectures", "readers")
+    }
+
+
+@pytest.mark.parametrize(("method", "section"), documented_methods())
+def test_a_table_of_arguments_is_that_of_the_method(method, section):
+    described = arguments(section)
+    function = inspect.getattr_static(RNNTextCategorizer, method)
+    try:
+        parameters = dict(
+            inspect.signature(getattr(RNNTextCategorizer, method)).parameters
+        )
+    except (TypeError, ValueError):  # a property, or compiled without a signature
+        assert isinstance(function, property) or "doc" in described
+        return
+    del parameters["self"]
+    parameters = {
+        key: value
+        for key, value in parameters.items()
+        if value.kind is not inspect.Parameter.VAR_KEYWORD
+    }
+    assert list(described) == list(parameters)
+    for key, parameter in parameters.items():
+        if described[key] and "As in the config" not in described[key]:
+            check_default(key, parameter, described[key])
+
+
+def check_default(key, parameter, description):
+    default = re.search(r"efaults to `(.+?)`", description)
+    if parameter.default is inspect.Parameter.empty:
+        assert default is None, key
+    else:
+        assert default is not None, key
+        assert default[1] == repr(parameter.default).replace("'", '"'), key
+
+
+def test_the_settings_of_the_components_are_those_of_the_factories():
+    described = arguments(sections(COMPONENT)["Config and implementation"])
+    for name in ("rnn_textcat", "rnn_textcat_multilabel"):
+        assert described.keys() == Language.get_factory_meta(name).default_config.keys()
+
+
+def test_the_default_model_is_the_one_that_is_shown():
+    text = sections(COMPONENT)["The default model"]
+    shown = Config().from_str(FENCE.search(text)["body"])["model"]
+    default = Language.get_factory_meta("rnn_textcat").default_config["model"]
+    several = Language.get_factory_meta("rnn_textcat_multilabel").default_config[
+        "model"
+    ]
+    assert shown == default
+    assert {**shown, "exclusive_classes": False} == several
+
+
+@pytest.mark.parametrize("name", ["sentiment", "emotions"])
+def test_the_sizes_of_a_corpus_are_counted(name):
+    text = sections(ROOT / "corpus" / "README.md")[name]
+    table = re.findall(r"^\| `?([\w ]+?)`? \| (\d+) \| (\d+) \|$", text, re.MULTILINE)
+    counted = {}
+    for part in ("train", "dev"):
+        lines = read(ROOT / "corpus" / name / f"{part}.jsonl").splitlines()
+        rows = [json.loads(line) for line in lines]
+        labels = [row.get("labels") or row.get("label") or [] for row in rows]
+        labels = [[found] if isinstance(found, str) else found for found in labels]
+        counted[part] = Counter(label for found in labels for label in found)
+        counted[part]["texts"] = len(rows)
+        if name == "emotions":
+            numbers = ("no label", "one label", "two labels", "three labels")
+            counted[part].update(numbers[len(found)] for found in labels)
+    assert {key: int(n) for key, n, _ in table} == counted["train"]
+    assert {key: int(n) for key, _, n in table} == counted["dev"]
+
+
+def test_constraints_pin_whatever_the_package_requires():
+    lines = read(ROOT / "constraints.txt").splitlines()
+    pinned = dict(line.split("==") for line in lines if not line.startswith("#"))
+    required = {re.match(r"[\w-]+", line)[0] for line in metadata.requires("spacy-rnn")}
+    for_gpus = {"cupy-cuda12x", "cupy-cuda13x"}  # the CUDA version is the user's
+    names = {name.lower().replace("_", "-") for name in pinned}
+    assert required - for_gpus <= names
+    assert "+" not in "".join(pinned.values())  # a build that only some indexes have
