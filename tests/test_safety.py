@@ -103,15 +103,23 @@ def run_script(tmp_path, script, *args, timeout=60):
     """Run a script in a fresh process, and return what it prints as JSON."""
     file = tmp_path / "script.py"
     file.write_text(PREAMBLE + script)
-    done = subprocess.run(
+    with subprocess.Popen(
         [sys.executable, str(file), *map(str, args)],
         env=ONE_THREAD,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=timeout,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+        start_new_session=True,  # so that processes of its own can be ended with it
+    ) as process:
+        try:
+            stdout, stderr = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            if os.name == "posix":
+                os.killpg(process.pid, signal.SIGKILL)
+            process.kill()
+            raise
+    assert process.returncode == 0, stderr
+    return json.loads(stdout.splitlines()[-1])
 
 
 FORK = """
@@ -137,7 +145,7 @@ if __name__ == "__main__":
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_forked_processes_predict_after_torch_used_threads(path, tmp_path):
-    alone, together = run_script(tmp_path, FORK, path, "fork", timeout=120)
+    alone, together = run_script(tmp_path, FORK, path, "fork")
     assert_allclose(together, alone, atol=1e-5)
 
 

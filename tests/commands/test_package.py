@@ -7,7 +7,10 @@ import pytest
 import spacy
 import srsly
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning"),  # spaCy's own
+]
 
 
 def test_a_wheel_requires_this_package_and_loads(model, factory, run_spacy, tmp_path):
