@@ -46,8 +46,8 @@ def build_textcat(
         nO: Number of labels, if known.
 
     Raises:
-        ValueError: If `pooling` is empty, unknown or repeats itself, or a rate is out of
-            range.
+        ValueError: If `pooling` is empty, unknown or repeats itself, or a rate is out
+            of range.
     """
     check_rate("dropout", dropout)
     check_rate("branch_dropout", branch_dropout)

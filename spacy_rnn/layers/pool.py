@@ -27,11 +27,12 @@ def Pool(
     """
     return torch_layer(
         "pool",
-        partial(TorchPool, pooling=pooling, bidirectional=bidirectional),
+        partial(TorchPool, pooling=pooling),
         forward,
         init_dims=init_dims,
         dims={"nI": nI},
-        attrs={},
+        # Saved with the layer: behind a listener, the encoder that tells isn't there.
+        attrs={"bidirectional": bidirectional},
     )
 
 
@@ -41,7 +42,13 @@ def forward(
     X, lengths = concatenate(model, Xs, model.get_dim("nI"))
     tokens = as_tensor(X).requires_grad_(is_train)
     lengths_tensor = torch.tensor(lengths, dtype=torch.long).to(tokens.device)
-    Y, backprop_torch = run(model, tokens, lengths_tensor, is_train=is_train)
+    Y, backprop_torch = run(
+        model,
+        tokens,
+        lengths_tensor,
+        bidirectional=model.attrs["bidirectional"],
+        is_train=is_train,
+    )
 
     def backprop(dY: Floats2d) -> list[Floats2d]:
         return split(backprop_torch(dY), lengths)

@@ -12,7 +12,7 @@ from spacy.pipeline.textcat_multilabel import (
     textcat_multilabel_score,
 )
 from spacy.tokens import Doc
-from spacy.training import Example, validate_examples
+from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Config, Model
 from thinc.types import Floats2d
@@ -196,6 +196,7 @@ class RNNTextCategorizer(TextCategorizer):
             ValueError: Also if a document has a label that isn't one of `labels`, or
                 `class_weights` names one that there isn't.
         """
+        validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
         labels = prepare_labels(get_examples, labels)
         super().initialize(
             get_examples, nlp=nlp, labels=labels, positive_label=positive_label
@@ -308,6 +309,7 @@ class RNNMultiLabelTextCategorizer(RNNTextCategorizer, MultiLabel_TextCategorize
             ValueError: Also if a document has a label that isn't one of `labels`, or
                 `class_weights` names one that there isn't.
         """
+        validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
         labels = prepare_labels(get_examples, labels)
         MultiLabel_TextCategorizer.initialize(
             self, get_examples, nlp=nlp, labels=labels

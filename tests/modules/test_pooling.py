@@ -24,35 +24,36 @@ def pool_slowly(kind, doc, bidirectional):
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("kind", ["last", "mean", "max"])
 def test_pooling_equals_a_loop_over_the_documents(kind, bidirectional):
-    pool = Pool(NI, pooling=[kind], bidirectional=bidirectional)
+    pool = Pool(NI, pooling=[kind])
     X = torch.randn(sum(LENGTHS), NI)
     expected = [pool_slowly(kind, doc, bidirectional) for doc in X.split(LENGTHS)]
-    found = pool(X, torch.tensor(LENGTHS))
+    found = pool(X, torch.tensor(LENGTHS), bidirectional=bidirectional)
     assert torch.allclose(found, torch.stack(expected), atol=1e-6)
 
 
 @pytest.mark.parametrize("lengths", [[0, 3, 0], [3, 0, 0], [0, 0, 3], [0, 0], [0], []])
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_empty_document_is_pooled_to_zeros_wherever_it_stands(kind, lengths):
-    pool = Pool(NI, pooling=[kind], bidirectional=True)
+    pool = Pool(NI, pooling=[kind])
     X = torch.randn(sum(lengths), NI)
     lengths = torch.tensor(lengths, dtype=torch.long)
-    pooled = pool(X, lengths)
+    pooled = pool(X, lengths, bidirectional=True)
     assert pooled.shape == (len(lengths), NI)
     assert torch.equal(pooled.any(dim=1), lengths > 0)
 
 
 def test_several_poolings_stand_side_by_side_in_their_order():
     X, lengths = torch.randn(sum(LENGTHS), NI), torch.tensor(LENGTHS)
-    both = Pool(NI, pooling=["max", "last"], bidirectional=True)(X, lengths)
+    both = Pool(NI, pooling=["max", "last"])(X, lengths)
     for i, kind in enumerate(["max", "last"]):
-        alone = Pool(NI, pooling=[kind], bidirectional=True)(X, lengths)
+        alone = Pool(NI, pooling=[kind])(X, lengths)
         assert torch.equal(both[:, i * NI : (i + 1) * NI], alone)
 
 
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
 def test_gradients_are_those_of_finite_differences(kind, bidirectional):
-    pool = Pool(NI, pooling=[kind], bidirectional=bidirectional).double()
+    pool = Pool(NI, pooling=[kind]).double()
     X = torch.randn(sum(LENGTHS), NI, dtype=torch.float64, requires_grad=True)
-    assert gradcheck(lambda X: pool(X, torch.tensor(LENGTHS)), X)
+    lengths = torch.tensor(LENGTHS)
+    assert gradcheck(lambda X: pool(X, lengths, bidirectional=bidirectional), X)
