@@ -20,6 +20,7 @@ import srsly
 import torch
 from spacy.language import Language
 from spacy.training import Example
+from spacy.util import minibatch
 from thinc.api import Adam, NumpyOps, fix_random_seed
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
@@ -196,15 +197,10 @@ def pipe_workloads(rows: list[tuple[str, str]]) -> dict[str, list[Callable]]:
     module = PlainTorch(50_000).eval()
 
     def run_torch(batch_size: int) -> None:
-        batch = []
         with torch.inference_mode():
-            for doc in tokenizer.pipe(texts):
-                batch.append(
-                    torch.tensor([ids.setdefault(t.text, len(ids)) for t in doc])
-                )
-                if len(batch) == batch_size:
-                    module(batch).softmax(1)
-                    batch = []
+            for docs in minibatch(tokenizer.pipe(texts), size=batch_size):
+                word_ids = [[ids.setdefault(t.text, len(ids)) for t in d] for d in docs]
+                module([torch.tensor(doc) for doc in word_ids]).softmax(1)
 
     workloads["plain PyTorch, packed"] = [
         lambda size=size: run_torch(size) for size in BATCH_SIZES
@@ -217,23 +213,23 @@ def update_workloads(
 ) -> tuple[dict[str, list[Callable]], int]:
     """Training steps on batches of words; the tokenizer is left out for all."""
     workloads: dict[str, list[Callable]] = {}
-    docs = [nlp_doc for nlp_doc in spacy.blank("en").pipe(text for text, _ in rows)]
-    batches = batches_by_words([len(doc) for doc in docs])[:6]
+    docs = list(spacy.blank("en").pipe(text for text, _ in rows))
+    batches = batches_by_words([len(doc) for doc in docs])[:10]
     n_words = sum(len(docs[i]) for batch in batches for i in batch)
 
-    def run(nlp: Language, examples: list[Example], optimizer: Adam) -> None:
-        for batch in batches:
-            nlp.update([examples[i] for i in batch], sgd=optimizer)
+    def updater(nlp: Language) -> Callable[[], None]:
+        examples, optimizer = make_examples(nlp, rows), Adam(0.001)
+
+        def run() -> None:
+            for batch in batches:
+                nlp.update([examples[i] for i in batch], sgd=optimizer)
+
+        return run
 
     for name in MODELS:
         for blis in (True, False) if "spaCy" in name else (True,):
-            nlp = make_pipeline(name, rows, blis)
             label = name if blis else f"{name}, without BLIS"
-            workloads[label] = [
-                lambda nlp=nlp, examples=make_examples(nlp, rows), sgd=Adam(0.001): run(
-                    nlp, examples, sgd
-                )
-            ]
+            workloads[label] = [updater(make_pipeline(name, rows, blis))]
     ids: dict[str, int] = {}
     word_ids = [
         torch.tensor([ids.setdefault(t.text, len(ids)) for t in doc]) for doc in docs

@@ -7,7 +7,6 @@ from thinc.api import Dropout, Linear, Model, add, chain, resizable
 from thinc.layers.resizable import resize_linear_weighted, resize_model
 
 from spacy_rnn.checks import check_at_least, check_choice, check_rate
-from spacy_rnn.layers.drop_docs import DropDocs
 from spacy_rnn.layers.ngrams import Ngrams, resize_ngrams
 from spacy_rnn.layers.pool import Pool
 from spacy_rnn.layers.probabilities import Probabilities
@@ -24,7 +23,6 @@ def build_textcat(
     pooling: list[Pooling],
     dropout: float = 0.0,
     linear_model: ScorerT | None = None,
-    branch_dropout: float = 0.0,
     nO: int | None = None,
 ) -> ScorerT:
     """Build a text classifier on token vectors.
@@ -40,9 +38,6 @@ def build_textcat(
             in training, where `[training] dropout` replaces it.
         linear_model: A model without an output layer, such as
             `spacy-rnn.BagOfNgrams.v1`, whose scores are added to the network's.
-        branch_dropout: Probability, in [0, 1), of leaving a document out of the linear
-            model, and also of leaving it out of the network, in training, so that
-            each learns to do without the other. `[training] dropout` leaves it alone.
         nO: Number of labels, if known.
 
     Raises:
@@ -50,7 +45,6 @@ def build_textcat(
             of range.
     """
     check_rate("dropout", dropout)
-    check_rate("branch_dropout", branch_dropout)
     for kind in pooling:
         check_choice("pooling", kind, get_args(Pooling))
     if not pooling or len(set(pooling)) < len(pooling):
@@ -58,14 +52,8 @@ def build_textcat(
             f"pooling has to name one or several of {get_args(Pooling)}, each once, "
             f"but it is {pooling}"
         )
-    scorer: ScorerT
-    if linear_model is None:
-        scorer = network = build_network(tok2vec, pooling, dropout, 0.0, nO)
-    else:
-        network = build_network(tok2vec, pooling, dropout, branch_dropout, nO)
-        linear: ScorerT = chain(linear_model, DropDocs(branch_dropout))
-        linear.attrs["resize_output"] = resize_linear
-        scorer = add(linear, network)
+    network = build_network(tok2vec, pooling, dropout, nO)
+    scorer = network if linear_model is None else add(linear_model, network)
     model: ScorerT = chain(scorer, Probabilities(exclusive=exclusive_classes))
     model.set_ref("tok2vec", tok2vec)
     model.set_ref("output_layer", network.layers[-1].layers[0])
@@ -80,7 +68,6 @@ def build_network(
     tok2vec: Tok2VecT,
     pooling: list[Pooling],
     dropout: float,
-    branch_dropout: float,
     nO: int | None,
 ) -> ScorerT:
     """Score documents by their pooled token vectors. Shape (B, K)."""
@@ -96,7 +83,6 @@ def build_network(
         tok2vec,
         Pool(width, pooling=pooling, bidirectional=bidirectional),
         Dropout(dropout),
-        DropDocs(branch_dropout),
         output_layer,
     )
     network.attrs["resize_output"] = resize_network
@@ -106,12 +92,6 @@ def build_network(
 def resize_network(network: ScorerT, new_nO: int) -> ScorerT:
     resize_model(network.layers[-1], new_nO)
     return network
-
-
-def resize_linear(linear: ScorerT, new_nO: int) -> ScorerT:
-    linear_model = linear.layers[0]
-    linear_model.attrs["resize_output"](linear_model, new_nO)
-    return linear
 
 
 def resize_output(model: ScorerT, new_nO: int) -> ScorerT:

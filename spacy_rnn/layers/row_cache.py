@@ -8,7 +8,7 @@ import numpy as np
 from thinc.api import Model
 from thinc.types import ArrayXd, Floats2d
 
-MAX_BYTES = 64 * 2**20
+MAX_BYTES = 16 * 2**20  # 32,768 rows of width 128
 
 
 class RowCache:

@@ -27,7 +27,6 @@ DEFAULT_MODEL = """
 @architectures = "spacy-rnn.TextCat.v1"
 exclusive_classes = true
 pooling = ["max", "attention"]
-branch_dropout = 0.3
 
 [model.linear_model]
 @architectures = "spacy-rnn.BagOfNgrams.v1"
@@ -38,14 +37,15 @@ ngram_size = 2
 
 [model.tok2vec.embed]
 @architectures = "spacy-rnn.MultiHashEmbed.v1"
-width = 128
+width = 96
 attrs = ["NORM", "PREFIX", "SUFFIX", "SHAPE"]
-rows = [10000, 1000, 2500, 2500]
+rows = [5000, 1000, 2500, 2500]
 include_static_vectors = false
+word_dropout = 0.3
 
 [model.tok2vec.encode]
 @architectures = "spacy-rnn.RNNEncoder.v1"
-width = 128
+width = 96
 cell = "lstm"
 depth = 1
 bidirectional = true
