@@ -110,12 +110,14 @@ def predict(model: Tok2VecT, docs: list[Doc], features: np.ndarray) -> Floats2d:
         keys = mix_keys(np.stack([mix_keys(features), content_keys(static)], axis=1))
 
     def compute(chosen: np.ndarray) -> Floats2d:
-        vectors = None if static is None else as_tensor(static[chosen])
+        vectors = None
+        if static is not None:
+            vectors = as_tensor(static[model.ops.xp.asarray(chosen)])
         Y, _ = run(model, table_rows(model, features[chosen]), vectors, is_train=False)
         return Y
 
     Y = cache.fetch(model, keys, compute)
-    return Y if distinct_of is None else Y[distinct_of]
+    return Y if distinct_of is None else Y[model.ops.xp.asarray(distinct_of)]
 
 
 def distinct_tokens(

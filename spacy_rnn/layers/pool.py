@@ -2,13 +2,11 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import torch
 from thinc.types import Floats2d
-from thinc.util import get_width
 
-from spacy_rnn.layers.rnn import concatenate, split
+from spacy_rnn.layers.rnn import concatenate, init_dims, split
 from spacy_rnn.layers.torch_layer import as_tensor, run, torch_layer
 from spacy_rnn.modules.pooling import Pool as TorchPool
 from spacy_rnn.types import Pooling, PoolT
@@ -54,8 +52,3 @@ def forward(
         return split(backprop_torch(dY), lengths)
 
     return Y, backprop
-
-
-def init_dims(model: PoolT, X: Any, Y: Any) -> None:
-    if X is not None and model.has_dim("nI") is None:
-        model.set_dim("nI", get_width(X))

@@ -63,8 +63,9 @@ class RowCache:
         with self._lock:
             self._check(model)
             known, slots, found = self._rows, *self._find(keys)
+        on_device = model.ops.xp.asarray
         if found.all():
-            return known[slots]
+            return known[on_device(slots)]
         missing = (~found).nonzero()[0]
         _, first, which = np.unique(
             keys[missing], return_index=True, return_inverse=True
@@ -75,8 +76,8 @@ class RowCache:
         rows: Any = model.ops.alloc2f(len(keys), new.shape[1], zeros=False)
         if known is not None:
             hits = found.nonzero()[0]
-            rows[hits] = known[slots[hits]]
-        rows[missing] = new[which]
+            rows[on_device(hits)] = known[on_device(slots[hits])]
+        rows[on_device(missing)] = new[on_device(which)]
         return rows
 
     def _check(self, model: Model) -> None:
