@@ -41,7 +41,7 @@ width = 96
 attrs = ["NORM", "PREFIX", "SUFFIX", "SHAPE"]
 rows = [5000, 1000, 2500, 2500]
 include_static_vectors = false
-word_dropout = 0.3
+word_dropout = 0.15
 
 [model.tok2vec.encode]
 @architectures = "spacy-rnn.RNNEncoder.v1"
