@@ -1,8 +1,12 @@
 """What several test files need."""
 
+from importlib import import_module
+
+import nltk
 import pytest
 import torch
 from hypothesis import settings
+from nltk.tag import mapping
 from thinc.api import fix_random_seed, get_current_ops, get_ops, set_current_ops
 
 # Others may be at work on the same machine: small products gain nothing from threads,
@@ -29,3 +33,27 @@ def device():
     yield torch.device("cuda")
     set_current_ops(ops)
     torch.backends.cudnn.allow_tf32 = tf32
+
+
+@pytest.fixture
+def fresh_nltk():
+    """Let NLTK read its data anew, for this test and the next one."""
+    forget_nltk_data()
+    yield
+    forget_nltk_data()
+
+
+@pytest.fixture
+def nltk_folder(tmp_path, monkeypatch, fresh_nltk):
+    """Let NLTK look for its data in an empty folder only."""
+    monkeypatch.setattr(nltk.data, "path", [str(tmp_path)])
+    return tmp_path
+
+
+def forget_nltk_data():
+    """Make NLTK forget what it has loaded, and from where."""
+    mapping._MAPPINGS.clear()
+    nltk.data.clear_cache()
+    for corpus in vars(import_module("nltk.corpus")).values():
+        if hasattr(type(corpus), "ensure_loaded"):
+            corpus._unload()

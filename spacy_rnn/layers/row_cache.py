@@ -60,12 +60,14 @@ class RowCache:
         Returns:
             Shape (N, nO).
         """
+        on_device = model.ops.xp.asarray
         with self._lock:
             self._check(model)
-            known, slots, found = self._rows, *self._find(keys)
-        on_device = model.ops.xp.asarray
-        if found.all():
-            return known[on_device(slots)]
+            slots, found = self._find(keys)
+            if found.all():
+                return self._rows[on_device(slots)]
+            hits = found.nonzero()[0]
+            known = self._rows[on_device(slots[hits])] if len(hits) else None
         missing = (~found).nonzero()[0]
         _, first, which = np.unique(
             keys[missing], return_index=True, return_inverse=True
@@ -75,8 +77,7 @@ class RowCache:
             self._add(model, keys[missing[first]], new)
         rows: Any = model.ops.alloc2f(len(keys), new.shape[1], zeros=False)
         if known is not None:
-            hits = found.nonzero()[0]
-            rows[on_device(hits)] = known[on_device(slots[hits])]
+            rows[on_device(hits)] = known
         rows[on_device(missing)] = new[on_device(which)]
         return rows
 
@@ -98,15 +99,14 @@ class RowCache:
         return self._slots[places], self._keys[places] == keys
 
     def _add(self, model: Model, keys: np.ndarray, rows: Floats2d) -> None:
-        """Keep more rows, or begin anew where there is no room for them."""
+        """Keep more rows. Where there is no room for them, the old ones go."""
         if self._gradient_pending or self._owner is not model.get_param("W"):
             return
         capacity = self.max_bytes // (rows.shape[1] * rows.itemsize)
         if len(keys) > capacity:
             return
         if len(self._keys) + len(keys) > capacity:
-            self.clear()
-            self._owner = model.get_param("W")
+            self._keys, self._slots = self._keys[:0], self._slots[:0]
         size, needed = len(self._keys), len(self._keys) + len(keys)
         if self._rows is None or needed > len(self._rows):
             grown = model.ops.alloc2f(

@@ -1,12 +1,9 @@
 import hashlib
 import subprocess
 import sys
-from importlib import import_module
 
-import nltk
 import pytest
 import spacy
-from nltk.tag import mapping
 from spacy.util import registry
 
 from spacy_rnn.corpora.nltk_corpus import NLTKCorpus, create_nltk_reader, find_split
@@ -31,7 +28,7 @@ def write(folder, files):
 
 
 @pytest.fixture
-def corpora(tmp_path, monkeypatch):
+def corpora(nltk_folder):
     """Small corpora in the files of those that NLTK distributes."""
     negative = "".join(f"bad film number {n} . \n" for n in range(60))
     positive = "".join(f"good film number {n} . \n" for n in range(60))
@@ -39,7 +36,7 @@ def corpora(tmp_path, monkeypatch):
         f"NUM:date When was {n} ?\nHUM:ind Who is {n} ?\n" for n in range(40)
     )
     write(
-        tmp_path / "corpora",
+        nltk_folder / "corpora",
         {
             "sentence_polarity/rt-polarity.neg": negative + "\n Same . \n",
             "sentence_polarity/rt-polarity.pos": positive + "same  .\n",
@@ -63,19 +60,7 @@ def corpora(tmp_path, monkeypatch):
             "gutenberg/austen-emma.txt": "no label here",
         },
     )
-    monkeypatch.setattr(nltk.data, "path", [str(tmp_path)])
-    unload()
-    yield tmp_path
-    unload()
-
-
-def unload():
-    """Make NLTK forget what it has loaded, and from where."""
-    mapping._MAPPINGS.clear()
-    nltk.data.clear_cache()
-    for corpus in vars(import_module("nltk.corpus")).values():
-        if hasattr(type(corpus), "ensure_loaded"):
-            corpus._unload()
+    return nltk_folder
 
 
 def references(name, split="all", nlp=NLP, **options):
@@ -303,8 +288,8 @@ REAL = {
 
 
 @pytest.mark.parametrize("name", REAL)
+@pytest.mark.usefixtures("fresh_nltk")
 def test_a_downloaded_corpus_is_read_whole(name):
-    unload()
     try:
         load_corpus(name)
     except LookupError:

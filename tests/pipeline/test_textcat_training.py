@@ -5,6 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from spacy.tokens import Doc
 from spacy.training import Example
+from thinc.api import set_dropout_rate
 
 MISTAKES = [("We loved the warm soup.", {"good": 0.0, "bad": 1.0, "odd": 0.0})]
 
@@ -38,6 +39,8 @@ def test_dropout_varies_the_vectors_in_training_only(trained, texts, factory):
         for node in tok2vec.walk():
             if "dropout_rate" in node.attrs:
                 node.attrs["dropout_rate"] = drop
+            if "word_dropout" in node.attrs:
+                node.attrs["word_dropout"] = 0.0
         return np.concatenate(tok2vec(docs, is_train=is_train)[0])
 
     plain = vectors(0.0, is_train=False)
@@ -79,6 +82,7 @@ def test_predictions_follow_every_update(trained, texts, scores_of, make_example
 
 def test_gradients_of_several_batches_add_up(trained, make_examples, factory):
     pipe = trained.get_pipe(factory)
+    set_dropout_rate(pipe.model, 0.0, attrs=["word_dropout"])
     examples = make_examples(trained, [*MISTAKES, ("Soup", MISTAKES[0][1])])
 
     def gradient(batches):
