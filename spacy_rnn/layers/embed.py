@@ -78,7 +78,6 @@ def train(
 ) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Doc]]]:
     """Embed a batch, with dropout, for a backward pass."""
     cache: RowCache = model.attrs["row_cache"]
-    cache.clear()
     features, distinct_of, static = distinct_tokens(model, docs, features)
     Y, backprop_torch = run(
         model,

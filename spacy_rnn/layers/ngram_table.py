@@ -14,8 +14,8 @@ class NgramTable:
     """Rows of a table of fixed size, each owned by the n-gram that came first.
 
     An n-gram has two places where it may live (Pagh & Rodler, 2004, without moving
-    anybody out). One that finds both of them taken gets no row, instead of sharing one,
-    as it would with the hashing trick: on film reviews that is worth two points.
+    anybody out). One that finds both of them taken gets no row, instead of sharing one
+    as it would with the hashing trick.
     """
 
     def __init__(self, size: int) -> None:

@@ -32,7 +32,7 @@ class AttentionPool(nn.Module):
             One vector per document, zero for an empty one, shape (B, nI), and the
             weight of each token in its document, in [0, 1], shape (N,).
         """
-        # tanh(x) as 2 sigmoid(2x) - 1, which torch computes ten times as fast
+        # tanh(x) as 2 sigmoid(2x) - 1, which torch computes faster
         hidden = 2.0 * torch.sigmoid(2.0 * self.key(X)) - 1.0
         scores = self.query(hidden).squeeze(1)
         n_docs = len(lengths)
