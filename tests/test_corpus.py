@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import spacy
 
 CORPUS = Path(__file__).parent.parent / "corpus"
 SIZES = {"sentiment": (600, 200), "emotions": (400, 120)}
@@ -84,3 +85,103 @@ def test_no_dev_text_is_much_like_a_training_text(name):
         grams = four_grams(row["text"])
         alike = [text for text, seen in known if len(grams & seen) > len(grams) / 2]
         assert alike == [], row["text"]
+
+
+ENTITY_SIZES = {"train": 420, "dev": 120}
+ENTITY_LABELS = {"PERSON", "ORG", "PLACE", "OTHER"}
+
+
+@pytest.mark.parametrize("part", ENTITY_SIZES)
+def test_entities_are_many_enough_and_of_every_label(part):
+    rows = read("entities", part)
+    counts = Counter(tag[2:] for row in rows for tag in row["ner"] if tag[0] == "B")
+    assert len(rows) >= ENTITY_SIZES[part]
+    assert counts.keys() == ENTITY_LABELS
+    assert min(counts.values()) >= 0.4 * max(counts.values())
+
+
+@pytest.mark.parametrize("part", ENTITY_SIZES)
+def test_entities_are_valid_iob2(part):
+    for row in read("entities", part):
+        assert len(row["ner"]) == len(row["tokens"]) > 0
+        for previous, tag in zip(["O", *row["ner"]], row["ner"], strict=False):
+            assert tag == "O" or (tag[:2] in {"B-", "I-"} and tag[2:] in ENTITY_LABELS)
+            assert tag[0] != "I" or tag[2:] == previous[2:], row["tokens"]
+
+
+@pytest.mark.parametrize("part", ENTITY_SIZES)
+def test_spacy_cuts_the_sentences_with_entities_in_the_same_way(part):
+    tokenizer = spacy.blank("en").tokenizer
+    for row in read("entities", part):
+        doc = tokenizer(" ".join(row["tokens"]))
+        assert [token.text for token in doc] == row["tokens"]
+
+
+def entity_sentences(part):
+    return [" ".join(row["tokens"]) for row in read("entities", part)]
+
+
+def test_no_sentence_with_entities_stands_there_twice():
+    sentences = entity_sentences("train") + entity_sentences("dev")
+    counts = Counter(normalize(sentence) for sentence in sentences)
+    assert [sentence for sentence, count in counts.items() if count > 1] == []
+
+
+def test_no_dev_sentence_with_entities_is_much_like_a_training_one():
+    known = [four_grams(sentence) for sentence in entity_sentences("train")]
+    for sentence in entity_sentences("dev"):
+        grams = four_grams(sentence)
+        assert not any(len(grams & seen) > len(grams) / 2 for seen in known), sentence
+
+
+TAGGING_SIZES = {"train": 320, "dev": 90}
+UNIVERSAL_TAGS = {
+    *("ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM"),
+    *("PART", "PRON", "PROPN", "PUNCT", "SCONJ", "SYM", "VERB", "X"),
+}
+
+
+def written(tokens):
+    """The text of a sentence, with the endings that spaCy cuts off put back."""
+    return re.sub(r" (?=(n['’]t|['’](s|m|re|ve|ll|d))\b)", "", " ".join(tokens))
+
+
+def tagged_sentences(part):
+    return [written(row["tokens"]) for row in read("tagging", part)]
+
+
+@pytest.mark.parametrize("part", TAGGING_SIZES)
+def test_tagging_has_enough_sentences_and_every_universal_tag(part):
+    rows = read("tagging", part)
+    counts = Counter(tag for row in rows for tag in row["pos"])
+    assert len(rows) >= TAGGING_SIZES[part]
+    assert counts.keys() == UNIVERSAL_TAGS
+    assert min(counts.values()) >= 5
+
+
+@pytest.mark.parametrize("part", TAGGING_SIZES)
+def test_every_token_has_a_tag(part):
+    for row in read("tagging", part):
+        assert row.keys() == {"tokens", "pos"}
+        assert len(row["pos"]) == len(row["tokens"]) > 0
+
+
+@pytest.mark.parametrize("part", TAGGING_SIZES)
+def test_spacy_cuts_the_tagged_sentences_in_the_same_way(part):
+    tokenizer = spacy.blank("en").tokenizer
+    for row in read("tagging", part):
+        doc = tokenizer(written(row["tokens"]))
+        assert [token.text for token in doc] == row["tokens"]
+
+
+def test_no_tagged_sentence_stands_there_twice():
+    sentences = tagged_sentences("train") + tagged_sentences("dev")
+    counts = Counter(normalize(sentence) for sentence in sentences)
+    assert [sentence for sentence, count in counts.items() if count > 1] == []
+
+
+def test_no_tagged_dev_sentence_is_much_like_a_training_one():
+    known = [four_grams(sentence) for sentence in tagged_sentences("train")]
+    for sentence in tagged_sentences("dev"):
+        grams = four_grams(sentence)
+        assert not any(len(grams & seen) > len(grams) / 2 for seen in known), sentence
