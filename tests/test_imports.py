@@ -20,14 +20,17 @@ ARRAYS = {"numpy"}
 ALLOWED = {
     "modules": {"torch"},
     "metrics": set(),
-    "tag_schemes": set(),
+    "tag_schemes": ARRAYS,
     "nltk_text": {"nltk"},
     "checks": set(),
     "types": {"spacy.tokens", "thinc"},
     "layers": {"torch", "thinc", "srsly", "modules", "types"} | SPACY_DATA | ARRAYS,
     "architectures": {"thinc", "spacy", "layers", "types"},
-    "losses": {"torch", "thinc", "modules", "tag_schemes", "types"} | ARRAYS,
-    "decoding": {"torch", "thinc", "modules", "tag_schemes", "types"} | ARRAYS,
+    "tag_scores": {"torch", "thinc", "modules", "tag_schemes", "types"} | ARRAYS,
+    "losses": {"torch", "thinc", "modules", "tag_schemes", "tag_scores", "types"}
+    | ARRAYS,
+    "decoding": {"torch", "thinc", "modules", "tag_schemes", "tag_scores", "types"}
+    | ARRAYS,
     "scorers": {"spacy", "metrics"},
     "pipeline": {
         "thinc",
@@ -41,7 +44,7 @@ ALLOWED = {
         "types",
     }
     | ARRAYS,
-    "corpora": {"spacy", "nltk", "srsly", "nltk_text", "metrics"},
+    "corpora": {"spacy", "nltk", "srsly", "nltk_text", "metrics", "tag_schemes"},
     "tokenizers": {"spacy", "nltk", "nltk_text", "metrics"},
     "batchers": {"spacy", "thinc"},
     "loggers": {"spacy", "thinc"},

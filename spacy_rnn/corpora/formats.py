@@ -1,4 +1,4 @@
-"""Read JSONL, CSV and TSV files row by row, with the line that each row comes from.
+"""Find files and read their lines and rows, with the place that each comes from.
 
 Whatever is wrong in a file is a ValueError that begins with the file and the line.
 """
@@ -16,7 +16,6 @@ DecodeErrors = Literal["strict", "replace"]
 DOCBIN_SUFFIX = ".spacy"
 JSON_SUFFIXES = (".jsonl", ".jsonl.gz")
 TABLE_SUFFIXES = (".csv", ".tsv")
-SUFFIXES = (DOCBIN_SUFFIX, *JSON_SUFFIXES, *TABLE_SUFFIXES)
 
 Row = Mapping[str, Any]  # from key or column to value
 
@@ -31,28 +30,29 @@ class Location(NamedTuple):
         return f"{self.path}:{self.line}"
 
 
-def find_files(path: Path) -> list[Path]:
+def find_files(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
     """List the files to read, in the order of their names.
 
     Args:
         path: A file, or a folder that is searched with all its subfolders, but for
             hidden files and folders.
+        suffixes: The ends of the names that are read, in lower case.
     """
-    if path.is_file() and has_suffix(path, *SUFFIXES):
+    if path.is_file() and has_suffix(path, *suffixes):
         return [path]
     if path.is_file():
-        raise ValueError(f"{path}: expected a file that ends in {', '.join(SUFFIXES)}")
+        raise ValueError(f"{path}: expected a file that ends in {', '.join(suffixes)}")
     if not path.is_dir():
         raise FileNotFoundError(f"{path}: no such file or folder")
     files = [
         file
         for file in sorted(path.rglob("*"))
-        if has_suffix(file, *SUFFIXES)
+        if has_suffix(file, *suffixes)
         and file.is_file()
         and not any(part.startswith(".") for part in file.relative_to(path).parts)
     ]
     if not files:
-        raise ValueError(f"{path}: no file in it ends in {', '.join(SUFFIXES)}")
+        raise ValueError(f"{path}: no file in it ends in {', '.join(suffixes)}")
     return files
 
 
@@ -62,15 +62,14 @@ def has_suffix(path: Path, *suffixes: str) -> bool:
 
 def read_jsonl(path: Path, errors: DecodeErrors) -> Iterator[tuple[Location, Row]]:
     """Read a file of one JSON object a line. Blank lines are skipped."""
-    for number, line in enumerate(_read_lines(path, errors, newline="\n"), start=1):
+    for number, line in enumerate(read_lines(path, errors, newline="\n"), start=1):
         if not line.strip():
             continue
         location = Location(path, number)
-        row = parse_json(line, location)
+        row = parse_json(line, location, errors)
         if not isinstance(row, dict):
             raise ValueError(
-                f"{location}: expected a JSON object such as "
-                f'{{"text": "…", "label": "…"}}, got {shorten(row)}'
+                f"{location}: expected a JSON object on each line, got {shorten(row)}"
             )
         yield location, row
 
@@ -86,7 +85,7 @@ def read_csv(path: Path, errors: DecodeErrors) -> Iterator[tuple[Location, Row]]
     # once, to what a C long holds everywhere, is safe beside other threads.
     csv.field_size_limit(max(csv.field_size_limit(), 2**31 - 1))
     delimiter = "\t" if has_suffix(path, ".tsv") else ","
-    lines = _read_lines(path, errors, newline="")
+    lines = read_lines(path, errors, newline="")
     rows = csv.reader(lines, delimiter=delimiter, strict=True)
     header: list[str] | None = None
     while True:
@@ -113,34 +112,7 @@ def read_csv(path: Path, errors: DecodeErrors) -> Iterator[tuple[Location, Row]]
             yield location, dict(zip(header, cells, strict=True))
 
 
-def parse_json(string: str, location: Location) -> Any:
-    try:
-        return json.loads(string)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(
-            f"{location}: malformed JSON: {error}. Found {shorten(string)}"
-        ) from error
-
-
-def is_unicode(string: str) -> bool:
-    """Tell whether a string can be written as UTF-8: it has no half surrogate pair."""
-    try:
-        string.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def join_names(names: Iterable[str]) -> str:
-    return ", ".join(map(repr, names))
-
-
-def shorten(value: Any, length: int = 60) -> str:
-    string = repr(value)
-    return string if len(string) <= length else string[: length - 1] + "…"
-
-
-def _read_lines(path: Path, errors: DecodeErrors, *, newline: str) -> Iterator[str]:
+def read_lines(path: Path, errors: DecodeErrors, *, newline: str) -> Iterator[str]:
     """Read lines with their ends, each of them valid Unicode."""
     number = 0
     opener: Callable[..., Any] = gzip.open if has_suffix(path, ".gz") else open
@@ -166,6 +138,55 @@ def _read_lines(path: Path, errors: DecodeErrors, *, newline: str) -> Iterator[s
                 yield line
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ValueError(f"{path}:{number + 1}: damaged gzip data: {error}") from error
+
+
+def parse_json(string: str, location: Location, errors: DecodeErrors) -> Any:
+    """Parse JSON, all of whose strings are then valid Unicode."""
+    try:
+        value = json.loads(string)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(
+            f"{location}: malformed JSON: {error}. Found {shorten(string)}"
+        ) from error
+    if "\\u" not in string:
+        return value
+    # An escape can spell what Unicode does not have: half of a surrogate pair.
+    spelled_out = json.dumps(value, ensure_ascii=False)
+    if is_unicode(spelled_out):
+        return value
+    if errors == "strict":
+        raise ValueError(
+            f"{location}: half of a surrogate pair, which is no character; "
+            'errors = "replace" reads it as U+FFFD'
+        )
+    raw = spelled_out.encode("utf-16", "surrogatepass")
+    return json.loads(raw.decode("utf-16", "replace"))
+
+
+def get_value(row: Row, column: str, location: Location) -> Any:
+    if column not in row:
+        raise ValueError(
+            f"{location}: no column {column!r}; there is {join_names(row)}"
+        )
+    return row[column]
+
+
+def is_unicode(string: str) -> bool:
+    """Tell whether a string can be written as UTF-8: it has no half surrogate pair."""
+    try:
+        string.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def join_names(names: Iterable[str]) -> str:
+    return ", ".join(map(repr, names))
+
+
+def shorten(value: Any, length: int = 60) -> str:
+    string = repr(value)
+    return string if len(string) <= length else string[: length - 1] + "…"
 
 
 def _check_header(cells: list[str], location: Location) -> list[str]:

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -10,8 +9,9 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Corpus, Example
 
+from spacy_rnn.checks import check_at_least
 from spacy_rnn.corpora.nltk_items import Item, load_corpus, read_items
-from spacy_rnn.corpora.readers import Augmenter
+from spacy_rnn.corpora.references import Augmenter, References
 
 Split = Literal["train", "dev", "test"]
 
@@ -73,9 +73,8 @@ class NLTKCorpus(Corpus):
         pos: bool = False,
         augmenter: Augmenter | None = None,
     ) -> None:
-        for key, value in (("limit", limit), ("max_length", max_length)):
-            if value < 0:
-                raise ValueError(f"{key} must be 0 (no limit) or more, got {value}")
+        check_at_least("limit", limit, 0)
+        check_at_least("max_length", max_length, 0)
         if min(dev_share, test_share) < 0 or dev_share + test_share >= 1:
             raise ValueError(
                 "dev_share and test_share must be 0 or more and leave something for "
@@ -91,7 +90,7 @@ class NLTKCorpus(Corpus):
         self.test_share = test_share
         self.coarse = coarse
         self.pos = pos
-        self._kept: tuple[Language, list[Doc]] | None = None
+        self._references = References(self._read, limit=limit)
 
     def __call__(self, nlp: Language) -> Iterator[Example]:
         """Yield the examples of the split.
@@ -99,10 +98,7 @@ class NLTKCorpus(Corpus):
         Args:
             nlp: Its tokenizer and vocabulary make the documents.
         """
-        if self._kept is None or self._kept[0] is not nlp:
-            docs = islice(self._read(nlp), self.limit or None)
-            self._kept = (nlp, list(docs))
-        for example in self.make_examples(nlp, self._kept[1]):
+        for example in self.make_examples(nlp, self._references(nlp)):
             yield from self.augmenter(nlp, example)
 
     def _read(self, nlp: Language) -> Iterator[Doc]:

@@ -1,18 +1,16 @@
 """Corpora of labelled texts for `[corpora]`, from the files that people have."""
 
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from spacy.errors import Errors
 from spacy.language import Language
-from spacy.tokens import Doc, DocBin
+from spacy.tokens import Doc
 from spacy.training import Corpus, Example
-from spacy.util import logger
 
+from spacy_rnn.checks import check_at_least
 from spacy_rnn.corpora.formats import (
     DOCBIN_SUFFIX,
     DecodeErrors,
@@ -20,9 +18,13 @@ from spacy_rnn.corpora.formats import (
     find_files,
     has_suffix,
 )
-from spacy_rnn.corpora.records import Record, read_records
-
-Augmenter = Callable[[Language, Example], Iterator[Example]]
+from spacy_rnn.corpora.records import TEXT_SUFFIXES, Record, read_records
+from spacy_rnn.corpora.references import (
+    Augmenter,
+    References,
+    check_texts,
+    load_docbin,
+)
 
 
 def create_text_reader(
@@ -102,9 +104,8 @@ class TextCorpus(Corpus):
         keep: bool = True,
         errors: DecodeErrors = "strict",
     ) -> None:
-        for name, value in (("limit", limit), ("max_length", max_length)):
-            if value < 0:
-                raise ValueError(f"{name} must be 0 (no limit) or more, got {value}")
+        check_at_least("limit", limit, 0)
+        check_at_least("max_length", max_length, 0)
         if labels is not None and not 0 < len(set(labels)) == len(labels):
             raise ValueError(
                 f"labels must be one or more different labels, got {labels}"
@@ -116,15 +117,14 @@ class TextCorpus(Corpus):
             gold_preproc=gold_preproc,
             augmenter=augmenter,
         )
-        self.files = find_files(Path(path))
+        self.files = find_files(Path(path), TEXT_SUFFIXES)
         self._docbins = [file for file in self.files if has_suffix(file, DOCBIN_SUFFIX)]
         self._text_files = [file for file in self.files if file not in self._docbins]
         self.text_column = text_column
         self.label_column = label_column
         self.labels = labels
-        self.keep = keep
         self.errors = errors
-        self._kept: tuple[Language, list[Doc]] | None = None
+        self.read_references = References(self._read, limit=limit, keep=keep)
 
     def __call__(self, nlp: Language) -> Iterator[Example]:
         """Yield the examples of the corpus.
@@ -139,22 +139,6 @@ class TextCorpus(Corpus):
             examples = self.make_examples(nlp, references)
         for example in examples:
             yield from self.augmenter(nlp, example)
-
-    def read_references(self, nlp: Language) -> Iterable[Doc]:
-        """Read the annotated documents, from memory where they are kept.
-
-        Args:
-            nlp: Its tokenizer and vocabulary make the documents.
-        """
-        if self._kept is not None and self._kept[0] is nlp:
-            return self._kept[1]
-        labels = self.contents.labels
-        docs = (doc for path in self.files for doc in self._read(nlp, path, labels))
-        limited = islice((doc for doc in docs if len(doc)), self.limit or None)
-        if not self.keep:
-            return limited
-        self._kept = (nlp, list(limited))
-        return self._kept[1]
 
     @cached_property
     def contents(self) -> Contents:
@@ -175,26 +159,17 @@ class TextCorpus(Corpus):
                 n_docs += 1
             else:
                 empty.append(record.location)
-        if not n_docs:
-            raise ValueError(f"{self.path}: no document with a text")
-        if empty:
-            logger.warning(
-                "Empty texts left out: %d, the first %s", len(empty), empty[0]
-            )
+        check_texts(self.path, n_docs, empty)
         return Contents(sorted(labels) if self.labels is None else self.labels, empty)
 
-    def _read(self, nlp: Language, path: Path, labels: list[str]) -> Iterator[Doc]:
-        if path in self._docbins:
-            yield from load_docbin(path).get_docs(nlp.vocab)
-            return
-        for record in self._read_records(path):
-            check_labels(record.location, record.names or (), labels)
-            doc = nlp.make_doc(record.text)
-            if record.cats is not None:
-                doc.cats = record.cats
-            elif record.labels is not None:
-                doc.cats = {name: float(name in record.labels) for name in labels}
-            yield doc
+    def _read(self, nlp: Language) -> Iterator[Doc]:
+        labels = self.contents.labels
+        for path in self.files:
+            if path in self._docbins:
+                yield from load_docbin(path).get_docs(nlp.vocab)
+                continue
+            for record in self._read_records(path):
+                yield _make_doc(nlp, record, labels)
 
     def _read_alike(self) -> Iterator[Record]:
         """Read the records of all files, of which all or none must be labelled."""
@@ -228,8 +203,11 @@ def check_labels(
         )
 
 
-def load_docbin(path: Path) -> DocBin:
-    try:
-        return DocBin().from_disk(path)
-    except (ValueError, KeyError, TypeError, AttributeError, zlib.error) as error:
-        raise ValueError(f"{path}: not a readable .spacy file: {error}") from error
+def _make_doc(nlp: Language, record: Record, labels: list[str]) -> Doc:
+    check_labels(record.location, record.names or (), labels)
+    doc = nlp.make_doc(record.text)
+    if record.cats is not None:
+        doc.cats = record.cats
+    elif record.labels is not None:
+        doc.cats = {name: float(name in record.labels) for name in labels}
+    return doc

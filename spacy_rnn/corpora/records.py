@@ -6,18 +6,22 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from spacy_rnn.corpora.formats import (
+    DOCBIN_SUFFIX,
+    JSON_SUFFIXES,
     TABLE_SUFFIXES,
     DecodeErrors,
     Location,
     Row,
+    get_value,
     has_suffix,
-    is_unicode,
     join_names,
     parse_json,
     read_csv,
     read_jsonl,
     shorten,
 )
+
+TEXT_SUFFIXES = (DOCBIN_SUFFIX, *JSON_SUFFIXES, *TABLE_SUFFIXES)
 
 # Where a label is looked for unless the user names the column. In a CSV or TSV file,
 # which has only strings, the name also says how a cell is read.
@@ -76,31 +80,25 @@ def read_records(
         if column is not None:
             value = row[column]
             if is_table:
-                value = _parse_cell(column, value, location)
+                value = _parse_cell(column, value, location, errors)
             labels, cats = _read_annotation(column, value, location)
-        yield _check_unicode(Record(location, text, labels, cats), errors)
+        yield Record(location, text, labels, cats)
 
 
 def _find_text(row: Row, column: str, location: Location) -> str:
-    if column not in row:
+    text = get_value(row, column, location)
+    if not isinstance(text, str):
         raise ValueError(
-            f"{location}: no column {column!r}; there is {join_names(row)}"
+            f"{location}: {column!r} must be a string, got {shorten(text)}"
         )
-    if not isinstance(row[column], str):
-        raise ValueError(
-            f"{location}: {column!r} must be a string, got {shorten(row[column])}"
-        )
-    return row[column]
+    return text
 
 
 def _find_label_column(
     row: Row, label_column: str | None, location: Location
 ) -> str | None:
     if label_column is not None:
-        if label_column not in row:
-            raise ValueError(
-                f"{location}: no column {label_column!r}; there is {join_names(row)}"
-            )
+        get_value(row, label_column, location)
         return label_column
     found = [column for column in LABEL_COLUMNS if column in row]
     if len(found) > 1:
@@ -148,32 +146,12 @@ def _truth(label: str, value: Any, location: Location) -> float:
     return float(value)
 
 
-def _parse_cell(column: str, cell: str, location: Location) -> Any:
+def _parse_cell(
+    column: str, cell: str, location: Location, errors: DecodeErrors
+) -> Any:
     """Give a cell the type that the same value has in JSON."""
     if column == "labels":
         return [label.strip() for label in cell.split(LABEL_SEPARATOR)] if cell else []
     if column == "cats":
-        return parse_json(cell, location)
+        return parse_json(cell, location, errors)
     return cell
-
-
-def _check_unicode(record: Record, errors: DecodeErrors) -> Record:
-    """Find what JSON can spell and Unicode does not have: half a surrogate pair."""
-    if is_unicode("".join((record.text, *(record.names or ())))):
-        return record
-    if errors == "strict":
-        raise ValueError(
-            f"{record.location}: half of a surrogate pair, which is no character; "
-            'errors = "replace" reads it as U+FFFD'
-        )
-    labels, cats = record.labels, record.cats
-    return Record(
-        record.location,
-        _mend(record.text),
-        None if labels is None else tuple(map(_mend, labels)),
-        None if cats is None else {_mend(name): cats[name] for name in cats},
-    )
-
-
-def _mend(string: str) -> str:
-    return string.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

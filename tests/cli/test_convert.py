@@ -7,10 +7,12 @@ import pytest
 import spacy
 from spacy.cli import app
 from spacy.tokens import Doc, DocBin
+from spacy.training import Corpus
 from typer.testing import CliRunner
 
 import spacy_rnn.cli  # noqa: F401 (adds the commands to those of spaCy)
 from spacy_rnn.corpora.readers import TextCorpus
+from spacy_rnn.corpora.token_corpus import TokenCorpus
 
 NLP = spacy.blank("en")
 ROWS = [
@@ -53,7 +55,9 @@ def test_what_is_converted_reads_back_equal(source, tmp_path):
 def test_the_summary_counts_documents_and_labels(source, tmp_path):
     _, output = run(source, tmp_path / "out.spacy", "--labels", "pos,neg,other")
     assert "Wrote 3 documents" in output
-    assert "Label Documents pos 1 neg 2 other 0" in output
+    assert "Annotation Label Count doc.cats neg 2 doc.cats pos 1 doc.cats other 0" in (
+        output
+    )
 
 
 def test_texts_left_out_are_reported(source, tmp_path, caplog):
@@ -153,8 +157,108 @@ def test_what_cannot_be_converted_is_refused(
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_a_negative_limit_is_a_wrong_usage(source, tmp_path):
-    assert run(source, tmp_path / "out.spacy", "--limit", "-1")[0] == 2
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--limit", "-1"],
+        ["--sentences-per-doc", "-1"],
+        ["--scheme", "BILOU"],
+        ["--errors", "ignore"],
+    ],
+)
+def test_a_value_without_a_meaning_is_a_wrong_usage(source, tmp_path, options):
+    assert run(source, tmp_path / "out.spacy", *options)[0] == 2
+
+
+@pytest.fixture
+def tagged(tmp_path):
+    path = tmp_path / "in.conll"
+    path.write_text(
+        "-DOCSTART- -X- -X- O\n\n"
+        "Ana NNP B-NP S-PER\ndon't VBP O O\n\n"
+        "York NNP B-NP B-LOC\nUniversity NNP I-NP E-LOC\n"
+    )
+    return path
+
+
+TAGGED = ["--columns", "tokens,tag,chunk,ner"]
+ALL = [*TAGGED, "--tag-column", "tag", "--entity-column", "ner"]
+
+
+def test_annotated_tokens_read_back_equal(tagged, tmp_path):
+    exit_code, output = run(
+        tagged, tmp_path / "out.spacy", *ALL, "--span-column", "chunk"
+    )
+    assert exit_code == 0, output
+    corpus = TokenCorpus(
+        tagged,
+        columns=["tokens", "tag", "chunk", "ner"],
+        tag_column="tag",
+        entity_column="ner",
+        span_column="chunk",
+    )
+    expected = [doc.to_json() for doc in corpus.read_references(NLP)]
+    assert [doc.to_json() for doc in read(tmp_path / "out.spacy")] == expected
+    assert "Wrote 2 documents" in output
+    assert (
+        "doc.ents PER 1 doc.ents LOC 1 doc.spans['sc'] NP 2 "
+        "token.tag NNP 3 token.tag VBP 1" in output
+    )
+
+
+def test_spacy_reads_the_tokens_that_were_converted(tagged, tmp_path):
+    assert run(tagged, tmp_path / "out.spacy", *ALL)[0] == 0
+    examples = list(Corpus(tmp_path / "out.spacy")(NLP))
+    for example in examples:
+        words = [token.text for token in example.reference]
+        assert [token.text for token in example.predicted] == words
+    assert [len(example.reference.ents) for example in examples] == [1, 1]
+
+
+def test_options_reach_the_reader_of_tokens(tmp_path):
+    row = {"words": ["a", "b"], "upos": ["X", "NOUN"], "ner": ["I-X", "I-X"]}
+    (tmp_path / "in.jsonl").write_text(f"{json.dumps(row)}\n" * 5)
+    options = ["--token-column", "words", "--pos-column", "upos", "--limit", "2"]
+    options += ["--span-column", "ner", "--spans-key", "names", "--scheme", "IOB1"]
+    options += ["--sentences-per-doc", "2"]
+    exit_code, output = run(tmp_path / "in.jsonl", tmp_path / "out.spacy", *options)
+    assert exit_code == 0, output
+    docs = read(tmp_path / "out.spacy")
+    assert [[token.pos_ for token in doc] for doc in docs] == [["X", "NOUN"] * 2] * 2
+    assert [[span.text for span in doc.spans["names"]] for doc in docs] == [
+        ["a b", "a b"]
+    ] * 2
+    assert [len(list(doc.sents)) for doc in docs] == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (TAGGED, "Name at least one of tag_column, pos_column, entity_column"),
+        (["--entity-column", "ner"], "in.conll: columns must name the columns"),
+        (
+            [*TAGGED, "--entity-column", "tag"],
+            "in.conll:3: 'tag' is not in IOB1, BIO, B",
+        ),
+        ([*TAGGED, "--pos-column", "tag"], "in.conll:3: 'NNP' in 'tag' is no part of"),
+        ([*ALL, "--scheme", "BILUO"], "in.conll:3: 'ner' is not in BILUO: 'S-P"),
+        (
+            [*ALL, "--labels", "PER"],
+            "--labels is of labelled texts, but --tag-column of annotated tokens",
+        ),
+        ([], "in.conll: expected a file that ends in .spacy, .jsonl"),
+    ],
+)
+def test_tokens_that_cannot_be_converted_leave_the_previous_output(
+    tagged, tmp_path, options, message
+):
+    out = tmp_path / "out.spacy"
+    out.write_bytes(b"previous")
+    exit_code, output = run(tagged, out, *options)
+    assert exit_code == 1
+    assert message in output
+    assert out.read_bytes() == b"previous"
+    assert sorted(tmp_path.iterdir()) == [tagged, out]
 
 
 def test_python_m_spacy_knows_the_commands(source, tmp_path):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from spacy_rnn.corpora.formats import find_files, read_csv, read_jsonl
-from spacy_rnn.corpora.records import read_records
+from spacy_rnn.corpora.records import TEXT_SUFFIXES, read_records
 
 
 def write(path: Path, content: str | bytes) -> Path:
@@ -138,6 +138,7 @@ MALFORMED = [
     ("nul.jsonl", '{"text": "a"}\n{"text": "\0"}', 2, "NUL byte"),
     ("latin1.jsonl", b'{"text": "a"}\n{"text": "\xe9"}', 2, "byte 0xe9 is not UTF-8"),
     ("half.jsonl", '{"text": "a"}\n{"text": "\\ud800"}', 2, "half of a surrogate"),
+    ("other.jsonl", '{"text": "a"}\n{"text": "b", "c": "\\udc00"}', 2, "half of a"),
     ("half.csv", 'text,cats\na,"{""\\ud800"": 1}"', 2, "half of a surrogate"),
     ("column.csv", "body,id\na,1", 2, "no column 'text'; there is 'body', 'id'"),
     ("semicolon.csv", "text;label\na;x", 2, "there is 'text;label'"),
@@ -222,16 +223,17 @@ def test_a_folder_gives_its_files_sorted_without_hidden_ones(tmp_path):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         write(tmp_path / name, "")
     (tmp_path / "folder.csv").mkdir()
-    found = [file.relative_to(tmp_path).as_posix() for file in find_files(tmp_path)]
+    files = find_files(tmp_path, TEXT_SUFFIXES)
+    found = [file.relative_to(tmp_path).as_posix() for file in files]
     assert found == ["a/b/c.tsv", "a/y.jsonl.gz", "a/z.jsonl", "b.csv", "c.spacy"]
 
 
 def test_paths_that_hold_no_corpus_are_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere.csv: no such file or folder"):
-        find_files(tmp_path / "nowhere.csv")
+        find_files(tmp_path / "nowhere.csv", TEXT_SUFFIXES)
     with pytest.raises(
         ValueError, match=r"ends in .spacy, .jsonl, .jsonl.gz, .csv, .t"
     ):
-        find_files(tmp_path)
+        find_files(tmp_path, TEXT_SUFFIXES)
     with pytest.raises(ValueError, match=r"a.txt: expected a file that ends in .spacy"):
-        find_files(write(tmp_path / "a.txt", ""))
+        find_files(write(tmp_path / "a.txt", ""), TEXT_SUFFIXES)

@@ -328,8 +328,8 @@ def test_an_augmenter_makes_examples_of_each_example(a_file):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"limit": -1}, r"limit must be 0 \(no limit\) or more, got -1"),
-        ({"max_length": -5}, "max_length must be 0"),
+        ({"limit": -1}, "limit has to be 0 or more, but it is -1"),
+        ({"max_length": -5}, "max_length has to be 0"),
         ({"labels": []}, "one or more different labels"),
         ({"labels": ["x", "x"]}, "one or more different labels"),
         ({"path": None}, "E913"),

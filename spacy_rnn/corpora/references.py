@@ -1,0 +1,70 @@
+"""What the readers share: how the annotated documents of a corpus are read and kept."""
+
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+from spacy.language import Language
+from spacy.tokens import Doc, DocBin
+from spacy.training import Example
+from spacy.util import logger
+
+from spacy_rnn.corpora.formats import Location
+
+Augmenter = Callable[[Language, Example], Iterator[Example]]
+
+
+class References:
+    """The annotated documents of a corpus, read when a pipeline asks for them."""
+
+    def __init__(
+        self,
+        read: Callable[[Language], Iterable[Doc]],
+        *,
+        limit: int = 0,
+        keep: bool = True,
+    ) -> None:
+        """Remember how to read the documents.
+
+        Args:
+            read: Reads all documents, lazily.
+            limit: Number of documents to read, empty ones not counted; 0 reads all.
+            keep: Keep the documents in memory, for as long as the same pipeline asks.
+        """
+        self._read = read
+        self._limit = limit
+        self._keep = keep
+        self._kept: tuple[Language, list[Doc]] | None = None
+
+    def __call__(self, nlp: Language) -> Iterable[Doc]:
+        """Read the documents, from memory where they are kept."""
+        if self._kept is not None and self._kept[0] is nlp:
+            return self._kept[1]
+        docs = (doc for doc in self._read(nlp) if len(doc))
+        limited = islice(docs, self._limit or None)
+        if not self._keep:
+            return limited
+        self._kept = (nlp, list(limited))
+        return self._kept[1]
+
+
+def check_texts(path: Path, n_docs: int, empty: list[Location]) -> None:
+    """Refuse a corpus without a text, and warn of the texts that are left out.
+
+    Args:
+        path: The corpus.
+        n_docs: Number of texts that are not empty.
+        empty: Where those are that are.
+    """
+    if not n_docs:
+        raise ValueError(f"{path}: no document with a text")
+    if empty:
+        logger.warning("Empty texts left out: %d, the first %s", len(empty), empty[0])
+
+
+def load_docbin(path: Path) -> DocBin:
+    try:
+        return DocBin().from_disk(path)
+    except (ValueError, KeyError, TypeError, AttributeError, zlib.error) as error:
+        raise ValueError(f"{path}: not a readable .spacy file: {error}") from error
