@@ -17,3 +17,9 @@ def check_rate(name: str, value: float) -> None:
     """Raise a ValueError for what can't be a dropout rate."""
     if not 0.0 <= value < 1.0:
         raise ValueError(f"{name} has to be in [0, 1), but it is {value}")
+
+
+def check_share(name: str, value: float) -> None:
+    """Raise a ValueError for what can't be one of two shares."""
+    if not 0.0 < value < 1.0:
+        raise ValueError(f"{name} has to be in (0, 1), but it is {value}")

@@ -3,11 +3,12 @@
 from functools import partial
 from typing import get_args
 
-from thinc.api import Dropout, Linear, Model, add, chain, resizable
+from thinc.api import Dropout, Linear, Model, chain, resizable
 from thinc.layers.resizable import resize_linear_weighted, resize_model
 
-from spacy_rnn.checks import check_at_least, check_choice, check_rate
+from spacy_rnn.checks import check_at_least, check_choice, check_rate, check_share
 from spacy_rnn.layers.ngrams import Ngrams, resize_ngrams
+from spacy_rnn.layers.opinion_pool import OpinionPool
 from spacy_rnn.layers.pool import Pool
 from spacy_rnn.layers.probabilities import Probabilities
 from spacy_rnn.types import Pooling, ScorerT, Tok2VecT
@@ -23,6 +24,7 @@ def build_textcat(
     pooling: list[Pooling],
     dropout: float = 0.0,
     linear_model: ScorerT | None = None,
+    linear_share: float = 0.8,
     nO: int | None = None,
 ) -> ScorerT:
     """Build a text classifier on token vectors.
@@ -37,7 +39,9 @@ def build_textcat(
         dropout: Probability, in [0, 1), of zeroing a feature of the pooled vector. Only
             in training, where `[training] dropout` replaces it.
         linear_model: A model without an output layer, such as
-            `spacy-rnn.BagOfNgrams.v1`, whose scores are added to the network's.
+            `spacy-rnn.BagOfNgrams.v1`, whose scores are averaged with the network's.
+            The two are trained apart, each by its own cross-entropy.
+        linear_share: What it contributes to the average, in (0, 1).
         nO: Number of labels, if known.
 
     Raises:
@@ -52,8 +56,14 @@ def build_textcat(
             f"pooling has to name one or several of {get_args(Pooling)}, each once, "
             f"but it is {pooling}"
         )
-    network = build_network(tok2vec, pooling, dropout, nO)
-    scorer = network if linear_model is None else add(linear_model, network)
+    check_share("linear_share", linear_share)
+    network_share = 1.0 if linear_model is None else 1.0 - linear_share
+    bias = NEW_LABEL_BIAS / network_share
+    scorer = network = build_network(tok2vec, pooling, dropout, bias, nO)
+    if linear_model is not None:
+        scorer = OpinionPool(
+            linear_model, network, share=linear_share, exclusive=exclusive_classes
+        )
     model: ScorerT = chain(scorer, Probabilities(exclusive=exclusive_classes))
     model.set_ref("tok2vec", tok2vec)
     model.set_ref("output_layer", network.layers[-1].layers[0])
@@ -68,6 +78,7 @@ def build_network(
     tok2vec: Tok2VecT,
     pooling: list[Pooling],
     dropout: float,
+    new_label_bias: float,
     nO: int | None,
 ) -> ScorerT:
     """Score documents by their pooled token vectors. Shape (B, K)."""
@@ -76,7 +87,7 @@ def build_network(
     output_layer: Model = resizable(
         Linear(nO, None if width is None else width * len(pooling)),
         resize_layer=partial(
-            resize_linear_weighted, fill_defaults={"W": 0.0, "b": NEW_LABEL_BIAS}
+            resize_linear_weighted, fill_defaults={"W": 0.0, "b": new_label_bias}
         ),
     )
     network: ScorerT = chain(
@@ -97,7 +108,7 @@ def resize_network(network: ScorerT, new_nO: int) -> ScorerT:
 def resize_output(model: ScorerT, new_nO: int) -> ScorerT:
     """Make room for more labels. The scores of the old ones stay as they are."""
     scorer = model.layers[0]
-    branches = scorer.layers if scorer.name == "add" else [scorer]
+    branches = scorer.layers if scorer.name == "opinion_pool" else [scorer]
     for branch in branches:
         branch.attrs["resize_output"](branch, new_nO)
     for node in (model, scorer, *branches):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from thinc.api import Model
+from thinc.api import Model, Ops
 from thinc.types import Floats2d
 
 
@@ -22,8 +22,12 @@ def Probabilities(*, exclusive: bool) -> Model[Floats2d, Floats2d]:
 def forward(
     model: Model[Floats2d, Floats2d], X: Floats2d, is_train: bool
 ) -> tuple[Floats2d, Callable[[Floats2d], Floats2d]]:
-    Y = model.ops.softmax(X) if model.attrs["exclusive"] else model.ops.sigmoid(X)
-    return Y, pass_on
+    return probabilities(model.ops, X, exclusive=model.attrs["exclusive"]), pass_on
+
+
+def probabilities(ops: Ops, scores: Floats2d, *, exclusive: bool) -> Floats2d:
+    """Turn scores into probabilities. Shape (B, K)."""
+    return ops.softmax(scores) if exclusive else ops.sigmoid(scores)
 
 
 def pass_on(dX: Floats2d) -> Floats2d:

@@ -45,7 +45,7 @@ width = 96
 attrs = ["NORM", "PREFIX", "SUFFIX", "SHAPE"]
 rows = [5000, 1000, 2500, 2500]
 include_static_vectors = false
-word_dropout = 0.15
+word_dropout = 0.1
 
 [model.tok2vec.encode]
 @architectures = "spacy-rnn.RNNEncoder.v1"

@@ -135,12 +135,12 @@ def test_rehearsing_leads_back_to_where_training_resumed(
     before = scores_of(trained, texts)
     optimizer = trained.resume_training()
     optimizer.learn_rate = 0.01
-    for _ in range(15):
+    for _ in range(30):
         trained.update(make_examples(trained, MISTAKES), sgd=optimizer)
     astray = abs(scores_of(trained, texts) - before).max()
     assert astray > 0.05
     examples = make_examples(trained, factory)
-    for _ in range(30):
+    for _ in range(60):
         losses = trained.rehearse(examples, sgd=optimizer, losses={})
     after = scores_of(trained, texts)
     assert abs(after - before).max() < astray / 2
