@@ -7,21 +7,52 @@ Shapes in docstrings are written with these letters:
     T   time steps of a block of documents of similar length
     M   distinct feature rows in a batch (M <= N)
     A   token attributes that are embedded
+    C   characters of the distinct words in a batch, all words end to end
+    U   distinct characters in a batch
     K   labels
     nI  width of the input
     nO  width of the output
 """
 
+from dataclasses import dataclass
 from typing import Literal
 
 from spacy.tokens import Doc
 from thinc.api import Model
-from thinc.types import Floats2d
+from thinc.types import Floats1d, Floats2d
 
 Cell = Literal["rnn_tanh", "rnn_relu", "lstm", "gru"]
 Pooling = Literal["last", "mean", "max", "attention"]
+CharEncoder = Literal["cnn", "lstm"]
+CharAttr = Literal["ORTH", "LOWER", "NORM"]  # attributes that are read as characters
 
 EncoderT = Model[list[Floats2d], list[Floats2d]]  # token vectors of each document
 Tok2VecT = Model[list[Doc], list[Floats2d]]
 PoolT = Model[list[Floats2d], Floats2d]  # (B, nO)
 ScorerT = Model[list[Doc], Floats2d]  # (B, K)
+TaggerT = Model[list[Doc], list[Floats2d]]  # label scores of each document's tokens
+
+
+@dataclass
+class CRFScores:
+    """Scores of tag sequences, in nats, or the gradient of a loss for them.
+
+    The score of a sequence is the sum of its emissions, of the transitions from each
+    tag to the next, of the start score of its first tag and the end score of its last.
+
+    Attributes:
+        emissions: For each document, shape (number of tokens, K).
+        transitions: From row to column. Shape (K, K).
+        start: Shape (K,).
+        end: Shape (K,).
+    """
+
+    emissions: list[Floats2d]
+    transitions: Floats2d
+    start: Floats1d
+    end: Floats1d
+
+
+TagScores = CRFScores | list[Floats2d]  # of sequences, or of each token by itself
+CRFT = Model[list[Floats2d], CRFScores]
+CRFTaggerT = Model[list[Doc], CRFScores]

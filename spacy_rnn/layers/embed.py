@@ -77,18 +77,25 @@ def train(
     model: Tok2VecT, docs: list[Doc], features: np.ndarray, lengths: list[int]
 ) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Doc]]]:
     """Embed a batch, with dropout, for a backward pass."""
-    cache: RowCache = model.attrs["row_cache"]
     features, distinct_of, static = distinct_tokens(model, docs, features)
-    Y, backprop_torch = run(
+    return run_for_update(
         model,
+        lengths,
         table_rows(model, features),
         None if static is None else as_tensor(static),
         to_device(model, torch.from_numpy(distinct_of)),
         to_device(model, torch.tensor(lengths)),
-        dropout=model.attrs["dropout_rate"] or 0.0,
         word_dropout=model.attrs["word_dropout"],
-        is_train=True,
     )
+
+
+def run_for_update(
+    model: Tok2VecT, lengths: list[int], *inputs: Tensor | None, **options: Any
+) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Doc]]]:
+    """Call the module of a layer with a row cache for a backward pass."""
+    cache: RowCache = model.attrs["row_cache"]
+    dropout = model.attrs["dropout_rate"] or 0.0
+    Y, backprop_torch = run(model, *inputs, dropout=dropout, is_train=True, **options)
 
     def backprop(dYs: list[Floats2d]) -> list[Doc]:
         dY, _ = concatenate(model, dYs, model.get_dim("nO"))

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from spacy_rnn.modules.dropout import keep_mask
+from spacy_rnn.modules.distinct import spread
 from spacy_rnn.modules.linear import Linear
 from spacy_rnn.modules.maxout import Maxout
 
@@ -63,14 +63,9 @@ class MultiHashEmbed(nn.Module):
         X = self.embed(rows, static)
         if distinct_of is None or lengths is None:
             return X
-        # Dropout comes after this, so that two copies of a word get two masks.
-        X = F.embedding(distinct_of, X)
-        if dropout:
-            mask = keep_mask(X, (len(lengths), X.shape[1]), dropout)
-            X = X * mask.repeat_interleave(lengths, dim=0, output_size=len(X))
-        if word_dropout:
-            X = X * (torch.rand(len(X), 1, device=X.device) >= word_dropout)
-        return X
+        return spread(
+            X, distinct_of, lengths, dropout=dropout, word_dropout=word_dropout
+        )
 
     def embed(self, rows: Tensor, static: Tensor | None) -> Tensor:
         """Embed distinct tokens. Shape (M, nO)."""

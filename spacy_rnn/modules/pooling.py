@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from spacy_rnn.modules.attention import AttentionPool
+from spacy_rnn.modules.segment_max import SegmentMax
 
 
 class Pool(nn.Module):
@@ -51,8 +52,8 @@ class Pool(nn.Module):
         if kind == "mean":
             total = X.new_zeros(len(lengths), X.shape[1]).index_add(0, doc_of, X)
             return total / lengths.clamp(min=1)[:, None]
-        highest = torch.segment_reduce(X, "max", lengths=lengths, unsafe=True)
-        return highest.masked_fill((lengths == 0)[:, None], 0.0)
+        highest: Tensor = SegmentMax.apply(X, lengths)
+        return highest
 
 
 def final_states(X: Tensor, lengths: Tensor, bidirectional: bool) -> Tensor:

@@ -57,3 +57,9 @@ def test_gradients_are_those_of_finite_differences(kind, bidirectional):
     X = torch.randn(sum(LENGTHS), NI, dtype=torch.float64, requires_grad=True)
     lengths = torch.tensor(LENGTHS)
     assert gradcheck(lambda X: pool(X, lengths, bidirectional=bidirectional), X)
+
+
+def test_tokens_that_tie_share_the_gradient_of_their_maximum():
+    X = torch.ones(3, NI, requires_grad=True)
+    Pool(NI, pooling=["max"])(X, torch.tensor([2, 1])).sum().mul(-1).backward()
+    assert torch.equal(X.grad, torch.tensor([[-0.5], [-0.5], [-1.0]]).expand(3, NI))
