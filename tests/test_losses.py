@@ -3,7 +3,12 @@ import pytest
 from numpy.testing import assert_allclose
 from thinc.api import NumpyOps
 
-from spacy_rnn.losses import balanced_classes, balanced_labels, cross_entropy
+from spacy_rnn.losses import (
+    balanced_classes,
+    balanced_labels,
+    cross_entropy,
+    token_cross_entropy,
+)
 
 OPS = NumpyOps()
 
@@ -65,3 +70,46 @@ def test_balanced_classes_count_alike_and_one_on_average():
 
 def test_balanced_labels_count_as_much_as_their_absence():
     assert balanced_labels({"a": (2, 8), "never": (0, 9)}) == {"a": 4.0, "never": 1.0}
+
+
+TRUTHS = [
+    pytest.param([0, 2, -1, 1, -1], [-1] * 5, 0.0, id="missing"),
+    pytest.param([0, 2, -1, 1, -1], [-1] * 5, 0.3, id="smoothing"),
+    pytest.param([0, -1, -1, 1, -1], [-1, 2, -1, -1, 0], 0.0, id="denied"),
+    pytest.param([-1] * 5, [-1] * 5, 0.0, id="unknown"),
+]
+
+
+@pytest.mark.parametrize(("truths", "wrong", "smoothing"), TRUTHS)
+def test_the_gradient_of_tokens_is_that_of_the_loss(truths, wrong, smoothing):
+    scores = np.random.default_rng(0).normal(size=(5, 3)).astype("f")
+    n_annotated = sum(t >= 0 or w >= 0 for t, w in zip(truths, wrong, strict=True))
+
+    def loss(scores):
+        return token_cross_entropy(
+            OPS,
+            OPS.softmax(scores),
+            np.array(truths, dtype="i"),
+            wrong=np.array(wrong, dtype="i"),
+            label_smoothing=smoothing,
+        )
+
+    gradient = loss(scores)[1]
+    for i, k in np.ndindex(scores.shape):
+        step = np.zeros_like(scores)
+        step[i, k] = 1e-2
+        slope = (loss(scores + step)[0] - loss(scores - step)[0]) / 2e-2
+        assert gradient[i, k] == pytest.approx(slope * n_annotated, abs=2e-3)
+
+
+def test_the_loss_of_certain_mistakes_is_finite():
+    probabilities = np.array([[1.0, 0.0], [1.0, 0.0]], dtype="f")
+    loss, gradient = token_cross_entropy(
+        OPS,
+        probabilities,
+        np.array([1, -1], dtype="i"),
+        wrong=np.array([-1, 0], dtype="i"),
+        label_smoothing=0.0,
+    )
+    assert np.isfinite(loss)
+    assert abs(gradient).max() == 1.0

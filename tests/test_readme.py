@@ -15,13 +15,29 @@ from spacy.language import Language
 from thinc.api import Config
 
 import spacy_rnn
+from spacy_rnn.pipeline.morphologizer import RNNMorphologizer
+from spacy_rnn.pipeline.ner import RNNEntityRecognizer
+from spacy_rnn.pipeline.tagger import RNNTagger
 from spacy_rnn.pipeline.textcat import RNNTextCategorizer
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 GUIDES = [README, ROOT / "CONTRIBUTING.md", ROOT / "corpus" / "README.md"]
 PAGES = [*GUIDES, *sorted((ROOT / "docs").glob("*.md"))]
-COMPONENT = ROOT / "docs" / "rnn_textcat.md"
+COMPONENTS = {  # the factories that a page describes
+    ROOT / "docs" / "rnn_textcat.md": ["rnn_textcat", "rnn_textcat_multilabel"],
+    ROOT / "docs" / "rnn_tagger.md": ["rnn_tagger", "rnn_morphologizer"],
+    ROOT / "docs" / "rnn_ner.md": ["rnn_ner"],
+}
+CLASSES = {
+    each.__name__: each
+    for each in (
+        RNNEntityRecognizer,
+        RNNMorphologizer,
+        RNNTagger,
+        RNNTextCategorizer,
+    )
+}
 
 FENCE = re.compile(  # inside a quotation or outside
     r"^(?:> ?)?```(?P<kind>\w+)\n(?P<body>.*?)^(?:> ?)?```$", re.MULTILINE | re.DOTALL
@@ -98,11 +114,13 @@ def documented_functions():
 
 
 def documented_methods():
-    return [
-        pytest.param(title.split(".")[1].replace("\\", ""), section, id=title)
-        for title, section in sections(COMPONENT).items()
-        if title.startswith("RNNTextCategorizer.")
-    ]
+    found = []
+    for page in COMPONENTS:
+        for title, section in sections(page).items():
+            owner, _, method = title.replace("\\", "").partition(".")
+            if owner in CLASSES:
+                found.append(pytest.param(CLASSES[owner], method, section, id=title))
+    return found
 
 
 @pytest.mark.parametrize("code", blocks("python"))
@@ -227,14 +245,12 @@ def test_every_architecture_and_reader_has_a_table():
     }
 
 
-@pytest.mark.parametrize(("method", "section"), documented_methods())
-def test_a_table_of_arguments_is_that_of_the_method(method, section):
+@pytest.mark.parametrize(("owner", "method", "section"), documented_methods())
+def test_a_table_of_arguments_is_that_of_the_method(owner, method, section):
     described = arguments(section)
-    function = inspect.getattr_static(RNNTextCategorizer, method)
+    function = inspect.getattr_static(owner, method)
     try:
-        parameters = dict(
-            inspect.signature(getattr(RNNTextCategorizer, method)).parameters
-        )
+        parameters = dict(inspect.signature(getattr(owner, method)).parameters)
     except (TypeError, ValueError):  # a property, or compiled without a signature
         assert isinstance(function, property) or "doc" in described
         return
@@ -259,21 +275,25 @@ def check_default(key, parameter, description):
         assert default[1] == repr(parameter.default).replace("'", '"'), key
 
 
-def test_the_settings_of_the_components_are_those_of_the_factories():
-    described = arguments(sections(COMPONENT)["Config and implementation"])
-    for name in ("rnn_textcat", "rnn_textcat_multilabel"):
-        assert described.keys() == Language.get_factory_meta(name).default_config.keys()
+@pytest.mark.parametrize(("page", "factories"), COMPONENTS.items())
+def test_the_settings_of_the_components_are_those_of_the_factories(page, factories):
+    described = arguments(sections(page)["Config and implementation"])
+    metas = [Language.get_factory_meta(name) for name in factories]
+    assert set(described) == {key for meta in metas for key in meta.default_config}
+    for key, description in described.items():
+        if "only" not in description:
+            assert all(key in meta.default_config for meta in metas), key
 
 
-def test_the_default_model_is_the_one_that_is_shown():
-    text = sections(COMPONENT)["The default model"]
+@pytest.mark.parametrize(("page", "factories"), COMPONENTS.items())
+def test_the_default_model_is_the_one_that_is_shown(page, factories):
+    text = sections(page)["The default model"]
     shown = Config().from_str(FENCE.search(text)["body"])["model"]
-    default = Language.get_factory_meta("rnn_textcat").default_config["model"]
-    several = Language.get_factory_meta("rnn_textcat_multilabel").default_config[
-        "model"
-    ]
-    assert shown == default
-    assert {**shown, "exclusive_classes": False} == several
+    for name in factories:
+        default = Language.get_factory_meta(name).default_config["model"]
+        if name == "rnn_textcat_multilabel":
+            default = {**default, "exclusive_classes": True}
+        assert shown == default
 
 
 @pytest.mark.parametrize("name", ["sentiment", "emotions"])

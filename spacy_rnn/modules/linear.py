@@ -16,11 +16,16 @@ class Linear(nn.Linear):
     """`torch.nn.Linear` by oneDNN, where it is there; by torch's own BLAS elsewhere."""
 
     def forward(self, X: Tensor) -> Tensor:
-        plain = X.device.type == "cpu" and X.dtype == torch.float32
-        if plain and len(X) and not torch.is_autocast_enabled("cpu") and has_onednn():
-            Y: Tensor = OneDNNLinear.apply(X.flatten(0, -2), self.weight, self.bias)
-            return Y.view(*X.shape[:-1], self.out_features)
-        return super().forward(X)
+        return linear(X, self.weight, self.bias)
+
+
+def linear(X: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Compute what `torch.nn.functional.linear` does, as `Linear` does."""
+    plain = X.device.type == "cpu" and X.dtype == torch.float32
+    if plain and len(X) and not torch.is_autocast_enabled("cpu") and has_onednn():
+        Y: Tensor = OneDNNLinear.apply(X.flatten(0, -2), weight, bias)
+        return Y.view(*X.shape[:-1], len(weight))
+    return F.linear(X, weight, bias)
 
 
 class OneDNNLinear(torch.autograd.Function):

@@ -15,6 +15,7 @@ from thinc.api import Adam, set_dropout_rate, use_ops
 from spacy_rnn.layers.embed import HashEmbed
 from spacy_rnn.layers.pool import Pool
 from spacy_rnn.layers.rnn import RNN
+from spacy_rnn.layers.softmax import Softmax
 from spacy_rnn.modules.rnn import CELLS
 
 pytestmark = [pytest.mark.gpu, pytest.mark.usefixtures("device")]
@@ -252,4 +253,17 @@ def test_pooling_is_that_of_the_cpu(kind):
     for model in make_pair(Pool, Xs, pooling=[kind], bidirectional=True):
         Y, backprop = model.begin_update(on(model, Xs))
         results.append([Y, *backprop(Y)])
+    assert_close(*results)
+
+
+def test_label_probabilities_are_those_of_the_cpu():
+    Xs = make_vectors(3, 0, 1, 30, width=NO)
+    W = np.random.default_rng(0).normal(size=(4, NO)).astype("f")
+    results = []
+    for model in make_pair(Softmax, Xs, nO=4, normalize=True):
+        model.set_param("W", model.ops.asarray2f(W))
+        Ys, backprop = model.begin_update(on(model, Xs))
+        dXs = backprop(Ys)
+        gradients = [model.get_grad(name) for name in ("W", "b")]
+        results.append([*Ys, *model.predict(on(model, Xs)), *dXs, *gradients])
     assert_close(*results)

@@ -1,11 +1,13 @@
 """Small pipelines, which the tests of the components share."""
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import numpy as np
 import pytest
 import spacy
 from spacy.language import Language
+from spacy.tokens import Doc
 from spacy.training import Example
 from thinc.api import fix_random_seed
 
@@ -19,6 +21,28 @@ TRUTHS = {
     "rnn_textcat": [{"good"}, {"bad"}, {"odd"}],
     "rnn_textcat_multilabel": [{"good"}, {"bad", "odd"}, set()],
 }
+TAGGED = [
+    {
+        "words": ["She", "likes", "green", "eggs", "!"],
+        "tags": ["PRP", "VBZ", "JJ", "NNS", "."],
+        "pos": ["PRON", "VERB", "ADJ", "NOUN", "PUNCT"],
+        "morphs": ["Case=Nom|Number=Sing", "Tense=Pres", "", "Number=Plur", ""],
+    },
+    {
+        "words": ["Eat", "blue", "ham"],
+        "tags": ["VB", "JJ", "NN"],
+        "pos": ["VERB", "ADJ", "NOUN"],
+        "morphs": ["Mood=Imp", "", "Number=Sing"],
+    },
+]
+ENTITIES = [
+    (
+        ["Ada", "Byron", "left", "New", "York", "City", "for", "Bern", "."],
+        ["B-PER", "I-PER", "O", "B-LOC", "I-LOC", "I-LOC", "O", "B-LOC", "O"],
+    ),
+    (["So", "Bern", "met", "Ada"], ["O", "B-LOC", "O", "B-PER"]),
+    (["Nobody", "stayed", "there", "!"], ["O", "O", "O", "O"]),
+]
 PEERS = {"rnn_textcat": "textcat", "rnn_textcat_multilabel": "textcat_multilabel"}
 
 
@@ -57,6 +81,22 @@ def tiny_model(factory: str, **settings) -> dict:
     }
 
 
+def tiny_tagger(**settings) -> dict:
+    return {
+        "@architectures": "spacy-rnn.Tagger.v1",
+        "tok2vec": tiny_tok2vec(),
+        **settings,
+    }
+
+
+def tiny_crf(**settings) -> dict:
+    return {
+        "@architectures": "spacy-rnn.CRFTagger.v1",
+        "tok2vec": tiny_tok2vec(),
+        **settings,
+    }
+
+
 @pytest.fixture(autouse=True)
 def _same_start():
     fix_random_seed(0)
@@ -91,12 +131,72 @@ def make_tok2vec() -> Callable:
 
 
 @pytest.fixture(scope="session")
+def make_tagger() -> Callable:
+    """Describe a small model that labels tokens: `make_tagger(**settings)`."""
+    return tiny_tagger
+
+
+@pytest.fixture(scope="session")
+def make_tagged() -> Callable:
+    """Make examples with tags, parts of speech and features: `make_tagged(nlp)`.
+
+    `make_tagged(nlp, rows)` makes them of other rows.
+    """
+
+    def make(nlp: Language, rows: Iterable[dict] = TAGGED) -> list[Example]:
+        examples = []
+        for row in rows:
+            annotation = dict(row)
+            doc = Doc(nlp.vocab, words=annotation.pop("words"))
+            examples.append(Example.from_dict(doc, annotation))
+        return examples
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_ner() -> Callable:
+    """Make a pipeline of a small entity recognizer: `make_ner(**config)`."""
+
+    def make(**config) -> Language:
+        nlp = spacy.blank("en")
+        nlp.add_pipe("rnn_ner", config={"model": tiny_crf(), **config})
+        return nlp
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_entities() -> Callable:
+    """Make examples: `make_entities(nlp)`, or of other words and tags.
+
+    `make_entities(nlp, rows, key="chunks")` makes them with a group of spans.
+    """
+
+    def make(
+        nlp: Language, rows: Iterable = ENTITIES, key: str | None = None
+    ) -> list[Example]:
+        examples = []
+        for words, tags in rows:
+            doc = Doc(nlp.vocab, words=words, ents=tags)
+            if key is not None:
+                doc.spans[key] = doc.ents
+                doc.set_ents([], default="missing")
+            examples.append(Example(Doc(nlp.vocab, words=words), doc))
+        return examples
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def make_nlp() -> Callable:
     """Make a pipeline of one small component: `make_nlp(factory, lang, **config)`."""
 
     def make(factory: str, lang: str = "en", **config) -> Language:
         nlp = spacy.blank(lang)
-        config.setdefault("model", tiny_model(factory))
+        textcat = factory.startswith("rnn_textcat")
+        model = tiny_model(factory) if textcat else tiny_tagger()
+        config.setdefault("model", model)
         nlp.add_pipe(factory, config=config)
         return nlp
 
@@ -177,3 +277,20 @@ def shared(saved) -> dict:
 def trained(saved, factory) -> Language:
     """A trained pipeline, freshly loaded."""
     return spacy.load(saved[factory])
+
+
+@pytest.fixture(scope="session")
+def saved_ner(tmp_path_factory, make_ner, make_entities, fit) -> Path:
+    """Folder of a trained pipeline."""
+    fix_random_seed(0)
+    nlp = make_ner()
+    fit(nlp, make_entities(nlp), 20)
+    path = tmp_path_factory.mktemp("rnn_ner") / "model"
+    nlp.to_disk(path)
+    return path
+
+
+@pytest.fixture
+def trained_ner(saved_ner) -> Language:
+    """A trained pipeline, freshly loaded."""
+    return spacy.load(saved_ner)

@@ -1,0 +1,94 @@
+"""The tag sequences of a batch of documents, laid out for recursions over time."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """All tag sequences of each document, and their scores.
+
+    What is impossible has the score -inf. Documents lie end to end, so there is no
+    padding. An empty document has one sequence, the empty one, with score 0.
+
+    Attributes:
+        emissions: Score of each tag at each token. Shape (N, K).
+        lengths: Tokens in each document, 0 allowed, summing to N, on the CPU. Shape
+            (B,).
+        transitions: Score of a tag (column) after another (row). Shape (K, K).
+        start: Score of a document's first tag. Shape (K,).
+        end: Score of a document's last tag. Shape (K,).
+    """
+
+    emissions: Tensor
+    lengths: Tensor
+    transitions: Tensor
+    start: Tensor
+    end: Tensor
+
+    @cached_property
+    def steps(self) -> "Steps":
+        return Steps(self.lengths, self.emissions.device)
+
+    def restrict(self, allowed: Tensor) -> "Lattice":
+        """Leave only some tags to each token. Shape (N, K), bool."""
+        emissions = self.emissions.masked_fill(~allowed, -torch.inf)
+        return replace(self, emissions=emissions)
+
+    def select(self, docs: Tensor) -> "Lattice":
+        """Make a lattice of some documents, which may repeat, given on the CPU."""
+        lengths = self.lengths[docs]
+        first = (self.lengths.cumsum(0) - self.lengths)[docs]
+        shift = (first - lengths.cumsum(0) + lengths).repeat_interleave(lengths)
+        tokens = (torch.arange(len(shift)) + shift).to(self.emissions.device)
+        emissions = self.emissions.index_select(0, tokens)
+        return replace(self, emissions=emissions, lengths=lengths)
+
+    def append(self, other: "Lattice") -> "Lattice":
+        """Put the documents of another lattice, of the same transitions, behind."""
+        return replace(
+            self,
+            emissions=torch.cat([self.emissions, other.emissions]),
+            lengths=torch.cat([self.lengths, other.lengths]),
+        )
+
+
+class Steps:
+    """The tokens of a batch in the order of time, as in torch's `PackedSequence`.
+
+    First come the first tokens of all documents, longest document first, then the
+    second ones of those that have two, and so on. So a step needs no padding, and the
+    documents that go on are always the first ones of the step before.
+
+    Attributes:
+        counts: Number of documents at each step.
+        order: The documents that have tokens, in their order at each step.
+        place: Of each token its place in the order of time, and in that of the
+            documents read from their end. Shape (2, N).
+        token: The tokens in these two orders. Shape (2, N).
+        first: The first token of the documents in `order`.
+        last: Their last token.
+        doc_of: The document of each token, rising. Shape (N,).
+    """
+
+    def __init__(self, lengths: Tensor, device: torch.device) -> None:
+        order = lengths.argsort(descending=True, stable=True)
+        rank = torch.empty_like(order).scatter_(0, order, torch.arange(len(order)))
+        order = order[: int(lengths.count_nonzero())]
+        ends = lengths.cumsum(0)
+        doc_of = torch.repeat_interleave(lengths)
+        tokens = torch.arange(len(doc_of))
+        passed, left = tokens - (ends - lengths)[doc_of], ends[doc_of] - 1 - tokens
+        counts = torch.bincount(passed)
+        starts = counts.cumsum(0) - counts
+        place = starts[torch.stack([passed, left])] + rank[doc_of]
+        token = torch.empty_like(place).scatter_(1, place, tokens.expand(2, -1))
+        self.counts: list[int] = counts.tolist()
+        self.order = order.to(device)
+        self.place = place.to(device)
+        self.token = token.to(device)
+        self.first, self.last = token[:, : len(order)].to(device)
+        self.doc_of = doc_of.to(device)

@@ -1,0 +1,83 @@
+"""Entities of documents: what may be predicted, and how it is written."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from spacy.attrs import ENT_IOB, ENT_TYPE, IS_SPACE, SENT_START
+from spacy.tokens import Doc, Span
+
+from spacy_rnn import tag_schemes
+from spacy_rnn.pipeline.entity_tags import (
+    BEGIN,
+    INSIDE,
+    MISSING,
+    OUTSIDE,
+    TagSet,
+    concatenate,
+    first_tokens,
+    make_annotation,
+    restrict,
+    split,
+)
+
+
+@dataclass
+class Entities:
+    """The entities that are predicted for a document.
+
+    Attributes:
+        spans: First token, end (exclusive) and label of each, in the order of the text.
+        confidences: The probability of each, in [0, 1]; None if nobody wants to know.
+    """
+
+    spans: list[tag_schemes.Span]
+    confidences: list[float] | None
+
+
+def possible_tags(
+    tag_set: TagSet, docs: Sequence[Doc], *, keep_entities: bool
+) -> list[np.ndarray] | None:
+    """Find the tags that may be predicted for documents, as spaCy's `ner` does.
+
+    No entity begins with white space or goes on in another sentence. If they are kept,
+    the entities of `doc.ents` stay, and blocked tokens don't become part of one.
+
+    Returns:
+        For each document, shape (tokens, K), bool; None where anything is possible.
+    """
+    attrs = [IS_SPACE, SENT_START, ENT_IOB, ENT_TYPE]
+    rows = [doc.to_array(attrs).reshape(-1, 4) for doc in docs]
+    lengths = [len(row) for row in rows]
+    space, starts, iob, types = concatenate(rows, len(attrs)).T
+    begins_sentence = starts == 1
+    begins_sentence[first_tokens(lengths)] = False
+    preset = keep_entities & ((iob == INSIDE) | (iob == BEGIN))
+    if not (space.any() or begins_sentence.any() or preset.any()):
+        return None
+    known = make_annotation(tag_set, lengths, np.where(preset, iob, MISSING), types)
+    known.iob[preset & (known.labels < 0)] = OUTSIDE  # for the model
+    allowed = np.ones((len(iob), len(tag_set.tags)), dtype=bool)
+    allowed[np.ix_(space == 1, tag_set.begins)] = False
+    allowed[np.ix_(begins_sentence, tag_set.continues)] = False
+    restrict(allowed, tag_set, known)
+    return split(allowed, lengths)
+
+
+def add_preset(
+    doc: Doc, spans: list[Span], confidences: list[float] | None
+) -> tuple[list[Span], list[float] | None]:
+    """Put what is in `doc.ents` already, of confidence 1, among predicted entities."""
+    scores = confidences or [1.0] * len(spans)
+    found = {s.start: (s, score) for s, score in zip(spans, scores, strict=True)}
+    found |= {ent.start: (ent, 1.0) for ent in doc.ents}
+    both = [found[start] for start in sorted(found)]
+    return [span for span, _ in both], [score for _, score in both]
+
+
+def write_ents(doc: Doc, spans: list[Span]) -> None:
+    """Write `doc.ents`. Blocked tokens stay blocked, all others become outside."""
+    blocked = []
+    if doc.has_annotation("ENT_IOB"):
+        blocked = [t for t in doc if t.ent_iob == BEGIN and not t.ent_type]
+    doc.set_ents(spans, blocked=[doc[t.i : t.i + 1] for t in blocked])

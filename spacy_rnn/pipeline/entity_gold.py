@@ -1,0 +1,221 @@
+"""What examples say about entities: in `doc.ents`, or in a group of `doc.spans`.
+
+`doc.ents` says nothing of tokens whose value is missing. A group says that what is in
+none of its spans is no entity; of a document without the group nothing is known.
+Nothing is known either of an entity's tokens where the predicted ones don't begin and
+end with it.
+"""
+
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+
+import numpy as np
+from spacy.attrs import ENT_IOB, ENT_TYPE, IS_SPACE, ORTH
+from spacy.strings import get_string_id
+from spacy.tokens import Doc, Span
+from spacy.training import Example
+
+from spacy_rnn import tag_schemes
+from spacy_rnn.pipeline.entity_tags import (
+    BEGIN,
+    INSIDE,
+    MISSING,
+    OUTSIDE,
+    Annotation,
+    TagSet,
+    concatenate,
+    make_annotation,
+)
+
+
+def find_labels(examples: Iterable[Example], spans_key: str | None) -> dict[str, str]:
+    """Find the labels of all entities, each with the beginning of a text that has it.
+
+    Warns once if there are entities that don't begin and end where tokens do.
+
+    Args:
+        examples: The examples.
+        spans_key: The group that holds the entities, None if `doc.ents` does.
+
+    Raises:
+        ValueError: If entities overlap.
+    """
+    labels: dict[str, str] = {}
+    n_crossing, first = 0, ""
+    for example in examples:
+        text = excerpt(example.reference)
+        spans = gold_spans(example.reference, spans_key)
+        for span in spans:
+            labels.setdefault(span.label_, text)
+        for span in [] if same_words(example) else spans:
+            if not example.get_aligned_spans_y2x([span]):
+                first = first or f"{span.text!r} in the document {text}"
+                n_crossing += 1
+    if n_crossing:
+        warnings.warn(
+            f"There are entities that don't begin and end where predicted tokens do, "
+            f"and count as missing: {n_crossing} in all, first {first}",
+            stacklevel=2,
+        )
+    return labels
+
+
+def read_gold(
+    tag_set: TagSet, examples: Sequence[Example], spans_key: str | None
+) -> Annotation:
+    """Read what is known of the entities in the predicted documents.
+
+    Args:
+        tag_set: The tags that there are.
+        examples: The examples.
+        spans_key: The group that holds the entities, None if `doc.ents` does.
+
+    Raises:
+        ValueError: If entities overlap, or have an unknown label.
+    """
+    rows = [
+        read_ents(example) if spans_key is None else read_group(example, spans_key)
+        for example in examples
+    ]
+    iob, types = concatenate(rows, 2).T
+    gold = make_annotation(tag_set, [len(row) for row in rows], iob, types)
+    gold.iob[gold.is_entity & (types == 0)] = MISSING  # a blocked token
+    unknown = np.flatnonzero(gold.is_entity & (gold.labels < 0))
+    if len(unknown):
+        doc = examples[int(gold.doc_of(unknown[:1])[0])].reference
+        label = doc.vocab.strings[int(types[unknown[0]])]
+        check_known({label: excerpt(doc)}, list(tag_set.rows))
+    return gold
+
+
+def read_ents(example: Example) -> np.ndarray:
+    """Align ENT_IOB and ENT_TYPE as spaCy's `ner` does. Shape (tokens, 2)."""
+    if same_words(example):
+        attrs = [ENT_IOB, ENT_TYPE, IS_SPACE]
+        rows = example.reference.to_array(attrs).reshape(-1, 3)
+        iob, _, space = rows.T
+        if iob.any():
+            iob[(iob == MISSING) & (space == 1)] = OUTSIDE
+        return rows[:, :2]
+    _, tags = example.get_aligned_ents_and_ner()
+    rows = np.zeros((len(tags), 2), dtype="uint64")
+    for row, tag in zip(rows, tags, strict=True):
+        if tag == "O":
+            row[0] = OUTSIDE
+        elif tag is not None:
+            row[:] = BEGIN if tag[0] in "BU" else INSIDE, get_string_id(tag[2:])
+    return rows
+
+
+def read_group(example: Example, spans_key: str) -> np.ndarray:
+    """Read the spans of a group as ENT_IOB and ENT_TYPE. Shape (tokens, 2)."""
+    rows = np.zeros((len(example.predicted), 2), dtype="uint64")
+    if spans_key not in example.reference.spans:
+        return rows
+    rows[:, 0] = OUTSIDE
+    spans = gold_spans(example.reference, spans_key)
+    if not same_words(example):
+        for span in spans:
+            rows[example.alignment.y2x[span.start : span.end], 0] = MISSING
+        spans = example.get_aligned_spans_y2x(spans)
+    for span in spans:
+        rows[span.start : span.end] = INSIDE, span.label
+        rows[span.start, 0] = BEGIN
+    return rows
+
+
+def read_incorrect(
+    tag_set: TagSet,
+    examples: Sequence[Example],
+    incorrect_key: str,
+    spans_key: str | None,
+) -> list[list[tag_schemes.Span]]:
+    """Read which spans are known not to be entities with their label.
+
+    Args:
+        tag_set: The tags that there are. Spans with other labels are left out.
+        examples: The examples.
+        incorrect_key: The group of `doc.spans` that holds these.
+        spans_key: The group that holds the entities, None if `doc.ents` does.
+
+    Raises:
+        ValueError: If a span is an entity as well.
+    """
+    incorrect = []
+    for example in examples:
+        spans = list(example.reference.spans.get(incorrect_key, []))
+        both = as_tuples(spans) & as_tuples(gold_spans(example.reference, spans_key))
+        if both:
+            raise ValueError(
+                f"The document {excerpt(example.reference)} has entities that are also "
+                f"in doc.spans[{incorrect_key!r}], which says that they are none: "
+                f"{sorted(both)}"
+            )
+        if not same_words(example):
+            spans = example.get_aligned_spans_y2x(spans, allow_overlap=True)
+        known = [span for span in spans if span.label_ in tag_set.rows]
+        incorrect.append(sorted(as_tuples(known)))
+    return incorrect
+
+
+def gold_spans(doc: Doc, spans_key: str | None) -> list[Span]:
+    """Return the entities that a document says it has, in their order.
+
+    Raises:
+        ValueError: If they overlap.
+    """
+    if spans_key is None:
+        return list(doc.ents)
+    spans = sorted(doc.spans.get(spans_key, []))
+    for first, second in pairwise(spans):
+        if second.start < first.end:
+            raise ValueError(
+                f"The document {excerpt(doc)} has overlapping spans in "
+                f"doc.spans[{spans_key!r}], of which a token can be in one only: "
+                f"{as_tuples([first])} and {as_tuples([second])}"
+            )
+    return spans
+
+
+def check_known(found: Mapping[str, str], known: Sequence[str]) -> None:
+    """Raise a ValueError for a label that isn't known.
+
+    Args:
+        found: Labels, each with the beginning of a text that has it.
+        known: Those that there are.
+    """
+    for label, text in found.items():
+        if label not in known:
+            raise ValueError(
+                f"The document {text} has an entity with the label {label!r}, which "
+                f"the model doesn't know. It knows {sorted(known)}."
+            )
+
+
+def check_label(label: str, place: str = "") -> None:
+    """Raise a ValueError for what can't be the label of an entity."""
+    if not isinstance(label, str) or not label:
+        raise ValueError(f"A label has to be a string, and not empty, but is {label!r}")
+    if label[:2] in ("B-", "I-", "L-", "U-"):
+        raise ValueError(
+            f"The label {label!r}{place} begins as a tag does. Labels have to be of "
+            f"whole entities, as {label[2:]!r}"
+        )
+
+
+def same_words(example: Example) -> bool:
+    """Whether the predicted tokens are those of the reference."""
+    predicted, reference = example.predicted, example.reference
+    return len(predicted) == len(reference) and bool(
+        (predicted.to_array(ORTH) == reference.to_array(ORTH)).all()
+    )
+
+
+def as_tuples(spans: Iterable[Span]) -> set[tag_schemes.Span]:
+    return {(span.start, span.end, span.label_) for span in spans}
+
+
+def excerpt(doc: Doc) -> str:
+    """Quote the beginning of a document, so that it can be found."""
+    return repr(doc.text[:60])

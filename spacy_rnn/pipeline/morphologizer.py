@@ -1,0 +1,154 @@
+"""spaCy's morphologizer on recurrent networks."""
+
+import warnings
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+from spacy.attrs import MORPH, POS
+from spacy.language import Language
+from spacy.morphology import Morphology
+from spacy.pipeline.morphologizer import Morphologizer, morphologizer_score
+from spacy.tokens import Doc
+from spacy.training import Example
+from spacy.vocab import Vocab
+from thinc.api import Model
+from thinc.types import Floats2d
+
+from spacy_rnn.checks import check_rate
+from spacy_rnn.pipeline.tagger import MODEL, RNNTagger
+from spacy_rnn.pipeline.truths import UNKNOWN, Truth, Values
+
+
+@Language.factory(
+    "rnn_morphologizer",
+    assigns=["token.morph", "token.pos"],
+    default_config={
+        "model": MODEL,
+        "overwrite": True,
+        "extend": False,
+        "scorer": {"@scorers": "spacy.morphologizer_scorer.v1"},
+        "label_smoothing": 0.0,
+    },
+    default_score_weights={"pos_acc": 0.5, "morph_acc": 0.5, "morph_per_feat": None},
+)
+def make_rnn_morphologizer(
+    nlp: Language,
+    name: str,
+    model: Model[list[Doc], list[Floats2d]],
+    overwrite: bool,
+    extend: bool,
+    scorer: Callable | None,
+    label_smoothing: float,
+) -> "RNNMorphologizer":
+    """Create a tagger that writes the part of speech and the features of each token.
+
+    Args:
+        nlp: The pipeline.
+        name: Name of the component, also in the losses.
+        model: Predicts label probabilities, for each document of shape (tokens, K).
+        overwrite: Whether to replace what is there already.
+        extend: Whether to keep features that are there already, and add to them. Of a
+            feature that has two values, `overwrite` tells which stays.
+        scorer: The scoring method.
+        label_smoothing: Share of the truth, in [0, (K - 1) / K), that is spread over
+            the other labels.
+    """
+    return RNNMorphologizer(
+        nlp.vocab,
+        model,
+        name,
+        overwrite=overwrite,
+        extend=extend,
+        scorer=scorer,
+        label_smoothing=label_smoothing,
+    )
+
+
+class RNNMorphologizer(RNNTagger, Morphologizer):
+    """spaCy's `morphologizer`, whose labels can also grow after training."""
+
+    label_attrs = ("POS", "MORPH")
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: Model[list[Doc], list[Floats2d]],
+        name: str = "rnn_morphologizer",
+        *,
+        overwrite: bool = True,
+        extend: bool = False,
+        label_smoothing: float = 0.0,
+        scorer: Callable | None = morphologizer_score,
+    ) -> None:
+        check_rate("label_smoothing", label_smoothing)
+        Morphologizer.__init__(
+            self,
+            vocab,
+            model,
+            name,
+            overwrite=overwrite,
+            extend=extend,
+            label_smoothing=label_smoothing,
+            scorer=scorer,
+        )
+
+    def initialize(  # type: ignore[override]
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Language | None = None,
+        labels: dict[str, dict[str, Any]] | None = None,
+    ) -> None:
+        """Prepare for training, see spaCy's `Morphologizer.initialize`."""
+        Morphologizer.initialize(self, get_examples, nlp=nlp, labels=labels)
+
+    def set_annotations(
+        self, docs: Doc | Iterable[Doc], batch_tag_ids: list[np.ndarray]
+    ) -> None:
+        # With `extend`, spaCy's method parses the features of every token anew.
+        if not self.cfg["extend"]:
+            super().set_annotations(docs, batch_tag_ids)
+            return
+        merged: dict[tuple[int, ...], tuple[int, int]] = {}
+        docs = [docs] if isinstance(docs, Doc) else docs
+        for doc, tag_ids in zip(docs, batch_tag_ids, strict=True):
+            old = doc.to_array([POS, MORPH])
+            rows = [*zip(tag_ids.tolist(), *old.T.tolist(), strict=True)]
+            for row in set(rows).difference(merged):
+                merged[row] = self._merge(*row)
+            new: Any = np.array([merged[row] for row in rows], dtype="uint64")
+            doc.from_array([POS, MORPH], new.reshape(-1, 2))
+
+    def _merge(self, tag_id: int, pos: int, morph: int) -> tuple[int, int]:
+        """Add what was predicted to what a token has."""
+        label = self.labels[tag_id]
+        old = Morphology.feats_to_dict(self.vocab.strings[morph])
+        new = Morphology.feats_to_dict(self.cfg["labels_morph"][label])
+        overwrite = self.cfg["overwrite"]
+        if overwrite or not pos:
+            pos = self.cfg["labels_pos"][label]
+        features = {**old, **new} if overwrite else {**new, **old}
+        return pos, self.vocab.morphology.add(features)
+
+    def _known_truths(self) -> dict[Values, Truth]:
+        """Say what parts of speech and features tell of a token."""
+        empty = self.vocab.morphology.add("")
+        missing = ((None, None), (0, 0), (0, empty))
+        known: dict[Values, Truth] = dict.fromkeys(missing, UNKNOWN)
+        for i, label in enumerate(self.labels):
+            pos = self.cfg["labels_pos"][label]
+            morph = self.vocab.morphology.add(self.cfg["labels_morph"][label])
+            known[pos, morph] = (i, -1)
+            if pos and morph == empty:  # features that are unset count as none
+                known[pos, 0] = (i, -1)
+        return known
+
+    def _meet_unknown(self, example: Example, values: Values) -> None:
+        pos, morph = (self.vocab.strings[value] for value in values)
+        warnings.warn(
+            f"'{self.name}' doesn't know the part of speech '{pos}' with the features "
+            f"'{morph}', so it learns nothing from tokens that have them. The first is "
+            f"in {example.reference.text[:60]!r}. `add_label` makes them known.",
+            stacklevel=4,
+        )

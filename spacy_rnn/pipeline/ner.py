@@ -1,0 +1,350 @@
+"""Named entities, or any other spans that don't overlap, as tags of tokens."""
+
+from collections.abc import Callable, Iterable
+from itertools import islice
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+from spacy.language import Language
+from spacy.pipeline import TrainablePipe
+from spacy.tokens import Doc, Span, SpanGroup
+from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.vocab import Vocab
+from thinc.api import Config, Model, Ops
+from thinc.types import Floats2d
+
+from spacy_rnn.checks import check_choice
+from spacy_rnn.decoding import best_paths, span_confidences
+from spacy_rnn.losses import crf_loss
+from spacy_rnn.pipeline.entity_docs import (
+    Entities,
+    add_preset,
+    possible_tags,
+    write_ents,
+)
+from spacy_rnn.pipeline.entity_gold import (
+    check_known,
+    check_label,
+    find_labels,
+    read_gold,
+    read_incorrect,
+)
+from spacy_rnn.pipeline.entity_tags import (
+    TagSet,
+    allowed_tags,
+    find_spans,
+    make_tag_set,
+)
+from spacy_rnn.pipeline.loading import naming_the_path
+from spacy_rnn.scorers import ner_score
+from spacy_rnn.tag_schemes import Scheme
+from spacy_rnn.types import CRFScores
+
+DEFAULT_MODEL = """
+[model]
+@architectures = "spacy-rnn.CRFTagger.v1"
+
+[model.tok2vec]
+@architectures = "spacy.Tok2Vec.v2"
+
+[model.tok2vec.embed]
+@architectures = "spacy-rnn.MultiHashEmbed.v1"
+width = 96
+attrs = ["NORM", "PREFIX", "SUFFIX", "SHAPE"]
+rows = [5000, 1000, 2500, 2500]
+include_static_vectors = false
+
+[model.tok2vec.encode]
+@architectures = "spacy-rnn.RNNEncoder.v1"
+width = 96
+cell = "lstm"
+depth = 1
+bidirectional = true
+"""
+
+TagScores = CRFScores | list[Floats2d]
+
+
+@Language.factory(
+    "rnn_ner",
+    assigns=["doc.ents", "token.ent_iob", "token.ent_type", "doc.spans"],
+    default_config={
+        "model": Config().from_str(DEFAULT_MODEL)["model"],
+        "scheme": "BILUO",
+        "annotate_ents": True,
+        "spans_key": "rnn_ner",
+        "incorrect_spans_key": None,
+        "scorer": {"@scorers": "spacy-rnn.ner_scorer.v1"},
+    },
+    default_score_weights={
+        "ents_f": 1.0,
+        "ents_p": 0.0,
+        "ents_r": 0.0,
+        "ents_per_type": None,
+    },
+)
+def make_rnn_ner(
+    nlp: Language,
+    name: str,
+    model: Model[list[Doc], Any],
+    scheme: Scheme,
+    annotate_ents: bool,
+    spans_key: str | None,
+    incorrect_spans_key: str | None,
+    scorer: Callable | None,
+) -> "RNNEntityRecognizer":
+    """Create an entity recognizer.
+
+    Args:
+        nlp: The pipeline.
+        name: Name of the component, also in the losses.
+        model: Scores sequences of tags, or the tags of each token.
+        scheme: "BIO" or "BILUO", which says of entities where they end, too.
+        annotate_ents: Whether entities are learned from `doc.ents` and written there.
+            If not, both is done in `doc.spans[spans_key]` only.
+        spans_key: The group of `doc.spans` that entities are written to with their
+            confidences. None for none.
+        incorrect_spans_key: The group of `doc.spans` that says in training which spans
+            aren't entities with their label. None for none.
+        scorer: The scoring method.
+    """
+    return RNNEntityRecognizer(
+        nlp.vocab,
+        model,
+        name,
+        scheme=scheme,
+        annotate_ents=annotate_ents,
+        spans_key=spans_key,
+        incorrect_spans_key=incorrect_spans_key,
+        scorer=scorer,
+    )
+
+
+class RNNEntityRecognizer(TrainablePipe):
+    """Finds spans that don't overlap, by tags of which only legal sequences come out.
+
+    What spaCy's `ner` respects is respected: entities that are there already, blocked
+    tokens, sentence starts, missing values and incorrect spans.
+    """
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: Model[list[Doc], Any],
+        name: str = "rnn_ner",
+        *,
+        scheme: Scheme = "BILUO",
+        annotate_ents: bool = True,
+        spans_key: str | None = "rnn_ner",
+        incorrect_spans_key: str | None = None,
+        scorer: Callable | None = ner_score,
+    ) -> None:
+        check_choice("scheme", scheme, get_args(Scheme))
+        if not annotate_ents and spans_key is None:
+            raise ValueError(
+                "There is nothing to write entities to: annotate_ents is false, and "
+                "spans_key is null. Set one of them."
+            )
+        super().__init__(
+            vocab,
+            model,
+            name,
+            labels=[],
+            scheme=scheme,
+            annotate_ents=annotate_ents,
+            spans_key=spans_key,
+            incorrect_spans_key=incorrect_spans_key,
+        )
+        self.scorer = scorer
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels, in the order in which the model has their tags."""
+        return tuple(self.cfg["labels"])
+
+    @property
+    def label_data(self) -> list[str]:
+        """The labels, for `spacy init labels`."""
+        return list(self.labels)
+
+    @property
+    def tag_set(self) -> TagSet:
+        """The tags that the model scores, in the order of its columns."""
+        return make_tag_set(self.labels, self.cfg["scheme"])
+
+    @property
+    def gold_key(self) -> str | None:
+        """The group of spans that is learned from; None if it is `doc.ents`."""
+        return None if self.cfg["annotate_ents"] else self.cfg["spans_key"]
+
+    def add_label(self, label: str) -> int:
+        """Add a label. The scores of the others stay as they are.
+
+        Returns:
+            1 if the label is new, 0 if it was known.
+
+        Raises:
+            ValueError: If it can't be a label, or the model can't have any more.
+        """
+        if label in self.labels:
+            return 0
+        check_label(label)
+        nO = count_outputs(self.model)
+        n_tags = len(make_tag_set((*self.labels, label), self.cfg["scheme"]).tags)
+        if nO is not None and nO < n_tags:
+            if not self.is_resizable:
+                raise ValueError(
+                    f"The model of '{self.name}' has {nO} outputs, one for each tag, "
+                    f"and can't get more, so the label {label!r} can't be added"
+                )
+            self.set_output(n_tags)
+        self.cfg["labels"].append(label)
+        self.vocab.strings.add(label)
+        return 1
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Language | None = None,
+        labels: Iterable[str] | None = None,
+    ) -> None:
+        """Prepare for training: find the labels, and the dimensions of the model.
+
+        Warns if there are entities that don't begin and end where tokens do.
+
+        Args:
+            get_examples: Returns examples that hold all labels.
+            nlp: The pipeline.
+            labels: All labels. If None, those of the examples are taken.
+
+        Raises:
+            ValueError: If there are no labels, or some that can't be, or the examples
+                have others than `labels`, or entities overlap.
+        """
+        validate_get_examples(get_examples, "RNNEntityRecognizer.initialize")
+        found = find_labels(get_examples(), self.gold_key)
+        for label, text in found.items():
+            check_label(label, f" of the document {text}")
+        for label in sorted(found) if labels is None else labels:
+            self.add_label(label)
+        check_known(found, self.labels)
+        self._check_outputs()
+        docs = [example.predicted for example in islice(get_examples(), 10)]
+        n_tags = len(self.tag_set.tags)
+        Y = [self.model.ops.alloc2f(len(doc), n_tags) for doc in docs]
+        self.model.initialize(X=docs, Y=Y)
+
+    def predict(self, docs: Iterable[Doc]) -> list[Entities]:
+        """Find entities without changing the documents."""
+        docs = list(docs)
+        if not any(len(doc) for doc in docs):
+            return [Entities([], []) for _ in docs]
+        tag_set, keep = self.tag_set, self.cfg["annotate_ents"]
+        scores = to_tag_scores(self.model.ops, self.model.predict(docs))
+        allowed = possible_tags(tag_set, docs, keep_entities=keep)
+        paths = best_paths(scores, tag_set.constraints, allowed)
+        spans = find_spans(tag_set, paths)
+        if self.cfg["spans_key"] is None:
+            return [Entities(found, None) for found in spans]
+        confidences = span_confidences(
+            scores,
+            tag_set.constraints,
+            spans,
+            tag_set.tags,
+            self.cfg["scheme"],
+            allowed,
+        )
+        return [Entities(*both) for both in zip(spans, confidences, strict=True)]
+
+    def set_annotations(self, docs: Iterable[Doc], entities: list[Entities]) -> None:
+        """Write entities to `doc.ents` and `doc.spans`, as the settings say."""
+        key, annotate_ents = self.cfg["spans_key"], self.cfg["annotate_ents"]
+        ids = {label: self.vocab.strings.add(label) for label in self.labels}
+        for doc, found in zip(docs, entities, strict=True):
+            spans = [Span(doc, i, j, label=ids[label]) for i, j, label in found.spans]
+            confidences = found.confidences
+            if annotate_ents:
+                if doc.has_annotation("ENT_IOB"):
+                    spans, confidences = add_preset(doc, spans, confidences)
+                write_ents(doc, spans)
+            if key is not None:
+                attrs = {"scores": np.array(confidences, dtype="f")}
+                doc.spans[key] = SpanGroup(doc, name=key, spans=spans, attrs=attrs)
+
+    def get_loss(
+        self, examples: Iterable[Example], scores: TagScores
+    ) -> tuple[float, TagScores]:
+        """Find how improbable the model takes what is known to be.
+
+        Raises:
+            ValueError: If an entity has a label that the model doesn't know, entities
+                overlap, or a span is both an entity and incorrect.
+        """
+        examples = list(examples)
+        validate_examples(examples, "RNNEntityRecognizer.get_loss")
+        tag_set, incorrect_key = self.tag_set, self.cfg["incorrect_spans_key"]
+        gold = read_gold(tag_set, examples, self.gold_key)
+        incorrect: list = []
+        if incorrect_key is not None:
+            incorrect = read_incorrect(tag_set, examples, incorrect_key, self.gold_key)
+        return crf_loss(
+            self.model.ops,
+            to_tag_scores(self.model.ops, scores),
+            tag_set.constraints,
+            allowed_tags(tag_set, gold),
+            forbidden=incorrect,
+            tags=tag_set.tags,
+            scheme=self.cfg["scheme"],
+        )
+
+    def from_disk(
+        self, path: str | Path, *, exclude: Iterable[str] = ()
+    ) -> "RNNEntityRecognizer":
+        """Load the component.
+
+        Raises:
+            ValueError: If the weights are damaged, or those of another model.
+        """
+        with naming_the_path(self.name, path):
+            return super().from_disk(path, exclude=exclude)
+
+    def _check_outputs(self) -> None:
+        if not self.labels:
+            key = self.gold_key
+            place = "doc.ents" if key is None else f"doc.spans[{key!r}]"
+            raise ValueError(
+                f"'{self.name}' has no labels, since the examples have no entities in "
+                f"{place}. If they are elsewhere, set annotate_ents and spans_key; if "
+                f"there are none yet, name the labels in "
+                f"[initialize.components.{self.name}] or call add_label."
+            )
+        nO, n_tags = count_outputs(self.model), len(self.tag_set.tags)
+        if nO not in (None, n_tags):
+            raise ValueError(
+                f"The model of '{self.name}' has to have as many outputs as there are "
+                f"tags, {n_tags}, but nO is {nO}"
+            )
+
+
+def count_outputs(model: Model) -> int | None:
+    """Return how many tags a model scores, None if that is open."""
+    layer = model.get_ref("output_layer") if model.has_ref("output_layer") else model
+    return layer.maybe_get_dim("nO")
+
+
+def to_tag_scores(ops: Ops, scores: TagScores) -> TagScores:
+    """Turn the probabilities that a tagger gives tokens into scores of sequences.
+
+    The gradient of a loss for their logarithms is, as it sums to 0, the same for the
+    scores that a softmax made them of. That is what such models expect. Of a tagger
+    that doesn't end in a softmax the scores are taken as they are.
+    """
+    if isinstance(scores, CRFScores) or not scores:
+        return scores
+    rows: Any = ops.flatten(scores)
+    if (rows >= 0).all() and (abs(rows.sum(axis=1) - 1) < 1e-3).all():
+        rows = ops.xp.log(rows + np.finfo("f").tiny)
+    lengths: Any = [len(doc_rows) for doc_rows in scores]
+    return ops.unflatten(rows, lengths)
