@@ -3,7 +3,7 @@
 from spacy.ml.models.tok2vec import build_Tok2Vec_model
 
 from spacy_rnn.architectures.encoder import build_rnn_encoder
-from spacy_rnn.checks import check_at_least, check_rate
+from spacy_rnn.checks import check_at_least, check_not_negative, check_rate
 from spacy_rnn.layers.embed import HashEmbed
 from spacy_rnn.types import Cell, Tok2VecT
 
@@ -15,6 +15,7 @@ def build_multi_hash_embed(
     include_static_vectors: bool,
     dropout: float = 0.0,
     word_dropout: float = 0.0,
+    unknown_rate: float = 0.0,
 ) -> Tok2VecT:
     """Build what `spacy.MultiHashEmbed.v2` is, computed once per distinct token.
 
@@ -28,6 +29,11 @@ def build_multi_hash_embed(
             Only in training, where `[training] dropout` replaces it.
         word_dropout: Probability, in [0, 1), of zeroing the whole vector of a token in
             training. `[training] dropout` leaves it alone.
+        unknown_rate: If above 0, what training hasn't seen of an attribute is one
+            unknown value, instead of getting vectors that say nothing. For it to be
+            learned, a value that was seen n times is taken for unknown with a
+            probability of unknown_rate / (unknown_rate + n) in training (Kiperwasser &
+            Goldberg, 2016).
 
     Raises:
         ValueError: If a number is out of range, or `attrs` is empty, or `rows` has
@@ -36,6 +42,7 @@ def build_multi_hash_embed(
     check_at_least("width", width, 1)
     check_rate("dropout", dropout)
     check_rate("word_dropout", word_dropout)
+    check_not_negative("unknown_rate", unknown_rate)
     if len(rows) != len(attrs):
         raise ValueError(
             f"rows needs one number for each of attrs, but there are {len(rows)} rows "
@@ -52,6 +59,7 @@ def build_multi_hash_embed(
         include_static_vectors=include_static_vectors,
         dropout=dropout,
         word_dropout=word_dropout,
+        unknown_rate=unknown_rate,
     )
 
 

@@ -22,6 +22,7 @@ from spacy_rnn.layers.features import (
 from spacy_rnn.layers.rnn import concatenate, split
 from spacy_rnn.layers.row_cache import RowCache
 from spacy_rnn.layers.torch_layer import as_tensor, backprop_nothing, run, torch_layer
+from spacy_rnn.layers.value_counts import ValueCounts
 from spacy_rnn.modules.hash_embed import MultiHashEmbed
 from spacy_rnn.types import Tok2VecT
 
@@ -34,6 +35,7 @@ def HashEmbed(
     include_static_vectors: bool,
     dropout: float,
     word_dropout: float,
+    unknown_rate: float = 0.0,
 ) -> Tok2VecT:
     """Embed the tokens of documents, each distinct one of a batch once.
 
@@ -53,7 +55,9 @@ def HashEmbed(
             "rows": rows,
             "dropout_rate": dropout,
             "word_dropout": word_dropout,
+            "unknown_rate": unknown_rate,
             "row_cache": RowCache(),
+            **({"value_counts": ValueCounts()} if unknown_rate else {}),
         },
     )
 
@@ -68,9 +72,20 @@ def forward(
         nothing = split(model.ops.alloc2f(0, model.get_dim("nO")), lengths)
         return nothing, no_docs if is_train else backprop_nothing
     features = token_features(docs, model.attrs["columns"])
+    if "value_counts" in model.attrs:
+        features = known_values(model, features, is_train)
     if is_train:
         return train(model, docs, features, lengths)
     return split(predict(model, docs, features), lengths), backprop_nothing
+
+
+def known_values(model: Tok2VecT, features: np.ndarray, is_train: bool) -> np.ndarray:
+    """Put the unknown value in the place of some. Shape (N, A)."""
+    counts: ValueCounts = model.attrs["value_counts"]
+    if not is_train:
+        return counts.replace_unseen(features)
+    counts.add(features)
+    return counts.replace_rare(features, model.attrs["unknown_rate"])
 
 
 def train(
@@ -162,6 +177,8 @@ def no_docs(dYs: Any) -> list[Doc]:
 
 
 def init_dims(model: Tok2VecT, X: Any, Y: Any) -> None:
+    if "value_counts" in model.attrs:
+        model.attrs["value_counts"] = ValueCounts()
     if model.has_dim("nM") is not None or not X:
         return
     width = X[0].vocab.vectors.shape[1]

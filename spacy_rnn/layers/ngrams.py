@@ -12,7 +12,7 @@ from thinc.util import get_width
 
 from spacy_rnn.layers.embed import no_docs, to_device
 from spacy_rnn.layers.features import mix_keys, token_features
-from spacy_rnn.layers.ngram_table import NgramTable
+from spacy_rnn.layers.key_table import KeyTable
 from spacy_rnn.layers.torch_layer import run, torch_layer
 from spacy_rnn.modules.ngrams import NgramScores
 from spacy_rnn.types import ScorerT
@@ -39,7 +39,7 @@ def Ngrams(
             "ngram_size": ngram_size,
             "column": attr,
             "dropout_rate": dropout,
-            "table": NgramTable(rows),
+            "table": KeyTable(rows),
         },
     )
 
@@ -47,7 +47,7 @@ def Ngrams(
 def forward(
     model: ScorerT, docs: list[Doc], is_train: bool
 ) -> tuple[Floats2d, Callable[[Floats2d], list[Doc]]]:
-    table: NgramTable = model.attrs["table"]
+    table: KeyTable = model.attrs["table"]
     lengths = np.array([len(doc) for doc in docs], dtype=np.int64)
     words = np.empty(0, dtype=np.uint64)
     if lengths.any():
@@ -106,7 +106,7 @@ def extract_ngrams(
 
 def resize_ngrams(model: ScorerT, new_nO: int) -> ScorerT:
     """Return a layer of the same n-grams with more labels, whose weights are zero."""
-    table: NgramTable = model.attrs["table"]
+    table: KeyTable = model.attrs["table"]
     resized = Ngrams(
         new_nO,
         ngram_size=model.attrs["ngram_size"],

@@ -8,7 +8,7 @@ from spacy.tokens import Doc
 from thinc.api import Adam
 
 from spacy_rnn.layers.features import mix_keys
-from spacy_rnn.layers.ngram_table import NgramTable
+from spacy_rnn.layers.key_table import KeyTable
 from spacy_rnn.layers.ngrams import EDGE, Ngrams, extract_ngrams, resize_ngrams
 
 VOCAB = spacy.blank("en").vocab
@@ -62,7 +62,7 @@ def test_ngrams_are_those_of_a_loop_over_each_document(docs, ngram_size):
 
 
 def test_a_row_belongs_to_one_ngram():
-    table = NgramTable(100)
+    table = KeyTable(100)
     ngrams = np.random.default_rng(0).integers(1, 2**63, 150, dtype=np.uint64)
     for part in np.split(ngrams, 3):
         table.claim(part)
@@ -73,7 +73,7 @@ def test_a_row_belongs_to_one_ngram():
 
 
 def test_rows_stay_with_those_who_came_first():
-    table = NgramTable(20)
+    table = KeyTable(20)
     ngrams = np.random.default_rng(0).integers(1, 2**63, 100, dtype=np.uint64)
     table.claim(ngrams[:10])
     before = table.find(ngrams[:10])

@@ -1,4 +1,4 @@
-"""A table of n-grams: which row of the weights is whose."""
+"""A table of keys, such as n-grams or words: which row is whose."""
 
 from typing import Any
 
@@ -10,45 +10,45 @@ from thinc.model import deserialize_attr, serialize_attr
 FREE = np.uint64(0)
 
 
-class NgramTable:
-    """Rows of a table of fixed size, each owned by the n-gram that came first.
+class KeyTable:
+    """Rows of a table of fixed size, each owned by the key that came first.
 
-    An n-gram has two places where it may live (Pagh & Rodler, 2004, without moving
-    anybody out). One that finds both of them taken gets no row, instead of sharing one
-    as it would with the hashing trick.
+    A key has two places where it may live (Pagh & Rodler, 2004, without moving anybody
+    out). One that finds both of them taken gets no row, instead of sharing one as it
+    would with the hashing trick.
     """
 
     def __init__(self, size: int) -> None:
         self.keys = np.zeros(size, dtype=np.uint64)
 
     def __len__(self) -> int:
-        """Return how many n-grams have a row."""
+        """Return how many keys have a row."""
         return int(np.count_nonzero(self.keys))
 
-    def find(self, ngrams: np.ndarray) -> np.ndarray:
-        """Return the row of each n-gram, -1 where it has none. Shape (n,)."""
-        first, second = self._places(ngrams)
-        rows = np.where(self.keys[second] == ngrams, second, -1)
-        return np.where(self.keys[first] == ngrams, first, rows)
+    def find(self, wanted: np.ndarray) -> np.ndarray:
+        """Return the row of each key, -1 where it has none. Shape (n,)."""
+        first, second = self._places(wanted)
+        rows = np.where(self.keys[second] == wanted, second, -1)
+        return np.where(self.keys[first] == wanted, first, rows)
 
-    def claim(self, ngrams: np.ndarray) -> None:
-        """Give rows to n-grams that have none, as long as there are free ones."""
-        new = ngrams[self.find(ngrams) < 0]
+    def claim(self, wanted: np.ndarray) -> None:
+        """Give rows to keys that have none, as long as there are free ones."""
+        new = wanted[self.find(wanted) < 0]
         for places in self._places(new):
             free = (self.keys[places] == FREE) & (self.find(new) < 0)
             # Of several that want a place, the last one gets it.
             self.keys[places[free]] = new[free]
 
-    def _places(self, ngrams: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _places(self, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         size = np.uint64(len(self.keys))
-        other = (ngrams >> np.uint64(32)) ^ (ngrams << np.uint64(32))
-        first = (ngrams % size).astype(np.int64)
+        other = (wanted >> np.uint64(32)) ^ (wanted << np.uint64(32))
+        first = (wanted % size).astype(np.int64)
         second = (other % size).astype(np.int64)
         return first, second
 
 
 @serialize_attr.register
-def serialize_table(_: NgramTable, value: Any, name: str, model: Model) -> bytes:
+def serialize_table(_: KeyTable, value: Any, name: str, model: Model) -> bytes:
     """Save the rows that are taken."""
     rows = value.keys.nonzero()[0].astype("<i8")
     keys = value.keys[rows].astype("<u8")
@@ -58,8 +58,8 @@ def serialize_table(_: NgramTable, value: Any, name: str, model: Model) -> bytes
 
 @deserialize_attr.register
 def deserialize_table(
-    table: NgramTable, value: bytes, name: str, model: Model
-) -> NgramTable:
+    table: KeyTable, value: bytes, name: str, model: Model
+) -> KeyTable:
     """Load a table.
 
     Raises:
@@ -68,10 +68,10 @@ def deserialize_table(
     msg = srsly.msgpack_loads(value)
     if msg["size"] != len(table.keys):
         raise ValueError(
-            f"The n-grams of '{model.name}' were saved with {msg['size']} rows, but "
+            f"The keys of '{model.name}' were saved with {msg['size']} rows, but "
             f"the model is configured with {len(table.keys)}"
         )
-    loaded = NgramTable(msg["size"])
+    loaded = KeyTable(msg["size"])
     rows = np.frombuffer(msg["rows"], dtype="<i8")
     loaded.keys[rows] = np.frombuffer(msg["keys"], dtype="<u8")
     return loaded
