@@ -1,7 +1,7 @@
 """Text classifiers."""
 
 from functools import partial
-from typing import get_args
+from typing import Any, get_args
 
 from thinc.api import Dropout, Linear, Model, chain, resizable
 from thinc.layers.resizable import resize_linear_weighted, resize_model
@@ -10,12 +10,8 @@ from spacy_rnn.checks import check_at_least, check_choice, check_rate, check_sha
 from spacy_rnn.layers.ngrams import Ngrams, resize_ngrams
 from spacy_rnn.layers.opinion_pool import OpinionPool
 from spacy_rnn.layers.pool import Pool
-from spacy_rnn.layers.probabilities import Probabilities
+from spacy_rnn.layers.probabilities import NEW_LABEL_BIAS, Probabilities
 from spacy_rnn.types import Pooling, ScorerT, Tok2VecT
-
-# A label that is added after training starts out with a probability of about 1e-7, so
-# the scores of the others stay as they are; training still reaches it.
-NEW_LABEL_BIAS = -16.0
 
 
 def build_textcat(
@@ -57,9 +53,7 @@ def build_textcat(
             f"but it is {pooling}"
         )
     check_share("linear_share", linear_share)
-    network_share = 1.0 if linear_model is None else 1.0 - linear_share
-    bias = NEW_LABEL_BIAS / network_share
-    scorer = network = build_network(tok2vec, pooling, dropout, bias, nO)
+    scorer = network = build_network(tok2vec, pooling, dropout, nO)
     if linear_model is not None:
         scorer = OpinionPool(
             linear_model, network, share=linear_share, exclusive=exclusive_classes
@@ -78,7 +72,6 @@ def build_network(
     tok2vec: Tok2VecT,
     pooling: list[Pooling],
     dropout: float,
-    new_label_bias: float,
     nO: int | None,
 ) -> ScorerT:
     """Score documents by their pooled token vectors. Shape (B, K)."""
@@ -87,7 +80,7 @@ def build_network(
     output_layer: Model = resizable(
         Linear(nO, None if width is None else width * len(pooling)),
         resize_layer=partial(
-            resize_linear_weighted, fill_defaults={"W": 0.0, "b": new_label_bias}
+            resize_linear_weighted, fill_defaults={"W": 0.0, "b": NEW_LABEL_BIAS}
         ),
     )
     network: ScorerT = chain(
@@ -107,14 +100,25 @@ def resize_network(network: ScorerT, new_nO: int) -> ScorerT:
 
 def resize_output(model: ScorerT, new_nO: int) -> ScorerT:
     """Make room for more labels. The scores of the old ones stay as they are."""
-    scorer = model.layers[0]
+    scorer, old_nO = model.layers[0], model.maybe_get_dim("nO")
     branches = scorer.layers if scorer.name == "opinion_pool" else [scorer]
     for branch in branches:
         branch.attrs["resize_output"](branch, new_nO)
     for node in (model, scorer, *branches):
         node.set_dim("nO", new_nO, force=True)
+    if len(branches) > 1 and old_nO is not None:
+        lower_new_labels(branches[0], old_nO)
     model.set_ref("output_layer", branches[-1].layers[-1].layers[0])
     return model
+
+
+def lower_new_labels(linear_model: ScorerT, old_nO: int) -> None:
+    """Start new labels of spaCy's linear models as low as those of ours."""
+    output_layer = linear_model.maybe_get_ref("output_layer")
+    if output_layer is not None and output_layer.has_param("b"):
+        b: Any = output_layer.get_param("b")
+        b[old_nO:] = NEW_LABEL_BIAS
+        output_layer.set_param("b", b)
 
 
 def build_bag_of_ngrams(

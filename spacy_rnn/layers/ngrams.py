@@ -13,6 +13,7 @@ from thinc.util import get_width
 from spacy_rnn.layers.embed import no_docs, to_device
 from spacy_rnn.layers.features import mix_keys, token_features
 from spacy_rnn.layers.key_table import KeyTable
+from spacy_rnn.layers.probabilities import NEW_LABEL_BIAS
 from spacy_rnn.layers.torch_layer import run, torch_layer
 from spacy_rnn.modules.ngrams import NgramScores
 from spacy_rnn.types import ScorerT
@@ -105,7 +106,7 @@ def extract_ngrams(
 
 
 def resize_ngrams(model: ScorerT, new_nO: int) -> ScorerT:
-    """Return a layer of the same n-grams with more labels, whose weights are zero."""
+    """Return a layer of the same n-grams with more labels, which come to nearly 0."""
     table: KeyTable = model.attrs["table"]
     resized = Ngrams(
         new_nO,
@@ -122,6 +123,8 @@ def resize_ngrams(model: ScorerT, new_nO: int) -> ScorerT:
         new: Any = resized.attrs["torch_module"].bind(resized)
         with torch.no_grad():
             new.weight[:, : model.get_dim("nO")] = old.weight
+            new.bias.fill_(NEW_LABEL_BIAS)
+            new.bias[: model.get_dim("nO")] = old.bias
     return resized
 
 

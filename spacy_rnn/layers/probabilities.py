@@ -5,6 +5,10 @@ from collections.abc import Callable
 from thinc.api import Model, Ops
 from thinc.types import Floats2d
 
+# A label that is added after training starts out with a probability of about 1e-7, so
+# the scores of the others stay as they are; training still reaches it.
+NEW_LABEL_BIAS = -16.0
+
 
 def Probabilities(*, exclusive: bool) -> Model[Floats2d, Floats2d]:
     """Turn scores into probabilities: softmax over the labels, or logistic for each.

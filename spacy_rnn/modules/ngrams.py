@@ -12,7 +12,7 @@ NORM = 6.0
 
 
 class NgramScores(nn.Module):
-    """Add up a weight per label of each n-gram that a document has.
+    """Add up a weight per label of each n-gram that a document has, and a bias.
 
     A document is the vector of its distinct n-grams, normalized to one length, so that
     a long document isn't learned in larger steps than a short one.
@@ -21,6 +21,7 @@ class NgramScores(nn.Module):
     def __init__(self, output_width: int, *, rows: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(rows, output_width))
+        self.bias = nn.Parameter(torch.zeros(output_width))
 
     def forward(self, rows: Tensor, counts: Tensor, *, dropout: float = 0.0) -> Tensor:
         """Score a batch.
@@ -38,6 +39,7 @@ class NgramScores(nn.Module):
         if dropout:
             values = values * keep_mask(values, values.shape, dropout)
         starts = counts.cumsum(0) - counts
-        return F.embedding_bag(
+        scores = F.embedding_bag(
             rows, self.weight, starts, mode="sum", per_sample_weights=values
         )
+        return scores + self.bias

@@ -12,6 +12,7 @@ def make_module():
     module = NgramScores(2, rows=8).double()
     with torch.no_grad():
         module.weight.normal_()
+        module.bias.normal_()
     return module
 
 
@@ -20,17 +21,18 @@ def test_scores_equal_a_loop_over_the_documents():
     expected = []
     for rows in ROWS.split(COUNTS.tolist()):
         total = sum((module.weight[row] for row in rows), torch.zeros(2).double())
-        expected.append(total * NORM / max(1, len(rows)) ** 0.5)
+        expected.append(total * NORM / max(1, len(rows)) ** 0.5 + module.bias)
     assert torch.allclose(module(ROWS, COUNTS), torch.stack(expected))
 
 
 def test_gradients_are_those_of_finite_differences():
     module = make_module()
 
-    def score(weight):
-        return torch.func.functional_call(module, {"weight": weight}, (ROWS, COUNTS))
+    def score(weight, bias):
+        weights = {"weight": weight, "bias": bias}
+        return torch.func.functional_call(module, weights, (ROWS, COUNTS))
 
-    assert gradcheck(score, module.weight)
+    assert gradcheck(score, (module.weight, module.bias))
 
 
 def test_a_long_document_is_learned_in_steps_of_the_same_size_as_a_short_one():
