@@ -16,9 +16,6 @@ best on dev.
 """
 
 import argparse
-import gzip
-import json
-import os
 import tempfile
 import time
 from collections import Counter
@@ -27,15 +24,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import spacy
 import srsly
+from recipe import ROOT, parse_overrides, read_rows, train_best
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.naive_bayes import MultinomialNB
-from spacy.training.initialize import init_nlp
-from spacy.training.loop import train
 from spacy.util import load_config
 
-ROOT = Path(__file__).parent.parent
 SETS = (
     "bundled",
     "mr",
@@ -92,14 +86,6 @@ class Split(NamedTuple):
     train: list[Row]
     dev: list[Row]
     test: list[Row]
-
-
-def read_rows(folder: Path, part: str) -> list[dict]:
-    path = folder / f"{part}.jsonl"
-    if path.exists():
-        return list(srsly.read_jsonl(path))
-    with gzip.open(path.with_suffix(".jsonl.gz"), "rt", encoding="utf8") as file:
-        return [json.loads(line) for line in file]
 
 
 def read_split(data: Path | None, name: str, tune: bool) -> Split:
@@ -175,12 +161,7 @@ def train_and_score(
         )
         if model is not None:
             use_spacy_model(config, several, SPACY_MODELS[model])
-        output = Path(folder) / "out"
-        output.mkdir()
-        nlp = init_nlp(config)
-        with Path(os.devnull).open("w") as null:
-            train(nlp, output, stdout=null, stderr=null)
-        best = spacy.load(output / "model-best")
+        best, _ = train_best(config)
     labels = list(best.get_pipe(best.pipe_names[0]).labels)
     found = {}
     for part in ("dev", "test"):
@@ -216,17 +197,6 @@ def naive_bayes(split: Split, several: bool) -> float:
     model = MultinomialNB().fit(counts, [row.labels[0] for row in split.train])
     found = model.predict(vectorizer.transform([row.text for row in split.test]))
     return 100 * float(np.mean(found == [row.labels[0] for row in split.test]))
-
-
-def parse_overrides(pairs: list[str]) -> dict:
-    overrides = {}
-    for pair in pairs:
-        name, value = pair.split("=", 1)
-        try:
-            overrides[name] = json.loads(value)
-        except ValueError:
-            overrides[name] = value
-    return overrides
 
 
 def main() -> None:

@@ -10,8 +10,8 @@ where DIR holds classification/mr/train.jsonl.gz, rows of {"text", "label"}; wit
 """
 
 import argparse
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -22,6 +22,7 @@ from spacy.language import Language
 from spacy.training import Example
 from spacy.util import minibatch
 from thinc.api import Adam, NumpyOps, fix_random_seed
+from timing import Work, batches_by_words, fastest, timed
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 
@@ -144,19 +145,6 @@ def make_examples(nlp: Language, rows: list[tuple[str, str]]) -> list[Example]:
     ]
 
 
-def batches_by_words(lengths: list[int]) -> list[list[int]]:
-    """Fill batches with documents up to a number of words."""
-    batches: list[list[int]] = [[]]
-    words = 0
-    for i, length in enumerate(lengths):
-        if batches[-1] and words + length > UPDATE_WORDS:
-            batches.append([])
-            words = 0
-        batches[-1].append(i)
-        words += length
-    return batches[:-1]
-
-
 def make_pipeline(name: str, rows: list[tuple[str, str]], blis: bool) -> Language:
     factory, model = MODELS[name]
     fix_random_seed(0)
@@ -170,13 +158,7 @@ def make_pipeline(name: str, rows: list[tuple[str, str]], blis: bool) -> Languag
     return nlp
 
 
-def timed(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
-def pipe_workloads(rows: list[tuple[str, str]]) -> dict[str, list[Callable]]:
+def pipe_works(rows: list[tuple[str, str]]) -> dict[str, list[Work]]:
     """From text to annotated documents, at several batch sizes."""
     texts = [text for text, _ in rows]
 
@@ -184,13 +166,13 @@ def pipe_workloads(rows: list[tuple[str, str]]) -> dict[str, list[Callable]]:
         for _ in nlp.pipe(texts, batch_size=batch_size):
             pass
 
-    workloads: dict[str, list[Callable]] = {}
+    works: dict[str, list[Work]] = {}
     for name in MODELS:
         for blis in (True, False) if "spaCy" in name else (True,):
             nlp = make_pipeline(name, rows, blis)
             label = name if blis else f"{name}, without BLIS"
-            workloads[label] = [
-                lambda nlp=nlp, size=size: run(nlp, size) for size in BATCH_SIZES
+            works[label] = [
+                partial(timed, partial(run, nlp, size)) for size in BATCH_SIZES
             ]
     tokenizer = spacy.blank("en")
     ids: dict[str, int] = {}
@@ -202,19 +184,17 @@ def pipe_workloads(rows: list[tuple[str, str]]) -> dict[str, list[Callable]]:
                 word_ids = [[ids.setdefault(t.text, len(ids)) for t in d] for d in docs]
                 module([torch.tensor(doc) for doc in word_ids]).softmax(1)
 
-    workloads["plain PyTorch, packed"] = [
-        lambda size=size: run_torch(size) for size in BATCH_SIZES
+    works["plain PyTorch, packed"] = [
+        partial(timed, partial(run_torch, size)) for size in BATCH_SIZES
     ]
-    return workloads
+    return works
 
 
-def update_workloads(
-    rows: list[tuple[str, str]],
-) -> tuple[dict[str, list[Callable]], int]:
+def update_works(rows: list[tuple[str, str]]) -> tuple[dict[str, list[Work]], int]:
     """Training steps on batches of words; the tokenizer is left out for all."""
-    workloads: dict[str, list[Callable]] = {}
+    works: dict[str, list[Work]] = {}
     docs = list(spacy.blank("en").pipe(text for text, _ in rows))
-    batches = batches_by_words([len(doc) for doc in docs])[:10]
+    batches = batches_by_words([len(doc) for doc in docs], UPDATE_WORDS)[:10]
     n_words = sum(len(docs[i]) for batch in batches for i in batch)
 
     def updater(nlp: Language) -> Callable[[], None]:
@@ -229,7 +209,7 @@ def update_workloads(
     for name in MODELS:
         for blis in (True, False) if "spaCy" in name else (True,):
             label = name if blis else f"{name}, without BLIS"
-            workloads[label] = [updater(make_pipeline(name, rows, blis))]
+            works[label] = [partial(timed, updater(make_pipeline(name, rows, blis)))]
     ids: dict[str, int] = {}
     word_ids = [
         torch.tensor([ids.setdefault(t.text, len(ids)) for t in doc]) for doc in docs
@@ -246,23 +226,13 @@ def update_workloads(
             nn.utils.clip_grad_norm_(module.parameters(), 1.0)
             optimizer.step()
 
-    workloads["plain PyTorch, packed"] = [run_torch]
-    return workloads, n_words
+    works["plain PyTorch, packed"] = [partial(timed, run_torch)]
+    return works, n_words
 
 
-def measure(
-    workloads: dict[str, list[Callable]], n_words: int, rounds: int
-) -> dict[str, float]:
-    """Return the best words per second of each candidate."""
-    best = dict.fromkeys(workloads, 0.0)
-    for _ in range(rounds):
-        for name, variants in workloads.items():
-            for work in variants:
-                best[name] = max(best[name], n_words / timed(work))
-    return best
-
-
-def report(title: str, speeds: dict[str, float]) -> None:
+def report(title: str, n_words: int, works: dict[str, list[Work]], rounds: int) -> None:
+    seconds = fastest(works, rounds)
+    speeds = {name: n_words / least for name, least in seconds.items()}
     bilstm, cnn = speeds["spaCy BiLSTM, depth 2"], speeds["spaCy CNN, depth 4"]
     print(f"\n{title}\n")
     print("| | words/s | x spaCy's BiLSTM | x spaCy's CNN |")
@@ -284,15 +254,10 @@ def main() -> None:
     rows = read(args.data, args.limit)
     n_words = sum(len(doc) for doc in spacy.blank("en").pipe(text for text, _ in rows))
     print(f"{len(rows)} texts, {n_words} words; torch {torch.__version__}")
-    report(
-        f"nlp.pipe, best of batch sizes {BATCH_SIZES}",
-        measure(pipe_workloads(rows), n_words, args.rounds),
-    )
-    workloads, n_words = update_workloads(rows)
-    report(
-        f"nlp.update, batches of {UPDATE_WORDS} words",
-        measure(workloads, n_words, args.rounds),
-    )
+    title = f"nlp.pipe, best of batch sizes {BATCH_SIZES}"
+    report(title, n_words, pipe_works(rows), args.rounds)
+    works, n_words = update_works(rows)
+    report(f"nlp.update, batches of {UPDATE_WORDS} words", n_words, works, args.rounds)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,233 @@
+"""Speed of tagging and of named entities: ours, spaCy's, and plain PyTorch.
+
+One process, one thread, the same tokenized sentences for all; every figure is the best
+of several rounds in which the candidates take turns. Run it as
+
+    OMP_NUM_THREADS=1 python benchmarks/tagging_speed.py --data DIR
+
+where DIR holds tagging/conll2003_en and tagging/ud_english_ewt, see tagging_data.py;
+without --data, the bundled corpora are used. The models are trained on sentences of the
+training data, and annotate sentences of the development data afterwards. Ours keep the
+vectors of words that they have met; "nothing kept" forgets them before each round.
+crf_cost.py has the share of the CRF in that.
+"""
+
+import argparse
+from collections import deque
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import spacy
+import torch
+from plain_torch import (
+    CHAR_WIDTH,
+    HIDDEN_WIDTH,
+    MAX_CHARS,
+    SPELLING_WIDTH,
+    WORD_WIDTH,
+    PlainTagger,
+    Vocabulary,
+    make_step,
+    predict,
+)
+from recipe import ROOT
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.training import Example
+from spacy.util import load_config
+from tagging_data import Sentence, make_doc, read_split
+from thinc.api import Adam, NumpyOps, fix_random_seed
+from timing import Work, batches_by_words, fastest, timed
+
+BATCH_SIZES = (64, 256, 1000)
+UPDATE_WORDS, N_UPDATES = 4000, 10
+DROPOUT = 0.3
+PLAIN = "plain PyTorch"
+SAME_LAYERS = {
+    "@architectures": "spacy.Tok2Vec.v2",
+    "embed": {
+        "@architectures": "spacy-rnn.StackedEmbed.v1",
+        "embeds": {
+            "words": {
+                "@architectures": "spacy-rnn.MultiHashEmbed.v1",
+                "width": WORD_WIDTH,
+                "attrs": ["NORM"],
+                "rows": [5000],
+                "include_static_vectors": False,
+            },
+            "chars": {
+                "@architectures": "spacy-rnn.CharEmbed.v1",
+                "width": SPELLING_WIDTH,
+                "char_width": CHAR_WIDTH,
+                "max_chars": MAX_CHARS,
+            },
+        },
+    },
+    "encode": {"@architectures": "spacy-rnn.RNNEncoder.v1", "width": 2 * HIDDEN_WIDTH},
+}
+
+
+def make_examples(
+    nlp: Language, sentences: Iterable[Sentence], *, chunks: bool
+) -> list[Example]:
+    golds = [make_doc(nlp.vocab, sentence, chunks=chunks) for sentence in sentences]
+    return [
+        Example(Doc(nlp.vocab, words=[token.text for token in gold]), gold)
+        for gold in golds
+    ]
+
+
+def make_pipeline(
+    factory: str,
+    config: dict[str, Any],
+    sentences: list[Sentence],
+    *,
+    chunks: bool,
+    blis: bool = True,
+) -> Language:
+    fix_random_seed(0)
+    nlp = spacy.blank("en")
+    pipe: Any = nlp.add_pipe(factory, config=config)
+    examples = make_examples(nlp, sentences, chunks=chunks)
+    nlp.initialize(lambda: examples)
+    if not blis:
+        for node in pipe.model.walk():
+            node.ops = NumpyOps(use_blis=False)
+    return nlp
+
+
+def make_pipelines(sentences: list[Sentence], *, chunks: bool) -> dict[str, Language]:
+    """Make spaCy's pipelines, the shipped one, and one with plain PyTorch's layers."""
+    name = "ner" if chunks else "tagger"
+    shipped = load_config(ROOT / "configs" / f"{name}.cfg", interpolate=True)
+    ours = {**shipped["components"][f"rnn_{name}"]}
+    ours.pop("factory")
+    head = "spacy-rnn.CRFTagger.v1" if chunks else "spacy-rnn.Tagger.v1"
+    same = {"model": {"@architectures": head, "tok2vec": SAME_LAYERS}}
+    make = partial(make_pipeline, sentences=sentences, chunks=chunks)
+    return {
+        f"spaCy {name}": make(name, {}),
+        f"spaCy {name}, without BLIS": make(name, {}, blis=False),
+        f"spacy-rnn, configs/{name}.cfg": make(f"rnn_{name}", ours),
+        f"spacy-rnn, layers of {PLAIN}": make(f"rnn_{name}", same),
+    }
+
+
+def update_works(
+    pipelines: dict[str, Language],
+    plain: PlainTagger,
+    vocabulary: Vocabulary,
+    batches: list[list[Sentence]],
+    *,
+    chunks: bool,
+) -> dict[str, list[Work]]:
+    """Train on batches that are prepared as far as each candidate can."""
+
+    def update(nlp: Language, batches: list[list[Example]], optimizer: Adam) -> None:
+        for batch in batches:
+            nlp.update(batch, drop=DROPOUT, sgd=optimizer)
+
+    works: dict[str, list[Work]] = {}
+    for name, nlp in pipelines.items():
+        examples = [make_examples(nlp, batch, chunks=chunks) for batch in batches]
+        works[name] = [partial(timed, partial(update, nlp, examples, Adam(0.001)))]
+    encoded = [(vocabulary.encode(b), vocabulary.encode_tags(b)) for b in batches]
+    step = make_step(plain)
+    works[PLAIN] = [partial(timed, lambda: [step(*batch) for batch in encoded])]
+    return works
+
+
+def pipe_works(
+    pipelines: dict[str, Language],
+    plain: PlainTagger,
+    vocabulary: Vocabulary,
+    sentences: list[Sentence],
+) -> dict[str, list[Work]]:
+    """Annotate tokenized sentences, at several batch sizes."""
+    works: dict[str, list[Work]] = {}
+    for name, nlp in pipelines.items():
+        run = partial(pipe_seconds, nlp, sentences)
+        works[name] = [partial(run, size) for size in BATCH_SIZES]
+        if "spacy-rnn" in name:
+            works[f"{name}, nothing kept"] = [
+                partial(run, size, keep=False) for size in BATCH_SIZES
+            ]
+    run = partial(predict, plain, vocabulary, sentences)
+    works[PLAIN] = [partial(timed, partial(run, size)) for size in BATCH_SIZES]
+    return works
+
+
+def pipe_seconds(
+    nlp: Language, sentences: list[Sentence], size: int, *, keep: bool = True
+) -> float:
+    """Time `nlp.pipe` on new documents."""
+    docs = [Doc(nlp.vocab, words=sentence.tokens) for sentence in sentences]
+    for _, pipe in nlp.pipeline if not keep else []:
+        for node in pipe.model.walk():
+            if "row_cache" in node.attrs:
+                node.attrs["row_cache"].clear()
+    return timed(lambda: deque(nlp.pipe(docs, batch_size=size), maxlen=0))
+
+
+def report(title: str, works: dict[str, list[Work]], n_words: int, rounds: int) -> None:
+    seconds = fastest(works, rounds)
+    theirs, plain = next(iter(seconds.values())), seconds[PLAIN]
+    print(f"\n{title}\n")
+    print("| | words/s | x spaCy | x plain PyTorch |")
+    print("|---|---:|---:|---:|")
+    for name, least in seconds.items():
+        ratios = f"{theirs / least:.1f} | {plain / least:.2f}"
+        print(f"| {name} | {n_words / least:,.0f} | {ratios} |", flush=True)
+
+
+def count_words(sentences: Iterable[Sentence]) -> int:
+    return sum(len(sentence.tokens) for sentence in sentences)
+
+
+def compare(
+    train: list[Sentence], dev: list[Sentence], rounds: int, *, chunks: bool
+) -> None:
+    """Measure all candidates in training, and then in use."""
+    kind = "entities" if chunks else "tags"
+    pipelines = make_pipelines(train, chunks=chunks)
+    vocabulary = Vocabulary(train)
+    plain = PlainTagger(vocabulary, crf=chunks)
+    lengths = [len(sentence.tokens) for sentence in train]
+    batches = [
+        [train[i] for i in batch]
+        for batch in batches_by_words(lengths, UPDATE_WORDS)[:N_UPDATES]
+    ]
+    n_words = sum(count_words(batch) for batch in batches)
+    works = update_works(pipelines, plain, vocabulary, batches, chunks=chunks)
+    report(f"Training on {kind}, {UPDATE_WORDS} words a batch", works, n_words, rounds)
+    works = pipe_works(pipelines, plain, vocabulary, dev)
+    title = f"Finding {kind}, best of batch sizes {BATCH_SIZES}"
+    report(title, works, count_words(dev), rounds)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, help="folder of the data sets")
+    parser.add_argument(
+        "--limit", type=int, default=3000, help="sentences of each part"
+    )
+    parser.add_argument("--rounds", type=int, default=4)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    names = ("conll2003_en", "ewt_upos")
+    for name in names if args.data else ("bundled_entities", "bundled_tags"):
+        train, dev, _ = read_split(args.data, name)
+        for part in (train, dev):
+            Random(0).shuffle(part)
+        train, dev = train[: args.limit], dev[: args.limit]
+        print(f"\n{name}: {len(dev)} sentences, {count_words(dev)} words to annotate")
+        compare(
+            train, dev, args.rounds, chunks=name in ("conll2003_en", "bundled_entities")
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""The expected calibration error is what its papers say."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spacy_rnn.metrics.calibration import expected_calibration_error
+
+# Floats as they are, and the edges of bins.
+CONFIDENCES = st.floats(0.0, 1.0) | st.sampled_from([i / 10 for i in range(11)])
+PREDICTIONS = st.lists(st.tuples(CONFIDENCES, st.booleans()), min_size=1, max_size=30)
+
+
+def error_by_the_formula(confidences, correct, bins):
+    """Sum |B_m| / n * |acc(B_m) - conf(B_m)| over the bins ((m - 1) / M, m / M]."""
+    confidences, correct = np.array(confidences), np.array(correct)
+    error = 0.0
+    for m in range(1, bins + 1):
+        low, high = (m - 1) / bins, m / bins
+        inside = (confidences > low) & (confidences <= high)
+        if m == 1:
+            inside |= confidences == 0.0  # which would be in none
+        if inside.any():
+            gap = correct[inside].mean() - confidences[inside].mean()
+            error += inside.mean() * abs(gap)
+    return error
+
+
+def test_an_example_by_hand():
+    # 0.95 and 0.91 share a bin, half of which is right; 0.1 is alone and wrong.
+    error = expected_calibration_error([0.95, 0.1, 0.91], [True, False, False])
+    assert error == pytest.approx(2 / 3 * (0.93 - 0.5) + 1 / 3 * 0.1)
+
+
+@given(PREDICTIONS)
+def test_it_follows_the_formula(predictions):
+    confidences, correct = zip(*predictions, strict=True)
+    found = expected_calibration_error(confidences, correct)
+    assert found == pytest.approx(error_by_the_formula(confidences, correct, 10))
+
+
+@given(PREDICTIONS, st.randoms())
+def test_the_order_does_not_matter(predictions, random):
+    shuffled = random.sample(predictions, len(predictions))
+    first, second = (
+        expected_calibration_error(*zip(*pairs, strict=True))
+        for pairs in (predictions, shuffled)
+    )
+    assert first == pytest.approx(second)
+
+
+@given(PREDICTIONS)
+def test_it_is_a_share(predictions):
+    assert 0.0 <= expected_calibration_error(*zip(*predictions, strict=True)) <= 1.0
+
+
+def test_certain_and_right_is_perfect_and_certain_and_wrong_the_worst():
+    certain = [1.0, 0.0, 1.0]
+    assert expected_calibration_error(certain, [True, False, True]) == 0.0
+    assert expected_calibration_error(certain, [False, True, False]) == 1.0
+
+
+@pytest.mark.parametrize("bins", [1, 2, 10])
+def test_an_edge_belongs_to_the_bin_below(bins):
+    # 0.5 is in (0, 0.5] of two bins: beside 0.1, not beside 0.9.
+    confidences, correct = [0.5, 0.1, 0.9], [True, False, False]
+    found = expected_calibration_error(confidences, correct, bins=bins)
+    assert found == pytest.approx(error_by_the_formula(confidences, correct, bins))
+
+
+def test_predictions_within_a_bin_make_up_for_each_other():
+    confidences, correct = [0.51, 0.59], [True, False]
+    assert expected_calibration_error(confidences, correct) == pytest.approx(0.05)
+    assert expected_calibration_error(confidences, correct, 100) == pytest.approx(0.54)
+
+
+def test_without_predictions_there_is_no_error_to_speak_of():
+    assert math.isnan(expected_calibration_error([], []))
+
+
+def test_arrays_are_as_good_as_lists():
+    confidences = np.array([0.7, 0.2], dtype="f")
+    correct = np.array([True, False])
+    found = expected_calibration_error(confidences, correct)
+    assert found == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize("confidence", [-0.1, 1.1, math.nan])
+def test_a_confidence_out_of_range_is_an_error(confidence):
+    with pytest.raises(ValueError, match=r"in \[0, 1\], but one is"):
+        expected_calibration_error([0.5, confidence], [True, True])
+
+
+def test_as_many_of_both_are_needed():
+    with pytest.raises(ValueError, match="as there are predictions, 2, but got 1"):
+        expected_calibration_error([0.5], [True, True])
+
+
+def test_there_is_at_least_one_bin():
+    with pytest.raises(ValueError, match="bins has to be 1 or more"):
+        expected_calibration_error([0.5], [True], bins=0)
