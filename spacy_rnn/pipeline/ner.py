@@ -49,15 +49,26 @@ DEFAULT_MODEL = """
 @architectures = "spacy.Tok2Vec.v2"
 
 [model.tok2vec.embed]
+@architectures = "spacy-rnn.StackedEmbed.v1"
+
+[model.tok2vec.embed.embeds]
+
+[model.tok2vec.embed.embeds.words]
 @architectures = "spacy-rnn.MultiHashEmbed.v1"
-width = 96
+width = 128
 attrs = ["NORM", "PREFIX", "SUFFIX", "SHAPE"]
-rows = [5000, 1000, 2500, 2500]
+rows = [20000, 1000, 2500, 2500]
 include_static_vectors = false
+word_dropout = 0.05
+unknown_rate = 0.5
+
+[model.tok2vec.embed.embeds.chars]
+@architectures = "spacy-rnn.CharEmbed.v1"
+width = 64
 
 [model.tok2vec.encode]
 @architectures = "spacy-rnn.RNNEncoder.v1"
-width = 96
+width = 256
 cell = "lstm"
 depth = 1
 bidirectional = true
