@@ -185,3 +185,24 @@ def test_no_tagged_dev_sentence_is_much_like_a_training_one():
     for sentence in tagged_sentences("dev"):
         grams = four_grams(sentence)
         assert not any(len(grams & seen) > len(grams) / 2 for seen in known), sentence
+
+
+def test_there_are_enough_articles_with_summaries():
+    rows = [row for part in ("train", "dev") for row in read("summaries", part)]
+    assert len(rows) >= 60
+    assert len({row["title"] for row in rows}) == len(rows)
+    assert len({row["genre"] for row in rows}) >= 4
+    for row in rows:
+        assert 8 <= len(row["sents"]) <= 25
+        assert 2 <= len(row["summary"]) <= 4
+
+
+def test_no_sentence_of_an_article_stands_there_twice():
+    rows = [row for part in ("train", "dev") for row in read("summaries", part)]
+    sentences = [normalize(sentence) for row in rows for sentence in row["sents"]]
+    assert len(set(sentences)) == len(sentences)
+
+
+def test_a_summary_is_in_words_of_its_own():
+    for row in read("summaries", "train") + read("summaries", "dev"):
+        assert not set(row["summary"]) & set(row["sents"])
