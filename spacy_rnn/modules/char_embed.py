@@ -1,11 +1,12 @@
 """One vector per distinct word, from its characters."""
 
 import math
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from spacy_rnn.modules.add_rows import AddRows
 from spacy_rnn.modules.distinct import spread
 from spacy_rnn.modules.linear import Linear
 from spacy_rnn.modules.pooling import final_states
@@ -111,25 +112,6 @@ class CharLSTM(nn.Module):
         """Encode words, given the vectors of their characters. Shape (M, nO)."""
         X = self.read(table.index_select(0, chars), lengths)
         return final_states(X, lengths.to(X.device), bidirectional=True)
-
-
-class AddRows(torch.autograd.Function):
-    """Add up rows of a table; torch's own gradient of this is much slower on a CPU."""
-
-    @staticmethod
-    def forward(ctx: Any, table: Tensor, rows: Tensor) -> Tensor:
-        """Return sums, given the rows of each, shape (n_sums, n_rows). (n_sums, n)."""
-        ctx.save_for_backward(rows)
-        ctx.n_rows = len(table)
-        return nn.functional.embedding_bag(rows, table, mode="sum")
-
-    @staticmethod
-    def backward(ctx: Any, dY: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
-        (rows,) = ctx.saved_tensors
-        d_table = dY.new_zeros(ctx.n_rows, dY.shape[1])
-        for column in rows.unbind(1):
-            d_table.index_add_(0, column, dY)
-        return d_table, None
 
 
 def neighbours(chars: Tensor, lengths: Tensor, *, before: int, after: int) -> Tensor:

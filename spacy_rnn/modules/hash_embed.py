@@ -2,8 +2,8 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from spacy_rnn.modules.add_rows import AddRows
 from spacy_rnn.modules.distinct import spread
 from spacy_rnn.modules.linear import Linear
 from spacy_rnn.modules.maxout import Maxout
@@ -70,7 +70,7 @@ class MultiHashEmbed(nn.Module):
     def embed(self, rows: Tensor, static: Tensor | None) -> Tensor:
         """Embed distinct tokens. Shape (M, nO)."""
         n_tokens, n_attrs, _ = rows.shape
-        X = F.embedding_bag(rows.flatten(0, 1), self.tables.weight, mode="sum")
+        X = AddRows.apply(self.tables.weight, rows.flatten(0, 1))
         X = X.view(n_tokens, n_attrs * X.shape[1])
         if self.project_static is not None:
             assert static is not None
