@@ -125,7 +125,7 @@ def build_bag_of_ngrams(
     ngram_size: int = 2,
     attr: str | int = "LOWER",
     rows: int = 262_144,
-    dropout: float = 0.0,
+    ngram_dropout: float = 0.0,
     nO: int | None = None,
 ) -> ScorerT:
     """Build a linear model of the n-grams in a document, without an output layer.
@@ -138,8 +138,8 @@ def build_bag_of_ngrams(
             there too.
         attr: The token attribute that n-grams are made of.
         rows: N-grams that can have weights, at least 1, the first to come in training.
-        dropout: Probability, in [0, 1), of leaving an n-gram of a document out. Only in
-            training, where `[training] dropout` replaces it.
+        ngram_dropout: Probability, in [0, 1), of leaving an n-gram of a document out in
+            training. `[training] dropout` leaves it alone.
         nO: Number of labels, if known.
 
     Raises:
@@ -147,9 +147,11 @@ def build_bag_of_ngrams(
     """
     check_at_least("ngram_size", ngram_size, 1)
     check_at_least("rows", rows, 1)
-    check_rate("dropout", dropout)
+    check_rate("ngram_dropout", ngram_dropout)
     model: ScorerT = resizable(
-        Ngrams(nO, ngram_size=ngram_size, attr=attr, rows=rows, dropout=dropout),
+        Ngrams(
+            nO, ngram_size=ngram_size, attr=attr, rows=rows, ngram_dropout=ngram_dropout
+        ),
         resize_layer=resize_ngrams,
     )
     model.attrs["resize_output"] = resize_model

@@ -27,7 +27,7 @@ def Ngrams(
     ngram_size: int,
     attr: int | str,
     rows: int,
-    dropout: float,
+    ngram_dropout: float,
 ) -> ScorerT:
     """Score documents by the n-grams that they have."""
     return torch_layer(
@@ -39,7 +39,7 @@ def Ngrams(
         attrs={
             "ngram_size": ngram_size,
             "column": attr,
-            "dropout_rate": dropout,
+            "ngram_dropout": ngram_dropout,
             "table": KeyTable(rows),
         },
     )
@@ -65,7 +65,7 @@ def forward(
         model,
         to_device(model, torch.from_numpy(pairs % len(table.keys))),
         to_device(model, torch.from_numpy(counts)),
-        dropout=(model.attrs["dropout_rate"] or 0.0) if is_train else 0.0,
+        dropout=model.attrs["ngram_dropout"] if is_train else 0.0,
         is_train=is_train,
     )
 
@@ -113,7 +113,7 @@ def resize_ngrams(model: ScorerT, new_nO: int) -> ScorerT:
         ngram_size=model.attrs["ngram_size"],
         attr=model.attrs["column"],
         rows=len(table.keys),
-        dropout=model.attrs["dropout_rate"],
+        ngram_dropout=model.attrs["ngram_dropout"],
     )
     resized.ops = model.ops
     resized.attrs["table"] = table

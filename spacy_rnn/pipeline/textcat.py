@@ -35,6 +35,7 @@ pooling = ["max", "attention"]
 [model.linear_model]
 @architectures = "spacy-rnn.BagOfNgrams.v1"
 ngram_size = 2
+ngram_dropout = 0.3
 
 [model.tok2vec]
 @architectures = "spacy.Tok2Vec.v2"

@@ -21,7 +21,7 @@ def make_docs(texts):
 
 
 def make_layer(rows=64, ngram_size=2):
-    layer = Ngrams(2, ngram_size=ngram_size, attr="LOWER", rows=rows, dropout=0.0)
+    layer = Ngrams(2, ngram_size=ngram_size, attr="LOWER", rows=rows, ngram_dropout=0.0)
     return layer.initialize()
 
 
@@ -107,7 +107,7 @@ def test_prediction_gives_no_rows_away():
 
 def test_the_ngrams_are_saved_with_the_weights():
     trained = train(make_layer(), TEXTS)
-    loaded = Ngrams(ngram_size=2, attr="LOWER", rows=64, dropout=0.0)
+    loaded = Ngrams(ngram_size=2, attr="LOWER", rows=64, ngram_dropout=0.0)
     loaded.from_bytes(trained.to_bytes())
     docs = make_docs(TEXTS)
     assert_allclose(loaded.predict(docs), trained.predict(docs))
@@ -115,7 +115,7 @@ def test_the_ngrams_are_saved_with_the_weights():
 
 def test_a_table_of_another_size_is_refused():
     trained = train(make_layer(rows=64), TEXTS)
-    other = Ngrams(ngram_size=2, attr="LOWER", rows=32, dropout=0.0)
+    other = Ngrams(ngram_size=2, attr="LOWER", rows=32, ngram_dropout=0.0)
     with pytest.raises(ValueError, match="64"):
         other.from_bytes(trained.to_bytes())
 
