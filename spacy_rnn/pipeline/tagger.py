@@ -43,7 +43,8 @@ unknown_rate = 0.5
 
 [model.tok2vec.embed.embeds.chars]
 @architectures = "spacy-rnn.CharEmbed.v1"
-width = 64
+width = 128
+char_width = 50
 
 [model.tok2vec.encode]
 @architectures = "spacy-rnn.RNNEncoder.v1"
