@@ -11,13 +11,8 @@ from spacy.tokens import Doc
 from spacy.training import Corpus, Example
 
 from spacy_rnn.checks import check_at_least
-from spacy_rnn.corpora.formats import (
-    DOCBIN_SUFFIX,
-    DecodeErrors,
-    Location,
-    find_files,
-    has_suffix,
-)
+from spacy_rnn.corpora.formats import DOCBIN_SUFFIX, find_files
+from spacy_rnn.corpora.lines import DecodeErrors, Location, has_suffix
 from spacy_rnn.corpora.records import TEXT_SUFFIXES, Record, read_records
 from spacy_rnn.corpora.references import (
     Augmenter,

@@ -10,7 +10,7 @@ from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 from spacy.util import logger
 
-from spacy_rnn.corpora.formats import Location
+from spacy_rnn.corpora.lines import Location
 
 Augmenter = Callable[[Language, Example], Iterator[Example]]
 

@@ -15,12 +15,10 @@ from spacy_rnn.corpora.chunk_tags import ChunkScheme, Pair, choose_scheme, pair_
 from spacy_rnn.corpora.formats import (
     DOCBIN_SUFFIX,
     JSON_SUFFIXES,
-    DecodeErrors,
-    Location,
     find_files,
-    has_suffix,
     join_names,
 )
+from spacy_rnn.corpora.lines import DecodeErrors, Location, has_suffix
 from spacy_rnn.corpora.references import (
     Augmenter,
     References,
