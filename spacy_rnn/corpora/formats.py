@@ -6,7 +6,7 @@ Whatever is wrong in a file is a ValueError that begins with the file and the li
 import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from spacy_rnn.corpora.lines import (
@@ -24,7 +24,7 @@ from spacy_rnn.corpora.lines import (
 
 DOCBIN_SUFFIX = ".spacy"
 JSON_SUFFIXES = (".jsonl", ".jsonl.gz")
-TABLE_SUFFIXES = (".csv", ".tsv")
+TABLE_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 
 Row = Mapping[str, Any]  # from key or column to value
 
@@ -48,11 +48,15 @@ def find_files(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
         for file in sorted(path.rglob("*"))
         if has_suffix(file, *suffixes)
         and file.is_file()
-        and not any(part.startswith(".") for part in file.relative_to(path).parts)
+        and not is_hidden(file.relative_to(path))
     ]
     if not files:
         raise ValueError(f"{path}: no file in it ends in {', '.join(suffixes)}")
     return files
+
+
+def is_hidden(path: PurePath) -> bool:
+    return any(part.startswith(".") for part in path.parts)
 
 
 def read_jsonl(

@@ -4,7 +4,7 @@ import gzip
 import io
 import zlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, BinaryIO, Literal, NamedTuple
 
 DecodeErrors = Literal["strict", "replace"]
@@ -59,7 +59,7 @@ def decode_lines(
     errors: RowErrors,
     on_error: OnError = raise_error,
     *,
-    newline: str,
+    newline: str | None,
 ) -> Iterator[str]:
     """Decode lines with their ends.
 
@@ -102,7 +102,7 @@ def check_unicode(string: str, location: Location) -> None:
         )
 
 
-def has_suffix(path: Path, *suffixes: str) -> bool:
+def has_suffix(path: PurePath, *suffixes: str) -> bool:
     return path.name.lower().endswith(suffixes)
 
 
