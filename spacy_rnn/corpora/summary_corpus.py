@@ -118,7 +118,7 @@ def create_summary_reader(
     )
 
 
-class SummaryContents(NamedTuple):
+class Contents(NamedTuple):
     """What the first reading of a corpus finds."""
 
     n_docs: int
@@ -196,8 +196,8 @@ class SummaryCorpus(Corpus):
                 yield augmented
 
     @cached_property
-    def contents(self) -> SummaryContents:
-        """What is there and what is left out. Reads, and so checks, all files."""
+    def contents(self) -> Contents:
+        """What is in the files. Reads, and so checks, all of them."""
         left_out = LeftOut()
         on_error = left_out.add_error if self.errors == "skip" else raise_error
         n_docs = 0
@@ -207,7 +207,7 @@ class SummaryCorpus(Corpus):
                 for _ in range(item.n_empty):
                     left_out.add(EMPTY_SENTENCES, item.location)
         check_texts(self.path, n_docs, left_out)
-        return SummaryContents(n_docs, left_out)
+        return Contents(n_docs, left_out)
 
     def _read(self, nlp: Language) -> Iterator[Doc]:
         _ = self.contents  # what is wrong is raised or told of there, once
