@@ -25,7 +25,6 @@ from spacy_rnn.corpora.references import (
     load_docbin,
 )
 from spacy_rnn.corpora.summary_docs import (
-    SUMMARY,
     SentenceSource,
     check_doc,
     complete_doc,
@@ -33,6 +32,7 @@ from spacy_rnn.corpora.summary_docs import (
     find_split,
     make_doc,
     register_summary,
+    restore,
 )
 from spacy_rnn.corpora.summary_files import (
     PAIR_SUFFIXES,
@@ -190,9 +190,8 @@ class SummaryCorpus(Corpus):
             references = (doc for doc in references if len(doc) < self.max_length)
         for example in self.make_examples(nlp, references):
             for augmented in self.augmenter(nlp, example):
+                restore(augmented.reference, example.reference)
                 copy_starts(augmented)
-                if augmented.reference._.get(SUMMARY) is None:
-                    augmented.reference._.set(SUMMARY, example.reference._.get(SUMMARY))
                 yield augmented
 
     @cached_property

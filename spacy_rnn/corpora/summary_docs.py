@@ -146,6 +146,20 @@ def choose_by_reference(doc: Doc, reference: str, max_sentences: int) -> None:
     doc.spans[SUMMARY] = [sentence for sentence, label in pairs if label]
 
 
+def restore(augmented: Doc, original: Doc) -> None:
+    """Give a reference back what augmenters of spaCy leave out.
+
+    These keep the tokens apart, but not sentence boundaries or extensions.
+    """
+    summary = original._.get(SUMMARY)
+    if summary is not None:
+        augmented._.set(SUMMARY, summary)
+    is_split = augmented.has_annotation("SENT_START")
+    if not is_split and len(augmented) == len(original):
+        starts: Any = original.to_array("SENT_START")
+        augmented.from_array(["SENT_START"], starts)
+
+
 def copy_starts(example: Example) -> None:
     """Give the prediction the sentence boundaries of the reference."""
     reference, predicted = example.reference, example.predicted
