@@ -22,15 +22,14 @@ from spacy_rnn.corpora.references import (
     LeftOut,
     References,
     check_texts,
-    load_docbin,
 )
 from spacy_rnn.corpora.summary_docs import (
     SentenceSource,
-    check_doc,
     complete_doc,
     copy_starts,
     find_split,
     make_doc,
+    read_docs,
     register_summary,
     restore,
 )
@@ -236,7 +235,7 @@ class SummaryCorpus(Corpus):
             return
         for path in self.files:
             if has_suffix(path, DOCBIN_SUFFIX):
-                yield from _read_docbin(path, vocab, needs_sentences, on_error)
+                yield from read_docs(path, vocab, needs_sentences, on_error)
             else:
                 yield from read_articles(
                     path, self.columns, finish, self.errors, on_error
@@ -246,23 +245,6 @@ class SummaryCorpus(Corpus):
         if not self.clean:
             return text
         return nltk_text.clean(text, self.clean, language=self.language or "english")
-
-
-def _read_docbin(
-    path: Path, vocab: Vocab, needs_sentences: bool, on_error: OnError
-) -> Iterator[Doc]:
-    try:
-        docs = load_docbin(path).get_docs(vocab)
-    except ValueError as error:
-        on_error(error)
-        return
-    for number, doc in enumerate(docs, start=1):
-        try:
-            check_doc(doc, f"{path}: document {number}", needs_sentences)
-        except ValueError as error:
-            on_error(error)
-        else:
-            yield doc
 
 
 def _refuse(error: ValueError) -> None:
