@@ -161,8 +161,8 @@ def convert_cli(
 
     The commands evaluate, find-threshold and benchmark speed read nothing else.
 
-    Labelled texts: .jsonl, .jsonl.gz, .csv or .tsv. For evaluate to count a label that
-    this file happens to lack, name all with --labels.
+    Labelled texts: .jsonl, .csv or .tsv, with .gz after it or not. For evaluate to
+    count a label that this file happens to lack, name all with --labels.
 
     Annotated tokens: .jsonl, .conll, .iob, .tsv or .txt, with .gz after it or not. Name
     what to read with --tag-column, --pos-column, --entity-column or --span-column.

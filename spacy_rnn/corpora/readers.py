@@ -36,10 +36,11 @@ def create_text_reader(
     keep: bool = True,
     errors: DecodeErrors = "strict",
 ) -> Callable[[Language], Iterable[Example]]:
-    """Read examples from a .spacy, .jsonl, .jsonl.gz, .csv or .tsv file or a folder.
+    """Read examples from a .spacy, .jsonl, .csv or .tsv file, or a folder of them.
 
     Args:
-        path: A file, or a folder that is searched with all its subfolders.
+        path: A file, or a folder that is searched with all its subfolders. All but
+            .spacy files may be gzipped, with .gz at the end of the name.
         limit: Number of documents to read, for debugging; 0 reads all.
         max_length: Documents of so many tokens or more are split into sentences where
             sentences are annotated, and left out elsewhere; 0 keeps all.
