@@ -168,9 +168,7 @@ class NLTKTokenizer(DummyTokenizer):
             punkt = settings.pop("punkt")
             loaded = NLTKTokenizer(self.vocab, **settings)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise ValueError(
-                f"Not the settings of an NLTKTokenizer: {error}"
-            ) from error
+            raise ValueError(f"Not saved by an NLTKTokenizer: {error!r}") from error
         if punkt is not None:
             loaded._punkt = PunktModel.from_dict(punkt, "tokenizer")
         vars(self).update(vars(loaded))
@@ -208,7 +206,7 @@ def fill_gaps(text: str, spans: Sequence[Span]) -> tuple[list[str], list[bool]]:
     for start, stop in [*spans, (len(text), len(text))]:
         if start > end:
             for piece in _PIECES.findall(text[end:start]):
-                if piece[0] == " " and words and not words[-1].isspace():
+                if piece[0] == " " and words:
                     spaces[-1] = True
                     piece = piece[1:]
                 if piece:

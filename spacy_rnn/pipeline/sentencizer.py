@@ -170,7 +170,7 @@ class NLTKSentencizer(Pipe):
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
         """Save the component to a string of bytes."""
-        parts = {"cfg": lambda: json.dumps(self.cfg), "punkt": self.punkt.to_json}
+        parts = {"cfg": lambda: _to_json(self.cfg), "punkt": self.punkt.to_json}
         data: bytes = to_bytes(parts, exclude)
         return data
 
@@ -178,14 +178,14 @@ class NLTKSentencizer(Pipe):
         self, bytes_data: bytes, *, exclude: Iterable[str] = ()
     ) -> "NLTKSentencizer":
         """Load the component from bytes."""
-        parts = {"cfg": self._set_cfg, "punkt": self._set_punkt}
+        parts: dict[str, Any] = {"cfg": self._set_cfg, "punkt": self._set_punkt}
         from_bytes(bytes_data, parts, exclude)
         return self
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
         """Save the component to a folder."""
         parts = {
-            "cfg": lambda file: file.write_text(json.dumps(self.cfg), "utf-8"),
+            "cfg": lambda file: file.write_bytes(_to_json(self.cfg)),
             "punkt": lambda file: file.write_bytes(self.punkt.to_json()),
         }
         to_disk(path, parts, exclude)
@@ -199,14 +199,14 @@ class NLTKSentencizer(Pipe):
             ValueError: If a file is damaged.
         """
         parts = {
-            "cfg": lambda file: self._set_cfg(file.read_text("utf-8")),
+            "cfg": lambda file: self._set_cfg(file.read_bytes()),
             "punkt": lambda file: self._set_punkt(file.read_bytes()),
         }
         with naming_the_path(self.name, path):
             from_disk(path, parts, exclude)
         return self
 
-    def _set_cfg(self, data: str) -> None:
+    def _set_cfg(self, data: bytes) -> None:
         self.cfg.update(json.loads(data))
 
     def _set_punkt(self, data: bytes) -> None:
@@ -234,3 +234,7 @@ def find_starts(doc: Doc, offsets: Sequence[int]) -> np.ndarray:
         is_start[words[positions[positions < len(words)]]] = True
         is_start[0] = True
     return is_start
+
+
+def _to_json(cfg: dict[str, Any]) -> bytes:
+    return json.dumps(cfg).encode("utf-8")

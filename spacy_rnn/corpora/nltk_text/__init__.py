@@ -6,15 +6,14 @@ should not pay.
 
 from spacy_rnn.corpora.nltk_text.cleaning import CleaningStep, check_steps, clean
 from spacy_rnn.corpora.nltk_text.punkt import (
-    LineBreaks,
     PunktModel,
-    Span,
     built_in_punkt,
     load_punkt,
     read_punkt,
-    split_sentences,
     train_punkt,
 )
+from spacy_rnn.corpora.nltk_text.sentences import LineBreaks, split_sentences
+from spacy_rnn.corpora.nltk_text.spans import Span
 from spacy_rnn.corpora.nltk_text.words import (
     RULES_OF_SENTENCES,
     WordRules,

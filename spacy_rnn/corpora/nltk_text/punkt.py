@@ -1,22 +1,15 @@
-"""Sentences by Punkt (Kiss & Strunk, 2006), an unsupervised method, as NLTK has it."""
+"""What Punkt (Kiss & Strunk, 2006) knows of a language: built in, loaded, learned."""
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
-from spacy_rnn.checks import check_choice
 from spacy_rnn.corpora.nltk_text import english
-
-Span = tuple[int, int]  # the offsets of its first character and behind its last
-LineBreaks = Literal["never", "blank", "always"]
+from spacy_rnn.corpora.nltk_text.spans import Span, spans_between
 
 _NUMBER = "##number##"  # what Punkt writes for any number
-_NEWLINE = r"(?:\r\n?|[\n\x85\u2028])"
-_BLANK_LINE = re.compile(rf"\u2029|{_NEWLINE}(?:[^\S\r\n\x85\u2028]*{_NEWLINE})+")
-_LINE_END = re.compile(rf"\u2029|{_NEWLINE}")
 
 
 class _Contexts(dict[str, int]):
@@ -75,7 +68,7 @@ class PunktModel:
         parameters.ortho_context = self.orthography
         punkt = PunktSentenceTokenizer(parameters, lang_vars=_language_vars())
         starts = sorted({0, *(start for start, _ in punkt.span_tokenize(text))})
-        return list(_spans_between(text, starts))
+        return list(spans_between(text, starts))
 
     def join(self, other: "PunktModel") -> "PunktModel":
         """Return what one of two models knows or the other."""
@@ -112,9 +105,10 @@ class PunktModel:
             source: Where it is from, for the error.
         """
         try:
-            return cls.from_dict(json.loads(data), source)
-        except RecursionError as error:
+            found = json.loads(data)
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"{source}: malformed JSON: {error}") from error
+        return cls.from_dict(found, source)
 
     @classmethod
     def from_dict(cls, data: Any, source: str) -> "PunktModel":
@@ -164,35 +158,6 @@ def built_in_punkt() -> PunktModel:
     )
 
 
-def split_sentences(
-    text: str, punkt: PunktModel | None = None, *, line_breaks: LineBreaks = "blank"
-) -> list[Span]:
-    """Find the sentences of a text.
-
-    Args:
-        text: Any text, also an empty one.
-        punkt: Where periods are not the end of a sentence. None takes what is built
-            in, for English.
-        line_breaks: Which line breaks end a sentence in any case: none ("never", as
-            NLTK does it), those before a blank line ("blank"), or all ("always").
-
-    Returns:
-        The offsets of the sentences, in order. None is empty, begins or ends with
-        white space, and there is nothing but white space between them.
-    """
-    check_choice("line_breaks", line_breaks, get_args(LineBreaks))
-    punkt = built_in_punkt() if punkt is None else punkt
-    if line_breaks == "never":
-        return punkt.split(text)
-    separator = _BLANK_LINE if line_breaks == "blank" else _LINE_END
-    starts = [0, *(match.end() for match in separator.finditer(text))]
-    sentences = []
-    for start, stop in _spans_between(text, starts):
-        found = punkt.split(text[start:stop])
-        sentences += [(start + i, start + j) for i, j in found]
-    return sentences
-
-
 def load_punkt(language: str) -> PunktModel:
     """Load a model from NLTK's data.
 
@@ -236,12 +201,29 @@ def read_punkt(path: Path) -> PunktModel:
     return PunktModel.from_json(path.read_bytes(), str(path))
 
 
+class _AllAtOnce:
+    """A regular expression that finds all matches before it gives the first one.
+
+    NLTK stops a search after some seconds, and counts what is done between matches.
+    """
+
+    def __init__(self, pattern: Any) -> None:
+        self.pattern = pattern
+
+    def finditer(self, text: str) -> Iterator[Any]:
+        return iter(list(self.pattern.finditer(text)))
+
+
 @cache
 def _language_vars() -> Any:
     """Return the regular expressions of Punkt, which take long to compile."""
     from nltk.tokenize.punkt import PunktLanguageVars
 
-    return PunktLanguageVars()
+    class LanguageVars(PunktLanguageVars):
+        def period_context_re(self) -> _AllAtOnce:
+            return _AllAtOnce(super().period_context_re())
+
+    return LanguageVars()
 
 
 def _to_model(parameters: Any) -> PunktModel:
@@ -251,16 +233,6 @@ def _to_model(parameters: Any) -> PunktModel:
         sentence_starters=parameters.sent_starters,
         orthography=parameters.ortho_context,
     )
-
-
-def _spans_between(text: str, starts: list[int]) -> Iterator[Span]:
-    """Yield what is between neighbouring offsets, without white space around it."""
-    for start, stop in zip(starts, [*starts[1:], len(text)], strict=True):
-        piece = text[start:stop]
-        trimmed = piece.strip()
-        if trimmed:
-            start += len(piece) - len(piece.lstrip())
-            yield start, start + len(trimmed)
 
 
 def _are_strings(values: list[Any]) -> bool:

@@ -7,13 +7,19 @@ from functools import cache, lru_cache
 from typing import Any, Literal, get_args
 
 from spacy_rnn.checks import check_choice
-from spacy_rnn.corpora.nltk_text.punkt import PunktModel, Span, split_sentences
+from spacy_rnn.corpora.nltk_text.punkt import PunktModel
+from spacy_rnn.corpora.nltk_text.sentences import split_sentences
+from spacy_rnn.corpora.nltk_text.spans import Span, trim
 
 Characters = list[tuple[str, int, int]]  # each with its offsets in the text
 WordRules = Literal["nltk_word", "treebank", "tweet", "regexp", "whitespace"]
 
 # Rules for one sentence: a period within the text is part of the word before it.
 RULES_OF_SENTENCES = ("nltk_word", "treebank")
+
+# What is split as a tweet by itself: a line, of which no token goes beyond the end, but
+# only a part of a very long word. NLTK takes the square of its length, and gives up.
+_PIECES = re.compile(r"(?:[^\S\n]+|\S{1,2000}(?!\S))+|\S{1,2000}")
 
 
 def check_word_rules(rules: WordRules, *, pattern: str | None, gaps: bool) -> None:
@@ -78,11 +84,11 @@ def _find_splitter(
     if rules == "whitespace":
         return _split_at_white_space
     if rules == "tweet":
-        return lambda text: _trim(_split_tweet(text), text)
+        return lambda text: trim(_split_tweet(text), text)
     if rules == "regexp":
         assert pattern is not None
         split = _regexp_splitter(pattern, gaps)
-        return lambda text: _trim(split(text), text)
+        return lambda text: trim(split(text), text)
     from nltk.tokenize import NLTKWordTokenizer, TreebankWordTokenizer
 
     of_sentence = NLTKWordTokenizer if rules == "nltk_word" else TreebankWordTokenizer
@@ -128,30 +134,28 @@ def _find_end(token: str, text: str, start: int) -> int:
         elif text.startswith(token[i], end):
             end, i = end + 1, i + 1
         else:
-            raise ValueError(
-                f"NLTK's token {token!r} isn't in the text at {text[start : start + 60]!r}"
-            )
+            found = text[start : start + 60]
+            raise ValueError(f"NLTK's token {token!r} isn't in the text at {found!r}")
     return end
 
 
 def _split_tweet(text: str) -> Iterator[Span]:
-    # No token of tweets goes beyond a line, and NLTK gives up on too long a text.
-    for line in re.finditer(r"[^\n]+", text):
-        for i, j in _split_tweet_line(line.group()):
-            yield line.start() + i, line.start() + j
+    for piece in _PIECES.finditer(text):
+        for i, j in _split_tweet_piece(piece.group()):
+            yield piece.start() + i, piece.start() + j
 
 
-def _split_tweet_line(line: str) -> Iterator[Span]:
-    """Split what NLTK makes of a line, and say where that was before."""
+def _split_tweet_piece(text: str) -> Iterator[Span]:
+    """Split what NLTK makes of a text, and say where that was before."""
     from nltk.tokenize.casual import ENT_RE, HANG_RE
 
     pattern = _tweet_pattern()
-    if not ENT_RE.search(line) and not HANG_RE.search(line):
-        yield from (match.span() for match in pattern.finditer(line))
+    if not ENT_RE.search(text) and not HANG_RE.search(text):
+        yield from (match.span() for match in pattern.finditer(text, timeout=None))
         return
-    characters = [(char, i, i + 1) for i, char in enumerate(line)]
+    characters = [(char, i, i + 1) for i, char in enumerate(text)]
     characters = _shorten_runs(_replace_references(characters))
-    for match in pattern.finditer(_join(characters)):
+    for match in pattern.finditer(_join(characters), timeout=None):
         i, j = match.span()
         yield characters[i][1], characters[j - 1][2]
 
@@ -194,14 +198,3 @@ def _tweet_pattern() -> Any:
 
 def _join(characters: Characters) -> str:
     return "".join(char for char, _, _ in characters)
-
-
-def _trim(spans: Iterable[Span], text: str) -> Iterator[Span]:
-    """Take white space off the ends of spans. What is nothing else is left out."""
-    for start, stop in spans:
-        while start < stop and text[start].isspace():
-            start += 1
-        while start < stop and text[stop - 1].isspace():
-            stop -= 1
-        if start < stop:
-            yield start, stop
