@@ -11,16 +11,13 @@ from spacy.tokens import Doc
 from spacy.training import Corpus, Example
 
 from spacy_rnn.checks import check_at_least
-from spacy_rnn.corpora.formats import (
-    DOCBIN_SUFFIX,
-    DecodeErrors,
-    Location,
-    find_files,
-    has_suffix,
-)
+from spacy_rnn.corpora.formats import DOCBIN_SUFFIX, find_files
+from spacy_rnn.corpora.lines import DecodeErrors, Location, has_suffix
 from spacy_rnn.corpora.records import TEXT_SUFFIXES, Record, read_records
 from spacy_rnn.corpora.references import (
+    EMPTY_TEXTS,
     Augmenter,
+    LeftOut,
     References,
     check_texts,
     load_docbin,
@@ -39,10 +36,11 @@ def create_text_reader(
     keep: bool = True,
     errors: DecodeErrors = "strict",
 ) -> Callable[[Language], Iterable[Example]]:
-    """Read examples from a .spacy, .jsonl, .jsonl.gz, .csv or .tsv file or a folder.
+    """Read examples from a .spacy, .jsonl, .csv or .tsv file, or a folder of them.
 
     Args:
-        path: A file, or a folder that is searched with all its subfolders.
+        path: A file, or a folder that is searched with all its subfolders. All but
+            .spacy files may be gzipped, with .gz at the end of the name.
         limit: Number of documents to read, for debugging; 0 reads all.
         max_length: Documents of so many tokens or more are split into sentences where
             sentences are annotated, and left out elsewhere; 0 keeps all.
@@ -78,8 +76,9 @@ def create_text_reader(
 class Contents(NamedTuple):
     """What the first reading of a corpus finds."""
 
+    n_docs: int
+    left_out: LeftOut
     labels: list[str]  # in the order in which documents have them
-    empty: list[Location]  # texts without a character, which are left out
 
 
 class TextCorpus(Corpus):
@@ -142,9 +141,9 @@ class TextCorpus(Corpus):
 
     @cached_property
     def contents(self) -> Contents:
-        """The labels and the empty texts. Reads, and so checks, all files."""
+        """What is in the files. Reads, and so checks, all of them."""
         labels: set[str] = set()
-        empty: list[Location] = []
+        left_out = LeftOut()
         n_docs = 0
         for path in self._docbins:
             doc_bin = load_docbin(path)
@@ -158,9 +157,9 @@ class TextCorpus(Corpus):
             if record.text:
                 n_docs += 1
             else:
-                empty.append(record.location)
-        check_texts(self.path, n_docs, empty)
-        return Contents(sorted(labels) if self.labels is None else self.labels, empty)
+                left_out.add(EMPTY_TEXTS, record.location)
+        check_texts(self.path, n_docs, left_out)
+        return Contents(n_docs, left_out, self.labels or sorted(labels))
 
     def _read(self, nlp: Language) -> Iterator[Doc]:
         labels = self.contents.labels

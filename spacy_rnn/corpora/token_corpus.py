@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 from spacy.errors import Errors
 from spacy.language import Language
@@ -15,14 +15,14 @@ from spacy_rnn.corpora.chunk_tags import ChunkScheme, Pair, choose_scheme, pair_
 from spacy_rnn.corpora.formats import (
     DOCBIN_SUFFIX,
     JSON_SUFFIXES,
-    DecodeErrors,
-    Location,
     find_files,
-    has_suffix,
     join_names,
 )
+from spacy_rnn.corpora.lines import DecodeErrors, Location, has_suffix
 from spacy_rnn.corpora.references import (
+    EMPTY_TEXTS,
     Augmenter,
+    LeftOut,
     References,
     check_texts,
     load_docbin,
@@ -103,6 +103,14 @@ def create_token_reader(
     )
 
 
+class Contents(NamedTuple):
+    """What the first reading of a corpus finds."""
+
+    n_docs: int | None  # None: known when sentences are joined
+    left_out: LeftOut
+    schemes: dict[str, ChunkScheme]  # of each column of chunk tags
+
+
 class TokenCorpus(Corpus):
     """spaCy's corpus, which also reads annotated tokens from JSONL and column files.
 
@@ -159,12 +167,12 @@ class TokenCorpus(Corpus):
             yield from self.augmenter(nlp, example)
 
     @cached_property
-    def schemes(self) -> dict[str, ChunkScheme]:
-        """The scheme of each column of chunk tags. Reads, and so checks, all files."""
+    def contents(self) -> Contents:
+        """What is in the files. Reads, and so checks, all of them."""
         pairs: dict[str, dict[Pair, Location]] = {
             name: {} for name in self.annotation.chunk_names
         }
-        empty: list[Location] = []
+        left_out = LeftOut()
         n_docs = 0
         for path in self._docbins:
             n_docs += sum(len(tokens) > 0 for tokens in load_docbin(path).tokens)
@@ -172,14 +180,16 @@ class TokenCorpus(Corpus):
             for sentence in self._read_sentences(path):
                 n_docs += len(sentence.tokens) > 0
                 if not sentence.tokens:
-                    empty.append(sentence.location)
+                    left_out.add(EMPTY_TEXTS, sentence.location)
                 for name, seen in pairs.items():
                     _add_pairs(seen, sentence, name)
-        check_texts(self.path, n_docs, empty)
-        return {name: choose_scheme(pairs[name], name, self.scheme) for name in pairs}
+        check_texts(self.path, n_docs, left_out)
+        chosen = {name: choose_scheme(pairs[name], name, self.scheme) for name in pairs}
+        is_known = self.sentences_per_doc == 1
+        return Contents(n_docs if is_known else None, left_out, chosen)
 
     def _read(self, nlp: Language) -> Iterator[Doc]:
-        schemes = self.schemes
+        schemes = self.contents.schemes
         for path in self.files:
             if path in self._docbins:
                 yield from load_docbin(path).get_docs(nlp.vocab)

@@ -116,6 +116,8 @@ def test_suffixes_are_read_in_upper_case_too(tmp_path):
     assert read(write(tmp_path / "A.TSV", "text\tid\na\t1\n")) == [("a", None, None)]
     zipped = write(tmp_path / "A.JSONL.GZ", gzip.compress(b'{"text": "a"}'))
     assert read(zipped) == [("a", None, None)]
+    zipped = write(tmp_path / "A.TSV.gz", gzip.compress(b"text\tid\na\t1\n"))
+    assert read(zipped) == [("a", None, None)]
 
 
 # Each file is wrong in the line that is named, and its first record is right.
