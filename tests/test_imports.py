@@ -19,7 +19,7 @@ ARRAYS = {"numpy"}
 # `checks`. A name stands for all that is below it.
 ALLOWED = {
     "modules": {"torch"},
-    "metrics": set(),
+    "metrics": {"nltk.stem"},
     "tag_schemes": ARRAYS,
     "nltk_text": {"nltk"},
     "checks": set(),
