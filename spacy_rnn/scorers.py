@@ -1,11 +1,22 @@
 """Scoring methods of components."""
 
 from collections.abc import Callable, Iterable
+from statistics import fmean
 from typing import Any
 
 from spacy.pipeline.spancat import spancat_score
-from spacy.scorer import get_ner_prf
+from spacy.scorer import Scorer, get_ner_prf
+from spacy.tokens import Doc
 from spacy.training import Example
+
+from spacy_rnn.metrics.rouge import rouge
+
+ROUGE_NAMES = {
+    "rouge1": "rouge_1_f",
+    "rouge2": "rouge_2_f",
+    "rougeL": "rouge_l_f",
+    "rougeLsum": "rouge_lsum_f",
+}
 
 
 def ner_score(
@@ -30,3 +41,72 @@ def ner_score(
 def make_ner_scorer() -> Callable:
     """Return the scoring method of `rnn_ner`."""
     return ner_score
+
+
+def summary_score(
+    examples: Iterable[Example], *, spans_key: str = "summary", **settings: Any
+) -> dict[str, float | None]:
+    """Score summaries: the sentences that were chosen, and the text that they make.
+
+    The text of a summary is `doc._.summary`, where that extension is registered and
+    isn't blank; a line is a sentence to ROUGE-Lsum. Otherwise it is made of the
+    sentences in `doc.spans[spans_key]`, in the order of the group, a line each. Where
+    the reference has neither, the document is left out of ROUGE; where the prediction
+    has neither, it is an empty summary. The extension of the reference may also be a
+    list of texts, of which the best one counts.
+
+    Args:
+        examples: Examples with predictions.
+        spans_key: The group of `doc.spans` that has the chosen sentences.
+        settings: Further settings of the component, which don't matter here.
+
+    Returns:
+        The F1 of stemmed ROUGE, means over documents, as `rouge_1_f`, `rouge_2_f`,
+        `rouge_l_f` and `rouge_lsum_f`. Precision, recall and F1 of the chosen sentences
+        as `summary_p`, `summary_r` and `summary_f`, over all those of documents whose
+        reference has the group; a sentence is right if its first and last tokens are.
+        All are in [0, 1], or None where no reference says anything.
+
+    Raises:
+        TypeError: If a summary is something else than a text.
+    """
+    examples = list(examples)
+    chosen = Scorer.score_spans(
+        examples,
+        "summary",
+        getter=lambda doc, _: doc.spans[spans_key],
+        has_annotation=lambda doc: spans_key in doc.spans,
+        labeled=False,
+        allow_overlap=True,
+    )
+    found = []
+    for example in examples:
+        references = summaries_of(example.reference, spans_key)
+        if references:
+            candidate, *_ = summaries_of(example.predicted, spans_key) or [""]
+            found.append(rouge(candidate, references))
+    return {
+        name: fmean(scores[key].f1 for scores in found) if found else None
+        for key, name in ROUGE_NAMES.items()
+    } | chosen
+
+
+def make_rouge_scorer() -> Callable:
+    """Return the scoring method of `rnn_summarizer`."""
+    return summary_score
+
+
+def summaries_of(doc: Doc, spans_key: str) -> list[str]:
+    """Return the summaries of a document that aren't blank: mostly one, or none."""
+    written: Any = doc._.summary if Doc.has_extension("summary") else None
+    several: list[Any] = written if isinstance(written, list) else [written]
+    texts = [text for text in several if not is_blank(text)]
+    if texts or spans_key not in doc.spans:
+        return texts
+    lines = [" ".join(sentence.text.split()) for sentence in doc.spans[spans_key]]
+    return ["\n".join(lines)] if any(lines) else []
+
+
+def is_blank(text: Any) -> bool:
+    """Return whether there is no text, or nothing in it."""
+    return text is None or (isinstance(text, str) and not text.strip())
