@@ -21,7 +21,7 @@ ALLOWED = {
     "modules": {"torch"},
     "metrics": {"nltk.stem"},
     "tag_schemes": ARRAYS,
-    "nltk_text": {"nltk"},
+    "corpora.nltk_text": {"nltk"},
     "checks": set(),
     "types": {"spacy.tokens", "thinc"},
     "layers": {"torch", "thinc", "srsly", "modules", "types"} | SPACY_DATA | ARRAYS,
@@ -40,12 +40,12 @@ ALLOWED = {
         "tag_schemes",
         "scorers",
         "metrics",
-        "nltk_text",
+        "corpora.nltk_text",
         "types",
     }
     | ARRAYS,
-    "corpora": {"spacy", "nltk", "srsly", "nltk_text", "metrics", "tag_schemes"},
-    "tokenizers": {"spacy", "nltk", "nltk_text", "metrics"},
+    "corpora": {"spacy", "nltk", "srsly", "metrics", "tag_schemes"},
+    "tokenizers": {"spacy", "corpora.nltk_text"},
     "batchers": {"spacy", "thinc"},
     "loggers": {"spacy", "thinc"},
     "callbacks": {"spacy", "thinc"},
@@ -58,7 +58,8 @@ ALLOWED = {
 
 def unit_of(path):
     """Return the folder or file of the package that a file belongs to."""
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:2]) if ".".join(parts[:2]) in ALLOWED else parts[0]
 
 
 def imports_of(path):
@@ -79,14 +80,18 @@ def is_allowed(name, unit):
         if not rest:
             return False
         name = ".".join(rest)
-        if rest[0] in (unit, "checks"):
+        if is_below(name, unit) or rest[0] == "checks":
             return True
     elif top in sys.stdlib_module_names:
         return True
     allowed = ALLOWED[unit]
     if allowed is ANYTHING:
         return True
-    return any(name == each or name.startswith(f"{each}.") for each in allowed)
+    return any(is_below(name, each) for each in allowed)
+
+
+def is_below(name, unit):
+    return name == unit or name.startswith(f"{unit}.")
 
 
 @pytest.mark.parametrize(
@@ -124,6 +129,12 @@ def test_nobody_imports_the_command_line_or_the_plots():
         ("spacy_rnn.checks.check_rate", "corpora", True),
         ("spacy_rnn.pipeline.textcat", "losses", False),
         ("nltk", "pipeline", False),
+        ("spacy_rnn.corpora.nltk_text.clean", "pipeline", True),
+        ("spacy_rnn.corpora.nltk_text.clean", "corpora", True),
+        ("spacy_rnn.corpora.nltk_text.words.split_words", "tokenizers", True),
+        ("spacy_rnn.corpora.formats.read_lines", "tokenizers", False),
+        ("spacy_rnn.corpora.formats.read_lines", "corpora.nltk_text", False),
+        ("spacy_rnn.corpora.nltk_texts", "pipeline", False),
         ("os.path", "metrics", True),
     ],
 )

@@ -1,0 +1,124 @@
+import textwrap
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from wasabi import msg
+
+from spacy_rnn.cli.convert import ErrorsOption, write_atomically
+from spacy_rnn.corpora.formats import (
+    JSON_SUFFIXES,
+    TABLE_SUFFIXES,
+    DecodeErrors,
+    find_files,
+    get_value,
+    has_suffix,
+    read_csv,
+    read_jsonl,
+    read_lines,
+    shorten,
+)
+
+if TYPE_CHECKING:  # the command line loads this module, whatever the command
+    from spacy_rnn.corpora.nltk_text import PunktModel
+
+PLAIN_SUFFIXES = (".txt", ".txt.gz")
+SUFFIXES = (*PLAIN_SUFFIXES, *JSON_SUFFIXES, *TABLE_SUFFIXES)
+BUILT_IN = "built-in"
+
+
+def punkt_cli(
+    input_path: Annotated[
+        Path, typer.Argument(help="File of texts in one language, or folder of such")
+    ],
+    output_path: Annotated[Path, typer.Argument(help="The .json file to write")],
+    text_column: Annotated[
+        str, typer.Option(help="Key or column that holds the text")
+    ] = "text",
+    base: Annotated[
+        str | None,
+        typer.Option(
+            help="What to add to what is learned: built-in, for English, or the name "
+            "of a language in NLTK's data, such as english",
+            show_default="nothing",
+        ),
+    ] = None,
+    limit: Annotated[
+        int, typer.Option(min=0, help="Number of texts to read, 0 for all")
+    ] = 0,
+    errors: Annotated[
+        ErrorsOption, typer.Option(help="What to do with text that is no valid Unicode")
+    ] = ErrorsOption.STRICT,
+) -> None:
+    """Learn from texts where sentences end, for nltk_sentencizer and NLTKTokenizer.
+
+    Texts need no annotation: .jsonl, .jsonl.gz, .csv or .tsv, or .txt and .txt.gz, each
+    of which is one text. A thousand articles are a good start.
+    """
+    try:
+        files = find_files(input_path, SUFFIXES)
+        texts = read_texts(files, text_column=text_column, errors=errors.value)
+        chosen = list(islice(texts, limit or None))
+        model = learn(chosen, base=base)
+        write_model(model, output_path, files)
+    except (ValueError, OSError, LookupError) as error:
+        msg.fail("Can't learn where sentences end", str(error), exits=1)
+    msg.good(f"Learned from {len(chosen)} texts and wrote {output_path}")
+    kinds = {
+        "abbreviations": sorted(model.abbreviations),
+        "collocations": [" ".join(pair) for pair in sorted(model.collocations)],
+        "sentence starters": sorted(model.sentence_starters),
+        "words": sorted(model.orthography),
+    }
+    rows = [
+        (kind, len(found), textwrap.shorten(", ".join(found[:20]), 50))
+        for kind, found in kinds.items()
+    ]
+    msg.table(rows, header=("Found", "Count", "Such as"), aligns=("l", "r", "l"))
+
+
+def learn(texts: list[str], *, base: str | None) -> "PunktModel":
+    """Learn from texts, and add what is known otherwise."""
+    from spacy_rnn.corpora.nltk_text import built_in_punkt, load_punkt, train_punkt
+
+    if not any(text.strip() for text in texts):
+        raise ValueError("There is no text to learn from")
+    known = None
+    if base is not None:  # before the work, as it may not be there
+        known = built_in_punkt() if base == BUILT_IN else load_punkt(base)
+    learned = train_punkt(texts)
+    return learned if known is None else learned.join(known)
+
+
+def read_texts(
+    files: Iterable[Path], *, text_column: str, errors: DecodeErrors
+) -> Iterator[str]:
+    """Read the texts of files, one after the other.
+
+    Raises:
+        ValueError: With file and line, if there is no such column, or it has no text,
+            or bytes are no valid Unicode and errors are "strict".
+    """
+    for file in files:
+        if has_suffix(file, *PLAIN_SUFFIXES):
+            yield "".join(read_lines(file, errors, newline="\n"))
+            continue
+        read = read_csv if has_suffix(file, *TABLE_SUFFIXES) else read_jsonl
+        for location, row in read(file, errors):
+            text = get_value(row, text_column, location)
+            if not isinstance(text, str):
+                raise ValueError(
+                    f"{location}: {text_column!r} must be a string, got {shorten(text)}"
+                )
+            yield text
+
+
+def write_model(model: "PunktModel", path: Path, files: Iterable[Path]) -> None:
+    """Write a model, or leave what is there as it was."""
+    if path.suffix != ".json":
+        raise ValueError(f"{path}: the output must end in .json")
+    if path.resolve() in (file.resolve() for file in files):
+        raise ValueError(f"{path}: the output is one of the files to read")
+    write_atomically(path, model.to_json())

@@ -1,0 +1,207 @@
+"""Words by NLTK's tokenizers, with the offsets that they have in the text."""
+
+import html
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, lru_cache
+from typing import Any, Literal, get_args
+
+from spacy_rnn.checks import check_choice
+from spacy_rnn.corpora.nltk_text.punkt import PunktModel, Span, split_sentences
+
+Characters = list[tuple[str, int, int]]  # each with its offsets in the text
+WordRules = Literal["nltk_word", "treebank", "tweet", "regexp", "whitespace"]
+
+# Rules for one sentence: a period within the text is part of the word before it.
+RULES_OF_SENTENCES = ("nltk_word", "treebank")
+
+
+def check_word_rules(rules: WordRules, *, pattern: str | None, gaps: bool) -> None:
+    """Raise a ValueError for rules that can't be, or settings that aren't theirs."""
+    check_choice("rules", rules, get_args(WordRules))
+    if (rules == "regexp") != (pattern is not None):
+        raise ValueError(
+            'pattern is of rules = "regexp", which need it, but rules is '
+            f"{rules!r} and pattern is {pattern!r}"
+        )
+    if gaps and rules != "regexp":
+        raise ValueError(f'gaps is of rules = "regexp", but rules is {rules!r}')
+    if pattern is not None:
+        try:
+            list(_regexp_splitter(pattern, gaps)(""))
+        except re.error as error:
+            raise ValueError(
+                f"pattern is no regular expression: {error}. It is {pattern!r}"
+            ) from error
+
+
+def split_words(
+    text: str,
+    rules: WordRules = "nltk_word",
+    *,
+    pattern: str | None = None,
+    gaps: bool = False,
+    punkt: PunktModel | None = None,
+) -> list[Span]:
+    """Find the words of a text.
+
+    Args:
+        text: Any text, also an empty one.
+        rules: The tokenizer of NLTK: "nltk_word" (that of `nltk.word_tokenize`),
+            "treebank" (Penn Treebank), "tweet", "regexp" or "whitespace".
+        pattern: The regular expression of "regexp".
+        gaps: Whether it matches what is between words, and not the words.
+        punkt: Finds the sentences, one of which "nltk_word" and "treebank" expect: only
+            at its end is a period a word of its own. None takes the text for one.
+
+    Returns:
+        The offsets of the words, in order. None is empty, begins or ends with white
+        space. What NLTK changes (quotes, character references, long repetitions) has
+        the offsets of what was there before.
+    """
+    check_word_rules(rules, pattern=pattern, gaps=gaps)
+    split = _find_splitter(rules, pattern, gaps)
+    pieces = [(0, len(text))]
+    if punkt is not None and rules in RULES_OF_SENTENCES:
+        pieces = split_sentences(text, punkt, line_breaks="never")
+    return [
+        (start + i, start + j)
+        for start, stop in pieces
+        for i, j in split(text[start:stop])
+    ]
+
+
+@lru_cache(maxsize=32)
+def _find_splitter(
+    rules: WordRules, pattern: str | None, gaps: bool
+) -> Callable[[str], Iterable[Span]]:
+    if rules == "whitespace":
+        return _split_at_white_space
+    if rules == "tweet":
+        return lambda text: _trim(_split_tweet(text), text)
+    if rules == "regexp":
+        assert pattern is not None
+        split = _regexp_splitter(pattern, gaps)
+        return lambda text: _trim(split(text), text)
+    from nltk.tokenize import NLTKWordTokenizer, TreebankWordTokenizer
+
+    of_sentence = NLTKWordTokenizer if rules == "nltk_word" else TreebankWordTokenizer
+    tokenize = of_sentence().tokenize
+    return lambda text: _align(tokenize(text), text)
+
+
+@lru_cache(maxsize=32)
+def _regexp_splitter(pattern: str, gaps: bool) -> Callable[[str], Iterable[Span]]:
+    from nltk.tokenize import RegexpTokenizer
+
+    return RegexpTokenizer(pattern, gaps=gaps).span_tokenize
+
+
+def _split_at_white_space(text: str) -> Iterator[Span]:
+    return (match.span() for match in re.finditer(r"\S+", text))
+
+
+def _align(tokens: Iterable[str], text: str) -> Iterator[Span]:
+    """Find where tokens are that differ from the text by their quotes.
+
+    NLTK's own offsets are wrong, or an error, if a text has quotes of several kinds.
+    """
+    end = 0
+    for token in tokens:
+        start = end
+        while text[start].isspace():
+            start += 1
+        end = start + len(token)
+        if not text.startswith(token, start):
+            end = _find_end(token, text, start)
+        yield start, end
+
+
+def _find_end(token: str, text: str, start: int) -> int:
+    end, i = start, 0
+    while i < len(token):
+        is_quote = token.startswith(("``", "''"), i)
+        if is_quote and text.startswith('"', end):
+            end, i = end + 1, i + 2
+        elif is_quote and text.startswith("''", end):
+            end, i = end + 2, i + 2
+        elif text.startswith(token[i], end):
+            end, i = end + 1, i + 1
+        else:
+            raise ValueError(
+                f"NLTK's token {token!r} isn't in the text at {text[start : start + 60]!r}"
+            )
+    return end
+
+
+def _split_tweet(text: str) -> Iterator[Span]:
+    # No token of tweets goes beyond a line, and NLTK gives up on too long a text.
+    for line in re.finditer(r"[^\n]+", text):
+        for i, j in _split_tweet_line(line.group()):
+            yield line.start() + i, line.start() + j
+
+
+def _split_tweet_line(line: str) -> Iterator[Span]:
+    """Split what NLTK makes of a line, and say where that was before."""
+    from nltk.tokenize.casual import ENT_RE, HANG_RE
+
+    pattern = _tweet_pattern()
+    if not ENT_RE.search(line) and not HANG_RE.search(line):
+        yield from (match.span() for match in pattern.finditer(line))
+        return
+    characters = [(char, i, i + 1) for i, char in enumerate(line)]
+    characters = _shorten_runs(_replace_references(characters))
+    for match in pattern.finditer(_join(characters)):
+        i, j = match.span()
+        yield characters[i][1], characters[j - 1][2]
+
+
+def _replace_references(characters: Characters) -> Characters:
+    """Replace each HTML character reference by the character, if it is a single one."""
+    from nltk.tokenize.casual import ENT_RE
+
+    replaced: Characters = []
+    end = 0
+    for match in ENT_RE.finditer(_join(characters)):
+        char = html.unescape(match.group())
+        if len(char) == 1:
+            replaced += characters[end : match.start()]
+            replaced.append((char, *match.span()))
+            end = match.end()
+    return replaced + characters[end:]
+
+
+def _shorten_runs(characters: Characters) -> Characters:
+    """Shorten repetitions as NLTK does. What is left out belongs to the last one."""
+    from nltk.tokenize.casual import HANG_RE
+
+    shortened: Characters = []
+    end = 0
+    for match in HANG_RE.finditer(_join(characters)):
+        char, start, _ = characters[match.start() + 2]
+        shortened += characters[end : match.start() + 2]
+        shortened.append((char, start, characters[match.end() - 1][2]))
+        end = match.end()
+    return shortened + characters[end:]
+
+
+@cache
+def _tweet_pattern() -> Any:
+    from nltk.tokenize import TweetTokenizer
+
+    return TweetTokenizer().PHONE_WORD_RE
+
+
+def _join(characters: Characters) -> str:
+    return "".join(char for char, _, _ in characters)
+
+
+def _trim(spans: Iterable[Span], text: str) -> Iterator[Span]:
+    """Take white space off the ends of spans. What is nothing else is left out."""
+    for start, stop in spans:
+        while start < stop and text[start].isspace():
+            start += 1
+        while start < stop and text[stop - 1].isspace():
+            stop -= 1
+        if start < stop:
+            yield start, stop
