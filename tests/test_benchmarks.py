@@ -11,6 +11,7 @@ SCRIPTS = (
     "accuracy",
     "crf_cost",
     "memory",
+    "rouge",
     "speed",
     "tagging_accuracy",
     "tagging_speed",
@@ -35,6 +36,7 @@ def benchmark(monkeypatch):
     """Return a function that imports a file of the folder, which is no package."""
     pytest.importorskip("sklearn")
     pytest.importorskip("torchcrf")
+    pytest.importorskip("rouge_score")
     monkeypatch.syspath_prepend(FOLDER)
     return importlib.import_module
 
@@ -94,6 +96,25 @@ def test_spans_are_right_in_whole_and_with_their_labels(benchmark):
 def test_batches_are_filled_up_to_a_number_of_words(benchmark):
     batches_by_words = benchmark("timing").batches_by_words
     assert batches_by_words([3, 3, 4, 11, 2, 9], 10) == [[0, 1, 2], [3], [4]]
+
+
+def test_a_summary_is_as_long_as_its_reference(benchmark):
+    rouge = benchmark("rouge")
+    sentences = ["One.", "Two.", "Three.", "Four."]
+    row = {"summary": "Two.Four.", "sent_labels": [0, 1, 0, 1]}
+    assert rouge.make_pair(row, sentences) == ("One.\nTwo.", ["Two.\nFour."])
+    row = {"summary": "Four.", "refs": ["4", "IV"], "sent_labels": [0, 0, 0, 1]}
+    assert rouge.make_pair(row, sentences) == ("One.", ["4", "IV"])
+    assert rouge.make_pair({"summary": "Four."}, sentences) == ("One.", ["Four."])
+
+
+def test_rouge_and_its_reference_are_compared_on_bundled_texts(benchmark):
+    rouge = benchmark("rouge")
+    pairs, sentences = rouge.make_set(3)
+    seconds, ours, largest = rouge.compare(pairs)
+    assert seconds > ours > 0.0
+    assert largest < 1e-6
+    assert rouge.oracle_speed(sentences, n_articles=2) > 0.0
 
 
 def test_plain_pytorch_learns(benchmark):

@@ -5,7 +5,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Literal
 
-from spacy_rnn.corpora.formats import Location
+from spacy_rnn.corpora.lines import Location
 
 ChunkScheme = Literal["IOB1", "BIO", "BILUO", "IOBES"]
 Tag = str | None  # None: unknown

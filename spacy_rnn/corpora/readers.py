@@ -11,16 +11,13 @@ from spacy.tokens import Doc
 from spacy.training import Corpus, Example
 
 from spacy_rnn.checks import check_at_least
-from spacy_rnn.corpora.formats import (
-    DOCBIN_SUFFIX,
-    DecodeErrors,
-    Location,
-    find_files,
-    has_suffix,
-)
+from spacy_rnn.corpora.formats import DOCBIN_SUFFIX, find_files
+from spacy_rnn.corpora.lines import DecodeErrors, Location, has_suffix
 from spacy_rnn.corpora.records import TEXT_SUFFIXES, Record, read_records
 from spacy_rnn.corpora.references import (
+    EMPTY_TEXTS,
     Augmenter,
+    LeftOut,
     References,
     check_texts,
     load_docbin,
@@ -79,7 +76,7 @@ class Contents(NamedTuple):
     """What the first reading of a corpus finds."""
 
     labels: list[str]  # in the order in which documents have them
-    empty: list[Location]  # texts without a character, which are left out
+    n_docs: int
 
 
 class TextCorpus(Corpus):
@@ -142,9 +139,9 @@ class TextCorpus(Corpus):
 
     @cached_property
     def contents(self) -> Contents:
-        """The labels and the empty texts. Reads, and so checks, all files."""
+        """The labels and the number of documents. Reads, and so checks, all files."""
         labels: set[str] = set()
-        empty: list[Location] = []
+        left_out = LeftOut()
         n_docs = 0
         for path in self._docbins:
             doc_bin = load_docbin(path)
@@ -158,9 +155,9 @@ class TextCorpus(Corpus):
             if record.text:
                 n_docs += 1
             else:
-                empty.append(record.location)
-        check_texts(self.path, n_docs, empty)
-        return Contents(sorted(labels) if self.labels is None else self.labels, empty)
+                left_out.add(EMPTY_TEXTS, record.location)
+        check_texts(self.path, n_docs, left_out)
+        return Contents(self.labels or sorted(labels), n_docs)
 
     def _read(self, nlp: Language) -> Iterator[Doc]:
         labels = self.contents.labels

@@ -9,17 +9,15 @@ from spacy_rnn.corpora.formats import (
     DOCBIN_SUFFIX,
     JSON_SUFFIXES,
     TABLE_SUFFIXES,
-    DecodeErrors,
-    Location,
     Row,
     get_value,
-    has_suffix,
     join_names,
     parse_json,
     read_csv,
     read_jsonl,
     shorten,
 )
+from spacy_rnn.corpora.lines import DecodeErrors, Location, has_suffix
 
 TEXT_SUFFIXES = (DOCBIN_SUFFIX, *JSON_SUFFIXES, *TABLE_SUFFIXES)
 

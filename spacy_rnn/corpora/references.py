@@ -10,7 +10,9 @@ from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 from spacy.util import logger
 
-from spacy_rnn.corpora.formats import Location
+from spacy_rnn.corpora.lines import DamagedFile, Unreadable
+
+EMPTY_TEXTS = "Empty texts"
 
 Augmenter = Callable[[Language, Example], Iterator[Example]]
 
@@ -49,22 +51,46 @@ class References:
         return self._kept[1]
 
 
-def check_texts(path: Path, n_docs: int, empty: list[Location]) -> None:
-    """Refuse a corpus without a text, and warn of the texts that are left out.
+class LeftOut:
+    """What a corpus leaves out: where, and of which kind."""
+
+    def __init__(self) -> None:
+        self.places: dict[str, list[str]] = {}  # by kind
+
+    def add(self, kind: str, place: object) -> None:
+        """Add something, with its place or a message that begins with that."""
+        self.places.setdefault(kind, []).append(str(place))
+
+    def add_error(self, error: ValueError) -> None:
+        """Add what could not be read."""
+        kind = error.kind if isinstance(error, Unreadable) else Unreadable.kind
+        self.add(kind, error)
+
+    def describe(self) -> list[str]:
+        """Count each kind, and name the first place of it."""
+        return [
+            f"{kind} left out: {len(places)}, the first {places[0]}"
+            for kind, places in self.places.items()
+        ]
+
+
+def check_texts(path: Path, n_docs: int, left_out: LeftOut) -> None:
+    """Refuse a corpus without a text, and warn of what is left out.
 
     Args:
         path: The corpus.
         n_docs: Number of texts that are not empty.
-        empty: Where those are that are.
+        left_out: What else was there.
     """
     if not n_docs:
-        raise ValueError(f"{path}: no document with a text")
-    if empty:
-        logger.warning("Empty texts left out: %d, the first %s", len(empty), empty[0])
+        message = f"{path}: no document with a text"
+        raise ValueError(". ".join([message, *left_out.describe()]))
+    for line in left_out.describe():
+        logger.warning("%s", line)
 
 
 def load_docbin(path: Path) -> DocBin:
     try:
         return DocBin().from_disk(path)
     except (ValueError, KeyError, TypeError, AttributeError, zlib.error) as error:
-        raise ValueError(f"{path}: not a readable .spacy file: {error}") from error
+        raise DamagedFile(f"{path}: not a readable .spacy file: {error}") from error

@@ -15,14 +15,14 @@ from spacy_rnn.corpora.chunk_tags import ChunkScheme, Pair, choose_scheme, pair_
 from spacy_rnn.corpora.formats import (
     DOCBIN_SUFFIX,
     JSON_SUFFIXES,
-    DecodeErrors,
-    Location,
     find_files,
-    has_suffix,
     join_names,
 )
+from spacy_rnn.corpora.lines import DecodeErrors, Location, has_suffix
 from spacy_rnn.corpora.references import (
+    EMPTY_TEXTS,
     Augmenter,
+    LeftOut,
     References,
     check_texts,
     load_docbin,
@@ -164,7 +164,7 @@ class TokenCorpus(Corpus):
         pairs: dict[str, dict[Pair, Location]] = {
             name: {} for name in self.annotation.chunk_names
         }
-        empty: list[Location] = []
+        left_out = LeftOut()
         n_docs = 0
         for path in self._docbins:
             n_docs += sum(len(tokens) > 0 for tokens in load_docbin(path).tokens)
@@ -172,10 +172,10 @@ class TokenCorpus(Corpus):
             for sentence in self._read_sentences(path):
                 n_docs += len(sentence.tokens) > 0
                 if not sentence.tokens:
-                    empty.append(sentence.location)
+                    left_out.add(EMPTY_TEXTS, sentence.location)
                 for name, seen in pairs.items():
                     _add_pairs(seen, sentence, name)
-        check_texts(self.path, n_docs, empty)
+        check_texts(self.path, n_docs, left_out)
         return {name: choose_scheme(pairs[name], name, self.scheme) for name in pairs}
 
     def _read(self, nlp: Language) -> Iterator[Doc]:

@@ -7,15 +7,12 @@ from typing import Any, NamedTuple
 from spacy_rnn.corpora.formats import (
     DOCBIN_SUFFIX,
     JSON_SUFFIXES,
-    DecodeErrors,
-    Location,
     get_value,
-    has_suffix,
     join_names,
     read_jsonl,
-    read_lines,
     shorten,
 )
+from spacy_rnn.corpora.lines import DecodeErrors, Location, has_suffix, read_lines
 
 COLUMN_SUFFIXES = tuple(
     suffix + end for suffix in (".conll", ".iob", ".tsv", ".txt") for end in ("", ".gz")

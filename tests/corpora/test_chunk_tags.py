@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spacy_rnn.corpora.chunk_tags import choose_scheme, pair_up, to_bio
-from spacy_rnn.corpora.formats import Location
+from spacy_rnn.corpora.lines import Location
 from spacy_rnn.tag_schemes import tags_to_spans
 
 SCHEMES = ["IOB1", "BIO", "BILUO", "IOBES"]
