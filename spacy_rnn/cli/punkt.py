@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from wasabi import msg
 
-from spacy_rnn.cli.convert import ErrorsOption, write_atomically
+from spacy_rnn.cli.options import ErrorsOption
+from spacy_rnn.cli.output import write_atomically
 from spacy_rnn.corpora.formats import (
     JSON_SUFFIXES,
     TABLE_SUFFIXES,
-    DecodeErrors,
     find_files,
     get_value,
-    has_suffix,
     read_csv,
     read_jsonl,
-    read_lines,
     shorten,
 )
+from spacy_rnn.corpora.lines import DecodeErrors, has_suffix, read_lines
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
     from spacy_rnn.corpora.nltk_text import PunktModel
+
 
 PLAIN_SUFFIXES = (".txt", ".txt.gz")
 SUFFIXES = (*PLAIN_SUFFIXES, *JSON_SUFFIXES, *TABLE_SUFFIXES)

@@ -75,8 +75,9 @@ def create_text_reader(
 class Contents(NamedTuple):
     """What the first reading of a corpus finds."""
 
-    labels: list[str]  # in the order in which documents have them
     n_docs: int
+    left_out: LeftOut
+    labels: list[str]  # in the order in which documents have them
 
 
 class TextCorpus(Corpus):
@@ -139,7 +140,7 @@ class TextCorpus(Corpus):
 
     @cached_property
     def contents(self) -> Contents:
-        """The labels and the number of documents. Reads, and so checks, all files."""
+        """What is in the files. Reads, and so checks, all of them."""
         labels: set[str] = set()
         left_out = LeftOut()
         n_docs = 0
@@ -157,7 +158,7 @@ class TextCorpus(Corpus):
             else:
                 left_out.add(EMPTY_TEXTS, record.location)
         check_texts(self.path, n_docs, left_out)
-        return Contents(self.labels or sorted(labels), n_docs)
+        return Contents(n_docs, left_out, self.labels or sorted(labels))
 
     def _read(self, nlp: Language) -> Iterator[Doc]:
         labels = self.contents.labels

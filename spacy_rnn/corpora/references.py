@@ -63,8 +63,9 @@ class LeftOut:
 
     def add_error(self, error: ValueError) -> None:
         """Add what could not be read."""
-        kind = error.kind if isinstance(error, Unreadable) else Unreadable.kind
-        self.add(kind, error)
+        self.add(
+            error.kind if isinstance(error, Unreadable) else Unreadable.kind, error
+        )
 
     def describe(self) -> list[str]:
         """Count each kind, and name the first place of it."""

@@ -15,7 +15,7 @@ from spacy_rnn.checks import check_at_least, check_choice
 from spacy_rnn.corpora import nltk_text
 from spacy_rnn.corpora.articles import EMPTY_SENTENCES, Article, complete
 from spacy_rnn.corpora.formats import DOCBIN_SUFFIX, find_files
-from spacy_rnn.corpora.lines import OnError, RowErrors, has_suffix, raise_error
+from spacy_rnn.corpora.lines import OnError, RowErrors, has_suffix
 from spacy_rnn.corpora.nltk_text import CleaningStep
 from spacy_rnn.corpora.references import (
     Augmenter,
@@ -118,7 +118,7 @@ def create_summary_reader(
     )
 
 
-class SummaryContents(NamedTuple):
+class Contents(NamedTuple):
     """What the first reading of a corpus finds."""
 
     n_docs: int
@@ -196,10 +196,10 @@ class SummaryCorpus(Corpus):
                 yield augmented
 
     @cached_property
-    def contents(self) -> SummaryContents:
-        """What is there and what is left out. Reads, and so checks, all files."""
+    def contents(self) -> Contents:
+        """What is in the files. Reads, and so checks, all of them."""
         left_out = LeftOut()
-        on_error = left_out.add_error if self.errors == "skip" else raise_error
+        on_error = left_out.add_error if self.errors == "skip" else _refuse
         n_docs = 0
         for item in self._read_items(Vocab(), on_error):
             n_docs += 1
@@ -207,11 +207,11 @@ class SummaryCorpus(Corpus):
                 for _ in range(item.n_empty):
                     left_out.add(EMPTY_SENTENCES, item.location)
         check_texts(self.path, n_docs, left_out)
-        return SummaryContents(n_docs, left_out)
+        return Contents(n_docs, left_out)
 
     def _read(self, nlp: Language) -> Iterator[Doc]:
         _ = self.contents  # what is wrong is raised or told of there, once
-        on_error = _ignore if self.errors == "skip" else raise_error
+        on_error = _ignore if self.errors == "skip" else _refuse
         find = cache(partial(find_split, nlp, self.sentences, self.language))
         for item in self._read_items(nlp.vocab, on_error):
             if isinstance(item, Article):
@@ -264,6 +264,10 @@ def _read_docbin(
             on_error(error)
         else:
             yield doc
+
+
+def _refuse(error: ValueError) -> None:
+    raise ValueError(f'{error}. errors = "skip" leaves it out') from error
 
 
 def _ignore(error: ValueError) -> None:

@@ -167,7 +167,7 @@ def _apply(pipes: Sequence[Split], doc: Doc) -> Doc:
 
 def _find_tokens(doc: Doc, offsets: Iterable[int]) -> list[int]:
     """Find the token that each character is in, given as an offset in the text."""
-    firsts = [token.idx for token in doc]
+    firsts = doc.to_array("IDX").tolist()
     return [max(bisect_right(firsts, offset) - 1, 0) for offset in offsets]
 
 

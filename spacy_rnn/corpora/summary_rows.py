@@ -1,5 +1,6 @@
 """Find an article and its summary in a row of JSONL, CSV or TSV."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from spacy_rnn.corpora.articles import Article, join_lines
@@ -62,18 +63,33 @@ def parse_row(
     if label_column is not None:
         value = read(label_column, is_list=True)
         labels = _check_labels(value, label_column, len(sentences or ()), location)
-    summary_column, is_list = _find_summary_column(row, columns, location)
-    references: list[str] = []
-    if summary_column is not None:
-        value = read(summary_column, is_list=is_list)
-        values = value if is_list and isinstance(value, list) else [value]
-        references = [_check_summary(each, summary_column, location) for each in values]
-    elif label_column is None:
+    references = _read_references(row, columns, read, location)
+    if references is None and label_column is None:
         raise NoColumn(
             f"{location}: no column {join_names((*SUMMARY_COLUMNS, REFERENCE_COLUMN))} "
             f"or {LABEL_COLUMN!r}; there is {join_names(row)}"
         )
-    return Article(location, text, sentences, labels, references)
+    return Article(location, text, sentences, labels, references or [])
+
+
+def _read_references(
+    row: Row, columns: Columns, read: Callable[..., Any], location: Location
+) -> list[str] | None:
+    """Read the summaries, None if there is no column with any."""
+    column = columns.references
+    if column is None and columns.summary is None and REFERENCE_COLUMN in row:
+        column = REFERENCE_COLUMN
+    if column is not None:
+        value = read(column, is_list=True)
+        values = value if isinstance(value, list) else [value]
+        references = [_check_summary(each, column, location) for each in values]
+        if any(references) or columns.references is not None:
+            return references
+    column = columns.summary or _find_summary_column(row, location)
+    if column is not None:
+        value = read(column, is_list=False)
+        return [_check_summary(value, column, location)]
+    return [] if REFERENCE_COLUMN in row else None
 
 
 def _find_text_column(row: Row, location: Location) -> str:
@@ -93,23 +109,14 @@ def _find_text_column(row: Row, location: Location) -> str:
     return found[0]
 
 
-def _find_summary_column(
-    row: Row, columns: Columns, location: Location
-) -> tuple[str | None, bool]:
-    """Find the column to read, and whether it has several references."""
-    if columns.references is not None:
-        return columns.references, True
-    if columns.summary is not None:
-        return columns.summary, False
+def _find_summary_column(row: Row, location: Location) -> str | None:
     found = [column for column in SUMMARY_COLUMNS if column in row]
-    if row.get(REFERENCE_COLUMN) or (REFERENCE_COLUMN in row and not found):
-        return REFERENCE_COLUMN, True
     if len(found) > 1:
         raise ValueError(
             f"{location}: summaries in {join_names(found)}; name the one to read with "
             "summary_column"
         )
-    return (found[0] if found else None), False
+    return found[0] if found else None
 
 
 def _check_text(

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 from spacy.errors import Errors
 from spacy.language import Language
@@ -103,6 +103,14 @@ def create_token_reader(
     )
 
 
+class Contents(NamedTuple):
+    """What the first reading of a corpus finds."""
+
+    n_docs: int | None  # None: known when sentences are joined
+    left_out: LeftOut
+    schemes: dict[str, ChunkScheme]  # of each column of chunk tags
+
+
 class TokenCorpus(Corpus):
     """spaCy's corpus, which also reads annotated tokens from JSONL and column files.
 
@@ -159,8 +167,8 @@ class TokenCorpus(Corpus):
             yield from self.augmenter(nlp, example)
 
     @cached_property
-    def schemes(self) -> dict[str, ChunkScheme]:
-        """The scheme of each column of chunk tags. Reads, and so checks, all files."""
+    def contents(self) -> Contents:
+        """What is in the files. Reads, and so checks, all of them."""
         pairs: dict[str, dict[Pair, Location]] = {
             name: {} for name in self.annotation.chunk_names
         }
@@ -176,10 +184,11 @@ class TokenCorpus(Corpus):
                 for name, seen in pairs.items():
                     _add_pairs(seen, sentence, name)
         check_texts(self.path, n_docs, left_out)
-        return {name: choose_scheme(pairs[name], name, self.scheme) for name in pairs}
+        chosen = {name: choose_scheme(pairs[name], name, self.scheme) for name in pairs}
+        return Contents(n_docs if self.sentences_per_doc == 1 else None, left_out, chosen)
 
     def _read(self, nlp: Language) -> Iterator[Doc]:
-        schemes = self.schemes
+        schemes = self.contents.schemes
         for path in self.files:
             if path in self._docbins:
                 yield from load_docbin(path).get_docs(nlp.vocab)

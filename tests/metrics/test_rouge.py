@@ -3,6 +3,8 @@
 import gzip
 import json
 import os
+import subprocess
+import sys
 import time
 from itertools import cycle
 from pathlib import Path
@@ -199,3 +201,15 @@ def test_what_is_no_text_is_refused_and_shown(wrong):
         rouge(wrong, "a reference")
     with pytest.raises(TypeError, match="compares texts, but one is"):
         rouge("a candidate", ["a reference", wrong])
+
+
+def test_nltk_waits_for_the_first_word_to_stem():
+    code = (
+        "import sys; from spacy_rnn.metrics.rouge import rouge;"
+        "rouge('words', 'words', stemming=False); before = 'nltk' in sys.modules;"
+        "rouge('words', 'words'); print(before, 'nltk' in sys.modules)"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert found.stdout.split() == ["False", "True"]

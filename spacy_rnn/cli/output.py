@@ -1,0 +1,188 @@
+"""Write documents, in files that at no moment are there in part."""
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import count, islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spacy_rnn.corpora.formats import DOCBIN_SUFFIX
+
+if TYPE_CHECKING:  # the command line loads this module, whatever the command
+    from spacy.tokens import Doc
+
+    from spacy_rnn.corpora.readers import TextCorpus
+    from spacy_rnn.corpora.summary_corpus import SummaryCorpus
+    from spacy_rnn.corpora.token_corpus import TokenCorpus
+
+
+def convert(
+    corpus: "TextCorpus | TokenCorpus | SummaryCorpus",
+    output_path: Path,
+    *,
+    lang: str,
+    shard_size: int = 0,
+    store_user_data: bool = False,
+) -> tuple[int, dict[tuple[str, str], int]]:
+    """Write a corpus as .spacy files, or leave what is there as it was.
+
+    Args:
+        corpus: What to read.
+        output_path: A .spacy file, or a folder for shards.
+        lang: Code of the language whose tokenizer makes the documents.
+        shard_size: Documents in a shard; 0 writes a single file.
+        store_user_data: Whether to write `doc.user_data`, which takes longer to read.
+
+    Returns:
+        The number of documents, and how often each annotation has each label.
+    """
+    import spacy
+    from tqdm import tqdm
+
+    check_output(output_path, shard_size, corpus.files)
+    counts: Counter[tuple[str, str]] = Counter()
+    total = corpus.contents.n_docs
+    if total is not None and corpus.limit:
+        total = min(total, corpus.limit)
+    references = corpus.read_references(spacy.blank(lang))
+    with tqdm(references, total=total, unit="doc", disable=None) as progress:
+        n_docs = write_docs(
+            _count(progress, counts),
+            output_path,
+            shard_size=shard_size,
+            store_user_data=store_user_data,
+        )
+    return n_docs, counts
+
+
+def _count(docs: Iterable["Doc"], counts: Counter[tuple[str, str]]) -> Iterator["Doc"]:
+    for doc in docs:
+        add_counts(counts, doc)
+        yield doc
+
+
+def add_counts(counts: Counter[tuple[str, str]], doc: "Doc") -> None:
+    """Count the labels of a document under the annotation that they are in."""
+    from spacy.attrs import POS, TAG
+
+    for label, value in doc.cats.items():
+        counts["doc.cats", label] += value > 0
+    for name, attr in (("token.tag", TAG), ("token.pos", POS)):
+        for key, n in doc.count_by(attr).items():
+            if key:  # 0: unknown
+                counts[name, doc.vocab.strings[key]] += n
+    counts.update(("doc.ents", span.label_) for span in doc.ents)
+    for key, spans in doc.spans.items():
+        counts.update((f"doc.spans[{key!r}]", span.label_) for span in spans)
+
+
+def check_output(path: Path, shard_size: int, inputs: Sequence[Path]) -> None:
+    """Raise an error for a place where `write_docs` should not write.
+
+    Args:
+        path: The file, or the folder of shards.
+        shard_size: As for `write_docs`.
+        inputs: Files and folders that are read.
+    """
+    target = path.resolve()
+    for each in inputs:
+        if target in (each.resolve(), *each.resolve().parents):
+            raise ValueError(f"{path}: the output is one of the files to read")
+    if not shard_size:
+        if path.suffix != DOCBIN_SUFFIX:
+            raise ValueError(f"{path}: the output must end in {DOCBIN_SUFFIX}")
+        return
+    if path.suffix == DOCBIN_SUFFIX or (path.exists() and not path.is_dir()):
+        raise ValueError(f"{path}: the output in shards must be a folder")
+    others = [
+        file
+        for file in path.glob("*")
+        if file.suffix != DOCBIN_SUFFIX or not file.is_file()
+    ]
+    if others:
+        raise ValueError(
+            f"{path}: the output replaces this folder, but there is {others[0].name!r} "
+            "in it"
+        )
+
+
+def write_docs(
+    docs: Iterable["Doc"], path: Path, *, shard_size: int, store_user_data: bool
+) -> int:
+    """Write documents, or leave what is there as it was.
+
+    Args:
+        docs: Documents, which are not kept longer than until they are written.
+        path: A .spacy file. With a `shard_size`, a folder, whose content is replaced.
+        shard_size: Documents in each file of the folder; 0 writes a single file.
+        store_user_data: Whether to write `doc.user_data`, extensions among them.
+
+    Returns:
+        The number of documents.
+    """
+    from spacy.tokens import DocBin
+
+    if not shard_size:
+        doc_bin = DocBin(store_user_data=store_user_data, docs=docs)
+        write_atomically(path, doc_bin.to_bytes())
+        return len(doc_bin)
+    docs = iter(docs)
+    path = path.resolve()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = _temporary(path)
+    temporary.mkdir()
+    try:
+        n_docs = 0
+        for number in count():
+            shard = islice(docs, shard_size)
+            doc_bin = DocBin(store_user_data=store_user_data, docs=shard)
+            if not len(doc_bin):
+                break
+            _write(temporary / f"{number:05}{DOCBIN_SUFFIX}", doc_bin.to_bytes())
+            n_docs += len(doc_bin)
+        _replace_folder(temporary, path)
+        return n_docs
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file that at no moment is there in part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = _temporary(path)
+    try:
+        _write(temporary, data)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _temporary(path: Path) -> Path:
+    """Name a neighbour of a path. It is hidden, so that no reader finds it."""
+    return path.with_name(f".{path.name}.{os.getpid()}")
+
+
+def _write(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _replace_folder(new: Path, path: Path) -> None:
+    """Put a folder in the place of another, which no rename does in one step."""
+    if not path.exists():
+        new.rename(path)
+        return
+    old = new.with_name(f"{new.name}.old")
+    path.rename(old)
+    try:
+        new.rename(path)
+    except OSError:
+        old.rename(path)
+        raise
+    for file in old.glob(f"*{DOCBIN_SUFFIX}"):
+        file.unlink()
+    old.rmdir()

@@ -1,0 +1,106 @@
+"""Choose a reader by the options of a command, which are the arguments of readers."""
+
+from collections.abc import Iterable, Mapping
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from spacy_rnn.corpora.lines import has_suffix
+
+if TYPE_CHECKING:  # the command line loads this module, whatever the command
+    from spacy_rnn.corpora.readers import TextCorpus
+    from spacy_rnn.corpora.summary_corpus import SummaryCorpus
+    from spacy_rnn.corpora.token_corpus import TokenCorpus
+
+TEXTS = "labelled texts"
+TOKENS = "annotated tokens"
+SUMMARIES = "articles with summaries"
+OPTIONS = {  # of which reader, in the order in which one is looked for
+    TEXTS: {"text_column", "label_column", "labels"},
+    SUMMARIES: {
+        "clean",
+        "keep_summary",
+        "label_column",
+        "language",
+        "max_sentences",
+        "references_column",
+        "sentences",
+        "summary_column",
+        "summary_path",
+        "text_column",
+    },
+    TOKENS: {
+        "columns",
+        "entity_column",
+        "pos_column",
+        "scheme",
+        "sentences_per_doc",
+        "span_column",
+        "spans_key",
+        "tag_column",
+        "token_column",
+    },
+}
+
+
+def open_corpus(
+    path: Path, options: Mapping[str, Any], settings: Mapping[str, Any]
+) -> "TextCorpus | TokenCorpus | SummaryCorpus":
+    """Make the reader that has all the options that are given.
+
+    Args:
+        path: A file or a folder.
+        options: Arguments of all readers.
+        settings: Arguments of some of the readers, None where none is given.
+    """
+    given: dict[str, Any] = {
+        name: value for name, value in settings.items() if value is not None
+    }
+    kind = _find_kind(path, given)
+    if options["errors"] == "skip" and kind != SUMMARIES:
+        raise ValueError(f"--errors skip is of {SUMMARIES}, but these are {kind}")
+    if kind == TEXTS:
+        from spacy_rnn.corpora.readers import TextCorpus
+
+        return TextCorpus(path, **options, **given)
+    if kind == TOKENS:
+        from spacy_rnn.corpora.token_corpus import TokenCorpus
+
+        return TokenCorpus(path, **options, **given)
+    from spacy_rnn.corpora.summary_corpus import SummaryCorpus
+
+    # A blank pipeline has no component that finds sentences.
+    given = {"sentences": "punkt", "keep_summary": False, **given}
+    return SummaryCorpus(path, **options, **given)
+
+
+def _find_kind(path: Path, given: Iterable[str]) -> str:
+    kinds = [kind for kind, names in OPTIONS.items() if names.issuperset(given)]
+    if TEXTS in kinds:
+        return SUMMARIES if _has_stories(path) and SUMMARIES in kinds else TEXTS
+    if kinds:
+        return kinds[0]
+    for one, other in combinations(given, 2):
+        if not any({one, other} <= names for names in OPTIONS.values()):
+            raise ValueError(
+                f"{_spell(one)} is of {_kind_of(one)}, but {_spell(other)} of "
+                f"{_kind_of(other)}"
+            )
+    raise AssertionError("options of which each two go together do so all")
+
+
+def _has_stories(path: Path) -> bool:
+    """Tell whether a path leads to files that can be nothing but summaries."""
+    from spacy_rnn.corpora.summary_files import STORY_SUFFIXES
+    from spacy_rnn.corpora.text_files import ARCHIVE_SUFFIXES
+
+    files = path.rglob("*") if path.is_dir() else [path]
+    return any(has_suffix(file, *STORY_SUFFIXES, *ARCHIVE_SUFFIXES) for file in files)
+
+
+def _spell(option: str) -> str:
+    return "--" + option.replace("_", "-")
+
+
+def _kind_of(option: str) -> str:
+    return next(kind for kind, names in OPTIONS.items() if option in names)
