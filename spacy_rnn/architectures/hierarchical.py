@@ -28,8 +28,8 @@ def build_hierarchical_textcat(
     """Build a classifier of long texts, with attention over words and over sentences.
 
     A hierarchical attention network (Yang et al., 2016): words become sentence vectors,
-    those are read by a recurrent network in two directions and become the vector of the
-    document.
+    those are read by a recurrent network in two directions, and both together become
+    the vector of the document.
 
     Args:
         tok2vec: Makes the token vectors. It gets each sentence by itself; only one that
@@ -40,7 +40,8 @@ def build_hierarchical_textcat(
         cell: Of the sentence encoder: "rnn_tanh", "rnn_relu", "lstm" or "gru".
         word_pooling: How words become a sentence vector: one or several of "last",
             "mean", "max" and "attention", each at most once.
-        sentence_pooling: How sentences become a document vector, in the same way.
+        sentence_pooling: How sentences become a document vector, in the same way; "last"
+            is the last sentence.
         chunk_size: Tokens in what stands for a sentence in a document without sentence
             boundaries, at least 1.
         dropout: Probability, in [0, 1), of zeroing a feature of the document vector.
@@ -67,9 +68,11 @@ def build_hierarchical_textcat(
         )
     bidirectional = any(node.attrs.get("bidirectional") for node in tok2vec.walk())
     word_width = tok2vec.maybe_get_dim("nO")
+    segment_width = None if word_width is None else word_width * len(word_pooling)
+    pair_width = None if segment_width is None else segment_width + width
     encoder = RNN(
         width,
-        None if word_width is None else word_width * len(word_pooling),
+        segment_width,
         cell=cell,
         depth=1,
         bidirectional=True,
@@ -82,12 +85,12 @@ def build_hierarchical_textcat(
         tok2vec,
         Pool(word_width, pooling=word_pooling, bidirectional=bidirectional),
         encoder,
-        Pool(width, pooling=sentence_pooling, bidirectional=True),
+        Pool(pair_width, pooling=sentence_pooling, bidirectional=False),
         cut=partial(chunks, size=chunk_size),
     )
     return build_classifier(
         [doc2vec],
-        width * len(sentence_pooling),
+        None if pair_width is None else pair_width * len(sentence_pooling),
         tok2vec=tok2vec,
         exclusive_classes=exclusive_classes,
         dropout=dropout,

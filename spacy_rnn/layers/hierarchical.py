@@ -22,6 +22,9 @@ def Hierarchical(
 ) -> ScorerT:
     """Make a vector of each document by way of its segments (Yang et al., 2016).
 
+    What the encoder makes of a segment in its context stands beside the segment's own
+    vector. So a small corpus, which can't teach the encoder much, still has those.
+
     Args:
         tok2vec: Makes the token vectors, of each segment by itself.
         pool_words: Makes a segment's vector of those of its tokens.
@@ -45,12 +48,19 @@ def forward(
     sizes = [len(model.attrs["cut"](doc)) for doc in docs]
     Xs, backprop_vectors = vectors(docs, is_train)
     segments, backprop_words = pool_words(Xs, is_train)
-    encoded, backprop_encoder = encode(split(segments, sizes), is_train)
-    Y, backprop_segments = pool_segments(encoded, is_train)
+    per_doc = split(segments, sizes)
+    encoded, backprop_encoder = encode(per_doc, is_train)
+    width, hstack = segments.shape[1], model.ops.xp.hstack
+    pairs = [hstack(pair) for pair in zip(per_doc, encoded, strict=True)]
+    Y, backprop_segments = pool_segments(pairs, is_train)
 
     def backprop(dY: Floats2d) -> list[Doc]:
-        d_segments = backprop_encoder(backprop_segments(dY))
-        width = segments.shape[1]
+        d_pairs = backprop_segments(dY)
+        through = backprop_encoder([d_pair[:, width:] for d_pair in d_pairs])
+        d_segments = [
+            d_pair[:, :width] + d_encoded
+            for d_pair, d_encoded in zip(d_pairs, through, strict=True)
+        ]
         backprop_vectors(backprop_words(concatenate(model, d_segments, width)[0]))
         return []
 
@@ -67,4 +77,5 @@ def init(model: ScorerT, X: list[Doc] | None = None, Y: Any = None) -> None:
         segments = pool_words.predict(vectors.predict(X[:1]))
         encode.set_dim("nI", segments.shape[1])
     encode.initialize()
+    pool_segments.set_dim("nI", encode.get_dim("nI") + encode.get_dim("nO"), force=True)
     pool_segments.initialize()

@@ -138,3 +138,20 @@ def test_learns_which_sentences_are_wanted(docs):
         layer.finish_update(optimizer)
     found = [Y > 0 for Y in layer.predict(docs)]
     assert_array_equal(np.concatenate(found), np.concatenate(wanted))
+
+
+def test_a_document_of_5000_sentences_takes_less_than_a_gigabyte(nlp, docs):
+    resource = pytest.importorskip("resource")  # not on Windows
+    rng = np.random.default_rng(0)
+    words = rng.choice([f"word{i}" for i in range(20_000)], size=5_000 * 20)
+    starts = [i % 20 == 0 for i in range(len(words))]
+    doc = Doc(nlp.vocab, words=words.tolist(), sent_starts=starts)
+    layer = make_layer(docs)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    scores = layer.predict([doc])[0]
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert scores.shape == (5_000,)
+    assert (after - before) * 1024 < 1e9
+    together = layer.predict([*docs, doc, *docs])
+    assert_allclose(together[len(docs)], scores, atol=1e-5)
+    assert_allclose(together[0], layer.predict(docs)[0], atol=1e-5)
