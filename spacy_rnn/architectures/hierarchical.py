@@ -40,8 +40,8 @@ def build_hierarchical_textcat(
         cell: Of the sentence encoder: "rnn_tanh", "rnn_relu", "lstm" or "gru".
         word_pooling: How words become a sentence vector: one or several of "last",
             "mean", "max" and "attention", each at most once.
-        sentence_pooling: How sentences become a document vector, in the same way; "last"
-            is the last sentence.
+        sentence_pooling: How sentences become a document vector, in the same way;
+            "last" is the last sentence.
         chunk_size: Tokens in what stands for a sentence in a document without sentence
             boundaries, at least 1.
         dropout: Probability, in [0, 1), of zeroing a feature of the document vector.
