@@ -22,17 +22,16 @@ from spacy_rnn.corpora.references import (
     LeftOut,
     References,
     check_texts,
-    load_docbin,
 )
 from spacy_rnn.corpora.summary_docs import (
-    SUMMARY,
     SentenceSource,
-    check_doc,
     complete_doc,
     copy_starts,
     find_split,
     make_doc,
+    read_docs,
     register_summary,
+    restore,
 )
 from spacy_rnn.corpora.summary_files import (
     PAIR_SUFFIXES,
@@ -190,9 +189,8 @@ class SummaryCorpus(Corpus):
             references = (doc for doc in references if len(doc) < self.max_length)
         for example in self.make_examples(nlp, references):
             for augmented in self.augmenter(nlp, example):
+                restore(augmented.reference, example.reference)
                 copy_starts(augmented)
-                if augmented.reference._.get(SUMMARY) is None:
-                    augmented.reference._.set(SUMMARY, example.reference._.get(SUMMARY))
                 yield augmented
 
     @cached_property
@@ -237,7 +235,7 @@ class SummaryCorpus(Corpus):
             return
         for path in self.files:
             if has_suffix(path, DOCBIN_SUFFIX):
-                yield from _read_docbin(path, vocab, needs_sentences, on_error)
+                yield from read_docs(path, vocab, needs_sentences, on_error)
             else:
                 yield from read_articles(
                     path, self.columns, finish, self.errors, on_error
@@ -247,23 +245,6 @@ class SummaryCorpus(Corpus):
         if not self.clean:
             return text
         return nltk_text.clean(text, self.clean, language=self.language or "english")
-
-
-def _read_docbin(
-    path: Path, vocab: Vocab, needs_sentences: bool, on_error: OnError
-) -> Iterator[Doc]:
-    try:
-        docs = load_docbin(path).get_docs(vocab)
-    except ValueError as error:
-        on_error(error)
-        return
-    for number, doc in enumerate(docs, start=1):
-        try:
-            check_doc(doc, f"{path}: document {number}", needs_sentences)
-        except ValueError as error:
-            on_error(error)
-        else:
-            yield doc
 
 
 def _refuse(error: ValueError) -> None:

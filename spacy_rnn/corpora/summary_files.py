@@ -75,14 +75,14 @@ def read_pairs(
         errors: As for `read_articles`.
         on_error: As for `read_articles`.
     """
-    files = read_text_files(summaries, PAIR_SUFFIXES, errors, on_error)
+    files = read_text_files(summaries, PAIR_SUFFIXES, on_error)
     unused = {file.name: file for file in files}
-    for file in read_text_files(articles, PAIR_SUFFIXES, errors, on_error):
+    for file in read_text_files(articles, PAIR_SUFFIXES, on_error):
         summary = unused.pop(file.name, None)
         try:
             if summary is None:
                 raise NoSummary(f"{file.path}: no summary of that name in {summaries}")
-            article = finish(_pair(file, summary))
+            article = finish(_pair(file, summary, errors))
         except ValueError as error:
             on_error(error)
         else:
@@ -103,17 +103,17 @@ def _find_records(
         ):
             yield partial(parse, location, row)
     else:
-        for file in read_text_files(path, STORY_SUFFIXES, errors, on_error):
-            yield partial(_parse_story, file)
+        for file in read_text_files(path, STORY_SUFFIXES, on_error):
+            yield partial(_parse_story, file, errors)
 
 
-def _parse_story(file: TextFile) -> Article:
+def _parse_story(file: TextFile, errors: RowErrors) -> Article:
     """Parse a file as CNN/DailyMail has them (Hermann et al., 2015)."""
-    text, *highlights = HIGHLIGHT.split(file.text)
+    text, *highlights = HIGHLIGHT.split(file.decode(errors))
     summary = "\n".join(" ".join(highlight.split()) for highlight in highlights)
     return Article(Location(file.path, 1), text.strip(), references=[summary])
 
 
-def _pair(article: TextFile, summary: TextFile) -> Article:
-    location = Location(article.path, 1)
-    return Article(location, article.text.strip(), references=[summary.text])
+def _pair(article: TextFile, summary: TextFile, errors: RowErrors) -> Article:
+    text = article.decode(errors).strip()
+    return Article(Location(article.path, 1), text, references=[summary.decode(errors)])

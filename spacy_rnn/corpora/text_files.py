@@ -33,15 +33,32 @@ BROKEN = (
 
 
 class TextFile(NamedTuple):
-    """A file and the text in it."""
+    """A file that was read, but not yet decoded."""
 
     path: Path  # below that of the archive for a file in an archive
     name: str  # its place in the folder or archive, without the suffix
-    text: str  # with "\n" at the ends of lines
+    data: bytes
+
+    def decode(self, errors: RowErrors) -> str:
+        r"""Return the text, with "\n" at the ends of lines.
+
+        Args:
+            errors: What becomes of bytes that are not UTF-8: "replace" puts U+FFFD in
+                their place, all else makes them an error.
+        """
+        data = self.data
+        if has_suffix(self.path, ".gz"):
+            try:
+                data = gzip.decompress(data)
+            except BROKEN as error:
+                raise DamagedFile(f"{self.path}: damaged gzip data: {error}") from error
+        # All of a file is one record: one wrong line is enough.
+        how: RowErrors = "replace" if errors == "replace" else "strict"
+        return "".join(decode_lines(io.BytesIO(data), self.path, how, newline=None))
 
 
 def read_text_files(
-    path: Path, suffixes: tuple[str, ...], errors: RowErrors, on_error: OnError
+    path: Path, suffixes: tuple[str, ...], on_error: OnError
 ) -> Iterator[TextFile]:
     """Read the files of a folder or an archive, one at a time.
 
@@ -49,18 +66,12 @@ def read_text_files(
         path: A file, a folder with all its subfolders, an archive, or a folder in an
             archive, such as "news.zip/articles". Hidden files are not read.
         suffixes: The ends of the names that are read, in lower case.
-        errors: What becomes of bytes that are not UTF-8: "replace" puts U+FFFD in
-            their place, all else makes the file an error.
-        on_error: Raises the error of a file, or takes note of it; the file is left out.
+        on_error: Raises the error of a damaged archive, or takes note of it; the files
+            before the damage have been read then.
     """
-    for file, name, data in _read_bytes(path, suffixes, on_error):
-        try:
-            text = _decode(data, file, errors)
-        except ValueError as error:
-            on_error(error)
-            continue
+    for file, place, data in _read_bytes(path, suffixes, on_error):
         suffix = max((s for s in suffixes if has_suffix(file, s)), key=len)
-        yield TextFile(file, name[: -len(suffix)], text)
+        yield TextFile(file, place[: -len(suffix)], data)
 
 
 def check_folder(path: Path, suffixes: tuple[str, ...]) -> None:
@@ -74,17 +85,6 @@ def _find_archive(path: Path) -> Path | None:
         if has_suffix(each, *ARCHIVE_SUFFIXES) and each.is_file():
             return each
     return None
-
-
-def _decode(data: bytes, path: Path, errors: RowErrors) -> str:
-    if has_suffix(path, ".gz"):
-        try:
-            data = gzip.decompress(data)
-        except BROKEN as error:
-            raise DamagedFile(f"{path}: damaged gzip data: {error}") from error
-    # All of a file is one record: one wrong line is enough.
-    how: RowErrors = "replace" if errors == "replace" else "strict"
-    return "".join(decode_lines(io.BytesIO(data), path, how, newline=None))
 
 
 def _read_bytes(

@@ -185,9 +185,8 @@ class TokenCorpus(Corpus):
                     _add_pairs(seen, sentence, name)
         check_texts(self.path, n_docs, left_out)
         chosen = {name: choose_scheme(pairs[name], name, self.scheme) for name in pairs}
-        return Contents(
-            n_docs if self.sentences_per_doc == 1 else None, left_out, chosen
-        )
+        is_known = self.sentences_per_doc == 1
+        return Contents(n_docs if is_known else None, left_out, chosen)
 
     def _read(self, nlp: Language) -> Iterator[Doc]:
         schemes = self.contents.schemes
