@@ -18,7 +18,7 @@ from thinc.util import to_numpy
 from spacy_rnn.checks import check_choice
 from spacy_rnn.losses import cross_entropy
 from spacy_rnn.pipeline.loading import naming_the_path
-from spacy_rnn.pipeline.summary_choice import Order, Unit, choose
+from spacy_rnn.pipeline.summary_choice import Order, Unit, check_budget, choose
 from spacy_rnn.pipeline.summary_gold import has_gold, sentence_truths
 from spacy_rnn.scorers import summary_score
 
@@ -244,14 +244,3 @@ class RNNSummarizer(TrainablePipe):
 def probabilities(scores: Any) -> Any:
     """Turn log odds into probabilities, without overflow."""
     return 0.5 * (1.0 + np.tanh(0.5 * scores))
-
-
-def check_budget(budget: float, unit: Unit) -> None:
-    """Raise a ValueError for a length that no summary can have."""
-    if not 0.0 < budget < float("inf"):
-        raise ValueError(f"budget has to be above 0, but it is {budget}")
-    if unit == "share" and budget > 1.0:
-        raise ValueError(
-            f"budget is a share of the document's words here, so it has to be in "
-            f"(0, 1], but it is {budget}"
-        )

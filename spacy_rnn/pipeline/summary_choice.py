@@ -55,6 +55,17 @@ def choose(
     return chosen
 
 
+def check_budget(budget: float, unit: Unit) -> None:
+    """Raise a ValueError for a length that no summary can have."""
+    if not 0.0 < budget < float("inf"):
+        raise ValueError(f"budget has to be above 0, but it is {budget}")
+    if unit == "share" and budget > 1.0:
+        raise ValueError(
+            f"budget is a share of the document's words here, so it has to be in "
+            f"(0, 1], but it is {budget}"
+        )
+
+
 def words_of(sentence: Span) -> list[str]:
     """List the words of a sentence in lower case, without punctuation and space."""
     return [

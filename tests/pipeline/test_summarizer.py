@@ -45,9 +45,9 @@ def make_examples(nlp, *, summaries=False):
     return examples
 
 
-def fit(nlp, examples, steps=60):
+def fit(nlp, examples, steps=40):
     optimizer = nlp.initialize(lambda: examples)
-    optimizer.learn_rate = 0.02
+    optimizer.learn_rate = 0.03
     losses = {}
     for _ in range(steps):
         losses = {}
