@@ -7,6 +7,9 @@ Shapes in docstrings are written with these letters:
     T   time steps of a block of documents of similar length
     M   distinct feature rows in a batch (M <= N)
     A   token attributes that are embedded
+    S   sentences in a batch, those of all documents in a row
+    P   pairs of a sentence and a distinct word of it in a batch
+    V   views: ways of weighing words
     C   characters of the distinct words in a batch, all words end to end
     U   distinct characters in a batch
     K   labels
@@ -30,6 +33,7 @@ EncoderT = Model[list[Floats2d], list[Floats2d]]  # token vectors of each docume
 Tok2VecT = Model[list[Doc], list[Floats2d]]
 PoolT = Model[list[Floats2d], Floats2d]  # (B, nO)
 ScorerT = Model[list[Doc], Floats2d]  # (B, K)
+SentenceScorerT = Model[list[Doc], list[Floats1d]]  # of each document's sentences
 TaggerT = Model[list[Doc], list[Floats2d]]  # label scores of each document's tokens
 
 

@@ -13,6 +13,7 @@ SCRIPTS = (
     "memory",
     "rouge",
     "speed",
+    "summaries",
     "tagging_accuracy",
     "tagging_speed",
 )
@@ -36,6 +37,7 @@ def benchmark(monkeypatch):
     """Return a function that imports a file of the folder, which is no package."""
     pytest.importorskip("sklearn")
     pytest.importorskip("torchcrf")
+    pytest.importorskip("sumy")
     pytest.importorskip("rouge_score")
     monkeypatch.syspath_prepend(FOLDER)
     return importlib.import_module
@@ -132,3 +134,65 @@ def test_plain_pytorch_learns(benchmark):
             step(*batch)
         found = plain.predict(model, vocabulary, sentences, 2)
         assert found == [sentence.tags for sentence in sentences]
+
+
+ARTICLES = [
+    {
+        "sents": ["The cat saw the dog.", "It rained.", "The dog saw a cat."],
+        "sent_labels": [1, 0, 1],
+        "summary": "The cat saw the dog.The dog saw a cat.",
+    },
+    {"text": "One line\nAnother one. And more.", "summary": "Another one."},
+]
+
+
+def test_articles_are_read_with_their_sentences_and_labels(benchmark):
+    data = benchmark("summaries_data")
+    first, second = (data.to_article(row, None) for row in ARTICLES)
+    assert first.labels == [1, 0, 1]
+    assert first.references == ["The cat saw the dog. The dog saw a cat."]
+    assert second.sentences == ["One line", "Another one.", "And more."]
+    assert second.labels == [0, 1, 0]
+
+
+def test_chosen_sentences_are_scored_as_many_as_are_right(benchmark):
+    data, peers = benchmark("summaries_data"), benchmark("summaries_peers")
+    article = data.to_article(ARTICLES[0], None)
+    best = data.evaluate([article], peers.oracle([article]), None)
+    assert set(best.values()) == {100.0}
+    lead = data.evaluate([article], peers.lead([article]), None)
+    assert lead["sentences"] == 50.0
+    assert lead["rouge1"] < 100.0
+    one = data.evaluate([article], peers.lead([article]), 1)
+    assert one["sentences"] == pytest.approx(200 / 3)
+
+
+def test_peers_score_every_sentence_of_any_article(benchmark):
+    data, peers = benchmark("summaries_data"), benchmark("summaries_peers")
+    articles = [data.to_article(row, None) for row in ARTICLES]
+    articles += [data.Article([], [], [""]), data.Article(["One."], [1], ["One."])]
+    scorers = [peers.lead, peers.oracle, peers.make_random(0)]
+    scorers += [peers.make_graph(kind) for kind in peers.GRAPHS.values()]
+    scorers.append(peers.make_logistic_regression(articles))
+    for score in scorers:
+        assert [len(scores) for scores in score(articles)] == [3, 3, 0, 1]
+
+
+def test_textrank_prefers_sentences_that_have_words_in_common(benchmark):
+    data, peers = benchmark("summaries_data"), benchmark("summaries_peers")
+    article = data.to_article(ARTICLES[0], None)
+    rate = peers.make_graph(peers.GRAPHS["TextRank"])
+    assert rate([article])[0].argmin() == 1
+
+
+def test_folds_share_out_the_bundled_articles(benchmark, monkeypatch):
+    data = benchmark("summaries_data")
+    rows = [{"sents": [str(i)], "sent_labels": [1], "summary": ""} for i in range(12)]
+    parts = {"train": rows[:9], "dev": rows[9:]}
+    monkeypatch.setattr(data, "read_rows", lambda folder, part: parts[part])
+    splits = data.read_folds()
+    tested = [article.sentences for split in splits for article in split.test]
+    assert sorted(tested) == sorted([str(i)] for i in range(12))
+    for split in splits:
+        names = [article.sentences[0] for part in split for article in part]
+        assert len(set(names)) == len(names) == 12

@@ -20,6 +20,7 @@ FEW_STEPS = {"training.max_steps": 3, "training.eval_frequency": 2}
 def path(request, monkeypatch, nltk_folder):
     monkeypatch.chdir(ROOT)  # paths in a config are relative to the repository
     write_polarity(nltk_folder / "corpora" / "sentence_polarity")
+    write_reviews(nltk_folder / "corpora" / "movie_reviews")
     return request.param
 
 
@@ -34,6 +35,16 @@ def write_polarity(folder):
         texts = [row["text"] for row in rows if row["label"] == label]
         lines = "\n".join(texts).encode("latin-1", errors="ignore")
         (folder / name).write_bytes(lines)
+
+
+def write_reviews(folder):
+    """Write texts of our own as NLTK's movie_reviews."""
+    rows = list(srsly.read_jsonl(ROOT / "corpus" / "sentiment" / "dev.jsonl"))
+    for i, row in enumerate(rows):
+        path = folder / row["label"][:3] / f"cv{i}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = f"{row['text']} \nthat is all . \n"
+        path.write_bytes(text.encode("ascii", errors="ignore"))
 
 
 def read_dev(path, nlp):

@@ -44,16 +44,51 @@ def build_textcat(
         ValueError: If `pooling` is empty, unknown or repeats itself, or a rate is out
             of range.
     """
+    check_pooling("pooling", pooling)
+    bidirectional = any(node.attrs.get("bidirectional") for node in tok2vec.walk())
+    width = tok2vec.maybe_get_dim("nO")
+    pool = Pool(width, pooling=pooling, bidirectional=bidirectional)
+    return build_classifier(
+        [tok2vec, pool],
+        None if width is None else width * len(pooling),
+        tok2vec=tok2vec,
+        exclusive_classes=exclusive_classes,
+        dropout=dropout,
+        linear_model=linear_model,
+        linear_share=linear_share,
+        nO=nO,
+    )
+
+
+def build_classifier(
+    doc2vec: list[Model],
+    width: int | None,
+    *,
+    tok2vec: Tok2VecT,
+    exclusive_classes: bool,
+    dropout: float,
+    linear_model: ScorerT | None,
+    linear_share: float,
+    nO: int | None,
+) -> ScorerT:
+    """Build a text classifier on document vectors.
+
+    Args:
+        doc2vec: Layers that make the document vectors, shape (B, width), in a chain.
+        width: Their width, if known.
+        tok2vec: The part of `doc2vec` that makes token vectors.
+        exclusive_classes: See `build_textcat`, and so for the others.
+        dropout: Of the document vectors.
+        linear_model: Scores documents by their words.
+        linear_share: What it contributes to the average.
+        nO: Number of labels, if known.
+
+    Raises:
+        ValueError: If a rate is out of range.
+    """
     check_rate("dropout", dropout)
-    for kind in pooling:
-        check_choice("pooling", kind, get_args(Pooling))
-    if not pooling or len(set(pooling)) < len(pooling):
-        raise ValueError(
-            f"pooling has to name one or several of {get_args(Pooling)}, each once, "
-            f"but it is {pooling}"
-        )
     check_share("linear_share", linear_share)
-    scorer = network = build_network(tok2vec, pooling, dropout, nO)
+    scorer = network = build_network(doc2vec, width, dropout, nO)
     if linear_model is not None:
         scorer = OpinionPool(
             linear_model, network, share=linear_share, exclusive=exclusive_classes
@@ -68,27 +103,28 @@ def build_textcat(
     return model
 
 
+def check_pooling(name: str, pooling: list[Pooling]) -> None:
+    """Raise a ValueError for no way of pooling, an unknown one, or one named twice."""
+    for kind in pooling:
+        check_choice(name, kind, get_args(Pooling))
+    if not pooling or len(set(pooling)) < len(pooling):
+        raise ValueError(
+            f"{name} has to name one or several of {get_args(Pooling)}, each once, but "
+            f"it is {pooling}"
+        )
+
+
 def build_network(
-    tok2vec: Tok2VecT,
-    pooling: list[Pooling],
-    dropout: float,
-    nO: int | None,
+    doc2vec: list[Model], width: int | None, dropout: float, nO: int | None
 ) -> ScorerT:
-    """Score documents by their pooled token vectors. Shape (B, K)."""
-    bidirectional = any(node.attrs.get("bidirectional") for node in tok2vec.walk())
-    width = tok2vec.maybe_get_dim("nO")
+    """Score documents by their vectors. Shape (B, K)."""
     output_layer: Model = resizable(
-        Linear(nO, None if width is None else width * len(pooling)),
+        Linear(nO, width),
         resize_layer=partial(
             resize_linear_weighted, fill_defaults={"W": 0.0, "b": NEW_LABEL_BIAS}
         ),
     )
-    network: ScorerT = chain(
-        tok2vec,
-        Pool(width, pooling=pooling, bidirectional=bidirectional),
-        Dropout(dropout),
-        output_layer,
-    )
+    network: ScorerT = chain(*doc2vec, Dropout(dropout), output_layer)
     network.attrs["resize_output"] = resize_network
     return network
 

@@ -17,15 +17,21 @@ MIX = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio (Knuth, 1998)
 
 
 def token_features(docs: Sequence[Doc], columns: list[int | str]) -> np.ndarray:
-    """Read attributes of all tokens of a batch. Shape (N, A), uint64."""
-    arrays = [_doc_features(doc, columns) for doc in docs]
+    """Read attributes of all tokens of a batch. Shape (N, A), uint64.
+
+    Spans are read as documents are. Those of one document should follow each other, for
+    it is read as a whole.
+    """
+    arrays: list[np.ndarray] = []
+    read, table = None, np.empty(0)
+    for doc in cast(Sequence[Any], docs):
+        if isinstance(doc, Doc):
+            arrays.append(doc.to_array(columns))
+            continue
+        if doc.doc is not read:
+            read, table = doc.doc, doc.doc.to_array(columns)
+        arrays.append(table[doc.start : doc.end])
     return np.concatenate(arrays).reshape(-1, len(columns))
-
-
-def _doc_features(doc: Any, columns: list[int | str]) -> np.ndarray:
-    if isinstance(doc, Doc):
-        return doc.to_array(columns)
-    return doc.doc.to_array(columns)[doc.start : doc.end]  # a Span
 
 
 def mix_keys(features: np.ndarray) -> np.ndarray:

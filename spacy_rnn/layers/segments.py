@@ -1,0 +1,98 @@
+"""Documents cut into segments, each of which is read by itself."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from spacy.tokens import Doc, Span
+from thinc.api import Model
+from thinc.types import Floats2d
+
+from spacy_rnn.layers.rnn import concatenate, split
+from spacy_rnn.types import Tok2VecT
+
+Cut = Callable[[Doc], list[Span]]  # into segments that tile the document
+
+
+def sentences(doc: Doc) -> list[Span]:
+    """Cut a document into its sentences.
+
+    Raises:
+        ValueError: If it has no sentence boundaries.
+    """
+    if not doc.has_annotation("SENT_START"):
+        raise ValueError(
+            f"The document {doc.text[:60]!r} has no sentence boundaries. Put "
+            f"'nltk_sentencizer' or 'sentencizer' before this component, and for "
+            f"training name it in [training] annotating_components."
+        )
+    return list(doc.sents)
+
+
+def chunks(doc: Doc, *, size: int) -> list[Span]:
+    """Cut a document into its sentences, or where it has no boundaries into chunks.
+
+    Args:
+        doc: The document.
+        size: Tokens in a chunk; the last one may have fewer.
+    """
+    if doc.has_annotation("SENT_START"):
+        return list(doc.sents)
+    return [doc[start : start + size] for start in range(0, len(doc), size)]
+
+
+def with_segments(tok2vec: Tok2VecT, cut: Cut) -> Tok2VecT:
+    """Make the token vectors of each segment of documents.
+
+    A segment's vectors do not depend on the others, for `tok2vec` gets segments in the
+    place of documents. One that listens to another component gets the documents, for
+    which that component has made vectors.
+
+    Args:
+        tok2vec: Makes the vectors.
+        cut: Cuts a document into segments.
+
+    Returns:
+        A layer that yields one array per segment, those of all documents in a row.
+    """
+    listens = any("listener" in node.name for node in tok2vec.walk())
+    return Model(
+        f"with_segments({tok2vec.name})",
+        forward,
+        init=init,
+        layers=[tok2vec],
+        dims={"nO": tok2vec.maybe_get_dim("nO")},
+        # `whole` is saved: what listened once keeps reading documents when
+        # `replace_listeners` puts a copy of the other component's model in its place.
+        attrs={"whole": listens, "cut": cut},
+    )
+
+
+def forward(
+    model: Tok2VecT, docs: list[Doc], is_train: bool
+) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Doc]]]:
+    tok2vec: Any = model.layers[0]
+    segments = cut_all(docs, model.attrs["cut"])
+    whole = model.attrs["whole"]
+    Xs, backprop_tok2vec = tok2vec(docs if whole else segments, is_train)
+    X, lengths = concatenate(model, Xs, tok2vec.get_dim("nO"))
+
+    def backprop(dXs: list[Floats2d]) -> list[Doc]:
+        if whole:
+            dXs = split(concatenate(model, dXs, X.shape[1])[0], lengths)
+        backprop_tok2vec(dXs)
+        return []
+
+    return split(X, [len(segment) for segment in segments]), backprop
+
+
+def cut_all(docs: Sequence[Doc], cut: Cut) -> list[Any]:
+    """List the segments of all documents."""
+    return [segment for doc in docs for segment in cut(doc)]
+
+
+def init(model: Tok2VecT, X: list[Doc] | None = None, Y: Any = None) -> None:
+    tok2vec: Any = model.layers[0]
+    # In whole: before training, documents may have no sentence boundaries yet.
+    tok2vec.initialize(X=X)
+    if tok2vec.has_dim("nO"):
+        model.set_dim("nO", tok2vec.get_dim("nO"), force=True)

@@ -1,0 +1,161 @@
+"""Scores of sentences as a Thinc layer."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from spacy.tokens import Doc
+from thinc.api import Model
+from thinc.types import Floats1d, Floats2d
+
+from spacy_rnn.layers.features import mix_keys
+from spacy_rnn.layers.rnn import concatenate, split
+from spacy_rnn.layers.segments import sentences, with_segments
+from spacy_rnn.layers.torch_layer import as_tensor, run, torch_layer
+from spacy_rnn.modules.sentence_scorer import Layout
+from spacy_rnn.modules.sentence_scorer import SentenceScorer as TorchScorer
+from spacy_rnn.types import Cell, SentenceScorerT, Tok2VecT
+
+# Flags of a token, and what each adds to its weight before training, in log odds.
+FLAGS = {
+    "IS_STOP": -4.0,
+    "IS_PUNCT": -6.0,
+    "IS_SPACE": -6.0,
+    "IS_ALPHA": 0.5,
+    "LIKE_NUM": -0.5,
+}
+
+
+def SentenceScorer(
+    tok2vec: Tok2VecT,
+    *,
+    width: int,
+    hidden_width: int,
+    cell: Cell,
+    views: int,
+    attr: int | str,
+    dropout: float,
+) -> SentenceScorerT:
+    """Score the sentences of documents as candidates for a summary.
+
+    Args:
+        tok2vec: Makes the token vectors, of each sentence by itself.
+        width: Width of the sentence encoder.
+        hidden_width: Width of the layer that weighs the content.
+        cell: Of the sentence encoder.
+        views: Ways of weighing the words for their statistics.
+        attr: The token attribute by which two words are the same.
+        dropout: Probability, in [0, 1), of zeroing a feature of a sentence.
+    """
+    build = partial(
+        TorchScorer,
+        width=width,
+        hidden_width=hidden_width,
+        cell=cell,
+        views=views,
+        flag_weights=list(FLAGS.values()),
+    )
+    scorer = torch_layer(
+        "score_sentences",
+        build,
+        score,
+        init_dims=no_dims,
+        dims={"nI": tok2vec.maybe_get_dim("nO")},
+        attrs={"column": attr, "dropout_rate": dropout},
+    )
+    return Model(
+        "sentence_scorer",
+        forward,
+        init=init,
+        layers=[with_segments(tok2vec, sentences), scorer],
+    )
+
+
+def forward(
+    model: SentenceScorerT, docs: list[Doc], is_train: bool
+) -> tuple[list[Floats1d], Callable[[list[Floats1d]], list[Doc]]]:
+    vectors, scorer = model.layers
+    scorer.get_param("W")  # a KeyError here tells spaCy that nothing is initialized
+    sizes = [len(sentences(doc)) for doc in docs]
+    Xs, backprop_vectors = vectors(docs, is_train)
+    Y, backprop_scorer = scorer((docs, sizes, Xs), is_train)
+
+    def backprop(dYs: list[Floats1d]) -> list[Doc]:
+        dY = model.ops.xp.concatenate(dYs) if dYs else model.ops.alloc1f(0)
+        backprop_vectors(backprop_scorer(dY))
+        return []
+
+    return split(Y, sizes), backprop  # type: ignore[return-value]
+
+
+def score(
+    model: Model, inputs: tuple[list[Doc], list[int], list[Floats2d]], is_train: bool
+) -> tuple[Floats1d, Callable[[Floats1d], list[Floats2d]]]:
+    """Score sentences of which the token vectors are known. Shape (S,)."""
+    docs, sizes, Xs = inputs
+    X, lengths = concatenate(model, Xs, model.get_dim("nI"))
+    tokens = as_tensor(X).requires_grad_(is_train)
+    layout = lay_out(docs, sizes, lengths, model.attrs["column"], tokens.device)
+    dropout = model.attrs["dropout_rate"] if is_train else 0.0
+    Y, backprop_torch = run(
+        model, tokens, layout=layout, dropout=dropout or 0.0, is_train=is_train
+    )
+
+    def backprop(dY: Floats1d) -> list[Floats2d]:
+        return split(backprop_torch(dY), lengths)
+
+    return Y, backprop
+
+
+def lay_out(
+    docs: Sequence[Doc],
+    sizes: Sequence[int],
+    lengths: Sequence[int],
+    column: int | str,
+    device: torch.device,
+) -> Layout:
+    """Say where the words and sentences of a batch stand.
+
+    Args:
+        docs: The documents.
+        sizes: Sentences in each document.
+        lengths: Tokens in each sentence, those of all documents in a row.
+        column: The token attribute by which two words are the same.
+        device: Where the result goes.
+    """
+    columns: list[Any] = [column, *FLAGS]
+    arrays = [doc.to_array(columns) for doc in docs if len(doc)]
+    read = np.concatenate(arrays or [np.empty((0, len(columns)), dtype=np.uint64)])
+    doc_of = np.repeat(np.arange(len(docs)), [len(doc) for doc in docs])
+    keys = mix_keys(np.stack([doc_of.astype(np.uint64), read[:, 0]], axis=1))
+    words, word_of = np.unique(keys, return_inverse=True)
+    sentence_of = np.repeat(np.arange(len(lengths)), lengths)
+    pairs, pair_of = np.unique(
+        sentence_of * max(1, len(words)) + word_of, return_inverse=True
+    )
+
+    def to_device(array: Any) -> torch.Tensor:
+        return torch.from_numpy(array).to(device)
+
+    return Layout(
+        lengths=torch.tensor(lengths, dtype=torch.long).to(device),
+        sizes=torch.tensor(sizes, dtype=torch.long),
+        pair_of=to_device(pair_of),
+        pair_sentence=to_device(pairs // max(1, len(words))),
+        pair_word=to_device(pairs % max(1, len(words))),
+        flags=to_device(read[:, 1:].astype("f")),
+    )
+
+
+def init(model: SentenceScorerT, X: list[Doc] | None = None, Y: Any = None) -> None:
+    vectors, scorer = model.layers
+    vectors.initialize(X=X)
+    if scorer.has_dim("nI") is None:
+        scorer.set_dim("nI", vectors.get_dim("nO"))
+    scorer.initialize()
+
+
+def no_dims(model: Model, X: Any, Y: Any) -> None:
+    """Leave the widths as `init` has set them."""

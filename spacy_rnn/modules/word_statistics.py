@@ -1,0 +1,112 @@
+"""What the words of a document say about its sentences."""
+
+import torch
+from torch import Tensor, nn
+
+SMALL = 1e-6  # added to a square before its root is taken
+ISOLATED = 1e-4  # square of a sum of cosines that counts as none
+SPREAD = 0.1  # of a mean: where values differ by less, they count as alike
+N_STATISTICS = 7  # of each view
+
+
+class WordStatistics(nn.Module):
+    """Measure each sentence by the words that it shares with its document.
+
+    All measures take a weight of each token, so that a model can learn which words
+    matter. There are several such weightings, called views, each measured by itself:
+    the weighted length; the mean and the sum of the log frequencies of words in the
+    document (Luhn, 1958); the cosine with the sum of the document (Radev et al., 2004);
+    centrality, which is the mean cosine with the other sentences (Erkan & Radev, 2004),
+    and one step of a random walk over the same graph (Mihalcea & Tarau, 2004); and the
+    weight of words that no other sentence has. Nothing grows with the square of the
+    number of sentences: what is compared to all others is compared to their sum.
+    """
+
+    def forward(
+        self,
+        weights: Tensor,
+        pair_of: Tensor,
+        sentence_of: Tensor,
+        word_of: Tensor,
+        sizes: Tensor,
+    ) -> Tensor:
+        """Measure the sentences of a batch.
+
+        Args:
+            weights: Of each token, in [0, 1], in each view. Shape (N, V).
+            pair_of: Which pair of a sentence and a word each token is. Shape (N,).
+            sentence_of: The sentence of each pair. Shape (P,).
+            word_of: The word of each pair; no two documents share one. Shape (P,).
+            sizes: Sentences in each document, 0 allowed, summing to S. Shape (B,).
+
+        Returns:
+            The measures as they are, and standardized within each document.
+            Shape (S, 2 * 7 * V).
+        """
+        n_sentences, n_views = int(sizes.sum()), weights.shape[1]
+        n_words = int(word_of.max()) + 1 if len(word_of) else 0
+        by_sentence = Sums(sentence_of, n_sentences)
+        by_word = Sums(word_of, n_words)
+        counts = Sums(pair_of, len(sentence_of))(weights)
+        unit = counts / (by_sentence(counts**2) + SMALL).sqrt()[sentence_of]
+        own = by_sentence(unit**2)
+        doc_of = torch.repeat_interleave(sizes)
+        others = (sizes - 1).clamp(min=1)[doc_of, None].to(weights.dtype)
+
+        centrality = by_sentence(unit * by_word(unit)[word_of]) - own
+        # Each sentence hands one on, to the others in proportion to the cosines; one
+        # that has next to nothing in common with them hands on next to nothing.
+        share = centrality / (centrality**2 + ISOLATED)
+        handed = by_word(unit * share[sentence_of])[word_of]
+        walk = by_sentence(unit * handed) - own * share
+
+        frequency = by_word(counts)[word_of]
+        elsewhere = torch.log1p((frequency - counts).clamp(min=0.0))
+        length = by_sentence(counts)
+        repeated = by_sentence(counts * elsewhere)
+        doc_norm = Sums(doc_of, len(sizes))(
+            Sums(sentence_of, n_sentences)(counts * frequency)
+        )
+        centroid = by_sentence(unit * frequency) / (doc_norm + SMALL).sqrt()[doc_of]
+        alone = by_sentence(counts / (1.0 + elsewhere))
+        measures = torch.stack(
+            [
+                torch.log1p(length),
+                repeated / (length + 1.0),
+                torch.log1p(repeated),
+                centroid,
+                centrality / others,
+                torch.log1p(walk.clamp(min=0.0)),
+                alone / (length + 1.0),
+            ],
+            dim=1,
+        ).view(n_sentences, N_STATISTICS * n_views)
+        return torch.cat([measures, standardize(measures, doc_of, sizes)], dim=1)
+
+
+class Sums:
+    """Sum rows by their group."""
+
+    def __init__(self, group_of: Tensor, n_groups: int) -> None:
+        self.group_of = group_of
+        self.n_groups = n_groups
+
+    def __call__(self, X: Tensor) -> Tensor:
+        """Return the sum of each group. Shape (rows, n) to (groups, n)."""
+        total = X.new_zeros(self.n_groups, X.shape[1])
+        return total.index_add(0, self.group_of, X)
+
+
+def standardize(X: Tensor, doc_of: Tensor, sizes: Tensor) -> Tensor:
+    """Shift and scale each column within each document. Shape (S, n).
+
+    Differences that are small against the mean stay small, so that rounding errors
+    among sentences that are alike are not blown up.
+    """
+    n = sizes.clamp(min=1)[:, None].to(X.dtype)
+    sums = Sums(doc_of, len(sizes))
+    mean = sums(X) / n
+    deviation = X - mean[doc_of]
+    variance = sums(deviation**2) / n
+    spread = (variance + (SPREAD * mean) ** 2 + SMALL).sqrt()
+    return deviation / spread[doc_of]

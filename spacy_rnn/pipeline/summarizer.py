@@ -1,0 +1,246 @@
+"""Summaries of the sentences that matter most."""
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+from spacy.language import Language
+from spacy.pipeline import TrainablePipe
+from spacy.tokens import Doc, SpanGroup
+from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.vocab import Vocab
+from thinc.api import Config, Model
+from thinc.types import Floats1d
+from thinc.util import to_numpy
+
+from spacy_rnn.checks import check_choice
+from spacy_rnn.losses import cross_entropy
+from spacy_rnn.pipeline.loading import naming_the_path
+from spacy_rnn.pipeline.summary_choice import Order, Unit, check_budget, choose
+from spacy_rnn.pipeline.summary_gold import has_gold, sentence_truths
+from spacy_rnn.scorers import summary_score
+
+SAMPLE = 10  # documents that a model is initialized with
+DEFAULT_MODEL = """
+[model]
+@architectures = "spacy-rnn.SentenceScorer.v1"
+width = 64
+cell = "lstm"
+hidden_width = 64
+views = 3
+attr = "LOWER"
+
+[model.tok2vec]
+@architectures = "spacy.Tok2Vec.v2"
+
+[model.tok2vec.embed]
+@architectures = "spacy-rnn.MultiHashEmbed.v1"
+width = 64
+attrs = ["NORM", "PREFIX", "SUFFIX", "SHAPE"]
+rows = [5000, 1000, 2500, 2500]
+include_static_vectors = false
+word_dropout = 0.1
+
+[model.tok2vec.encode]
+@architectures = "spacy-rnn.RNNEncoder.v1"
+width = 64
+cell = "lstm"
+depth = 1
+bidirectional = true
+"""
+
+
+@Language.factory(
+    "rnn_summarizer",
+    requires=["doc.sents"],
+    assigns=["doc.spans", "doc._.summary"],
+    default_config={
+        "model": Config().from_str(DEFAULT_MODEL)["model"],
+        "budget": 3,
+        "unit": "sentences",
+        "trigram_blocking": False,
+        "order": "document",
+        "spans_key": "summary",
+        "scorer": {"@scorers": "spacy-rnn.rouge_scorer.v1"},
+    },
+    default_score_weights={
+        "rouge_1_f": 0.0,
+        "rouge_2_f": 0.5,
+        "rouge_l_f": 0.0,
+        "rouge_lsum_f": None,
+        "summary_p": None,
+        "summary_r": None,
+        "summary_f": 0.5,
+    },
+)
+def make_rnn_summarizer(
+    nlp: Language,
+    name: str,
+    model: Model[list[Doc], list[Floats1d]],
+    budget: float,
+    unit: Unit,
+    trigram_blocking: bool,
+    order: Order,
+    spans_key: str,
+    scorer: Callable | None,
+) -> "RNNSummarizer":
+    """Create a component that makes a summary of the sentences that matter most.
+
+    Args:
+        nlp: The pipeline.
+        name: Name of the component, also in the losses.
+        model: Predicts the log odds of being chosen, of each sentence of a document.
+        budget: How long a summary may be, above 0, in the unit. The best sentence is
+            always taken.
+        unit: "sentences"; "words", which are the tokens other than punctuation and
+            space; or "share", of the document's words, at most 1.
+        trigram_blocking: Whether to leave out a sentence that has three words in a row
+            in common with a better one that was taken (Paulus et al., 2018).
+        order: Whether chosen sentences come as in the "document" or by "rank", the best
+            first.
+        spans_key: The group of `doc.spans` that holds the chosen sentences.
+        scorer: The scoring method.
+    """
+    return RNNSummarizer(
+        nlp.vocab,
+        model,
+        name,
+        budget=budget,
+        unit=unit,
+        trigram_blocking=trigram_blocking,
+        order=order,
+        spans_key=spans_key,
+        scorer=scorer,
+    )
+
+
+class RNNSummarizer(TrainablePipe):
+    """Choose the sentences of a summary by scores, after Nallapati et al. (2017)."""
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: Model[list[Doc], list[Floats1d]],
+        name: str = "rnn_summarizer",
+        *,
+        budget: float = 3,
+        unit: Unit = "sentences",
+        trigram_blocking: bool = False,
+        order: Order = "document",
+        spans_key: str = "summary",
+        scorer: Callable | None = summary_score,
+    ) -> None:
+        check_choice("unit", unit, get_args(Unit))
+        check_choice("order", order, get_args(Order))
+        check_budget(budget, unit)
+        super().__init__(
+            vocab,
+            model,
+            name,
+            budget=budget,
+            unit=unit,
+            trigram_blocking=trigram_blocking,
+            order=order,
+            spans_key=spans_key,
+        )
+        self.scorer = scorer
+        if not Doc.has_extension("summary"):
+            Doc.set_extension("summary", default=None)
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Language | None = None,
+    ) -> None:
+        """Prepare for training.
+
+        Raises:
+            ValueError: If no document has chosen sentences or a summary.
+        """
+        validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
+        key = self.cfg["spans_key"]
+        if not any(has_gold(example.reference, key) for example in get_examples()):
+            raise ValueError(
+                f"No document has chosen sentences in doc.spans[{key!r}] or a summary "
+                f"in doc._.summary, so '{self.name}' has nothing to learn from"
+            )
+        sample = [example.x for example in islice(get_examples(), SAMPLE)]
+        self.model.initialize(X=sample)
+
+    def predict(self, docs: Iterable[Doc]) -> list[np.ndarray]:
+        """Predict the probability of each sentence of each document."""
+        scores = self.model.predict(list(docs))
+        return [probabilities(to_numpy(each)) for each in scores]
+
+    def set_annotations(self, docs: Iterable[Doc], scores: list[np.ndarray]) -> None:
+        """Write the chosen sentences, their text, and the probabilities of all.
+
+        The text has a line for each sentence, as ROUGE-Lsum expects it.
+        """
+        for doc, probability in zip(docs, scores, strict=True):
+            sentences = list(doc.sents)
+            chosen = choose(
+                sentences,
+                probability,
+                budget=self.cfg["budget"],
+                unit=self.cfg["unit"],
+                trigram_blocking=self.cfg["trigram_blocking"],
+            )
+            if self.cfg["order"] == "document":
+                chosen.sort()
+            spans = [sentences[i] for i in chosen]
+            key = self.cfg["spans_key"]
+            attrs = {
+                "scores": probability[chosen].tolist(),
+                "sentence_scores": probability.tolist(),
+            }
+            doc.spans[key] = SpanGroup(doc, name=key, spans=spans, attrs=attrs)
+            doc._.summary = "\n".join(" ".join(span.text.split()) for span in spans)
+
+    def get_loss(
+        self, examples: Iterable[Example], scores: Sequence[Floats1d]
+    ) -> tuple[float, list[Floats1d]]:
+        """Find the cross-entropy per labelled sentence, in nats, and its gradient.
+
+        A document without chosen sentences and without a summary counts nothing.
+        """
+        examples = list(examples)
+        validate_examples(examples, f"{type(self).__name__}.get_loss")
+        truths, known = [], []
+        for example, score in zip(examples, scores, strict=True):
+            truth = sentence_truths(example, self.cfg["spans_key"])
+            known.append(np.full(len(score), truth is not None))
+            truths.append(np.zeros(len(score)) if truth is None else truth)
+        ops: Any = self.model.ops
+        weights = np.concatenate(known)
+        flat = ops.xp.concatenate(scores)
+        loss, gradient = cross_entropy(
+            ops,
+            probabilities(flat)[:, None],
+            ops.asarray2f(np.concatenate(truths)[:, None]),
+            ops.asarray2f(weights[:, None]),
+            exclusive=False,
+            label_smoothing=0.0,
+        )
+        loss *= len(weights) / max(1, int(weights.sum()))
+        lengths = [len(score) for score in scores]
+        return loss, ops.unflatten(gradient[:, 0], lengths)
+
+    def from_disk(
+        self, path: str | Path, *, exclude: Iterable[str] = ()
+    ) -> "RNNSummarizer":
+        """Load the component.
+
+        Raises:
+            ValueError: If the weights are damaged, or those of another model.
+        """
+        with naming_the_path(self.name, path):
+            return super().from_disk(path, exclude=exclude)
+
+
+def probabilities(scores: Any) -> Any:
+    """Turn log odds into probabilities, without overflow."""
+    return 0.5 * (1.0 + np.tanh(0.5 * scores))

@@ -1,0 +1,73 @@
+"""Which sentences become the summary."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from spacy.tokens import Span
+
+Unit = Literal["sentences", "words", "share"]
+Order = Literal["document", "rank"]
+
+
+def choose(
+    sentences: Sequence[Span],
+    scores: np.ndarray,
+    *,
+    budget: float,
+    unit: Unit,
+    trigram_blocking: bool,
+) -> list[int]:
+    """Take the best sentences that the budget has room for.
+
+    Sentences are tried from the best to the worst; one that doesn't fit any more is
+    left out, and so is one without any word. The best one is always taken.
+
+    Args:
+        sentences: Those of a document.
+        scores: How good each is. Shape (number of sentences,).
+        budget: How much is taken, in the unit.
+        unit: "sentences"; "words", which are the tokens other than punctuation and
+            space; or "share", of the words of the document.
+        trigram_blocking: Whether a sentence is left out that has three words in a row
+            in common with one that was taken (Paulus et al., 2018).
+
+    Returns:
+        The numbers of the chosen sentences, the best first.
+    """
+    words = [words_of(sentence) for sentence in sentences]
+    if unit == "share":
+        budget *= sum(map(len, words))
+    chosen: list[int] = []
+    taken, seen = 0, set[tuple[str, ...]]()
+    for i in np.argsort(-np.asarray(scores), kind="stable").tolist():
+        cost = 1 if unit == "sentences" else len(words[i])
+        if not words[i] or (chosen and taken + cost > budget):
+            continue
+        trigrams = set(zip(words[i], words[i][1:], words[i][2:], strict=False))
+        if trigram_blocking and trigrams & seen:
+            continue
+        chosen.append(i)
+        taken += cost
+        seen |= trigrams
+        if taken >= budget:
+            break
+    return chosen
+
+
+def check_budget(budget: float, unit: Unit) -> None:
+    """Raise a ValueError for a length that no summary can have."""
+    if not 0.0 < budget < float("inf"):
+        raise ValueError(f"budget has to be above 0, but it is {budget}")
+    if unit == "share" and budget > 1.0:
+        raise ValueError(
+            f"budget is a share of the document's words here, so it has to be in "
+            f"(0, 1], but it is {budget}"
+        )
+
+
+def words_of(sentence: Span) -> list[str]:
+    """List the words of a sentence in lower case, without punctuation and space."""
+    return [
+        token.lower_ for token in sentence if not (token.is_punct or token.is_space)
+    ]

@@ -1,0 +1,66 @@
+"""Which sentences a summarizer should have chosen."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from spacy.tokens import Doc
+from spacy.training import Example
+
+from spacy_rnn.metrics.oracle import oracle_labels
+from spacy_rnn.metrics.rouge import tokenize
+from spacy_rnn.scorers import summaries_of
+
+ENOUGH = 0.5  # share of a sentence's tokens that chosen sentences have to cover
+
+
+def has_gold(reference: Doc, key: str) -> bool:
+    """Return whether a document has chosen sentences or a summary."""
+    return key in reference.spans or bool(summaries_of(reference, key))
+
+
+def sentence_truths(example: Example, key: str) -> np.ndarray | None:
+    """Say which sentences of the predicted document should be chosen.
+
+    They are those that the spans of the reference cover by half or more. Where it has a
+    summary only (the first, of several), those sentences are taken that together say
+    most of it (Nallapati et al., 2017). They are found once: the reference keeps them
+    as spans.
+
+    Args:
+        example: The document, with sentence boundaries.
+        key: The group of spans that holds the chosen sentences.
+
+    Returns:
+        0 or 1 for each sentence, shape (number of sentences,), or None if the reference
+        has neither.
+    """
+    sentences = list(example.predicted.sents)
+    if key not in example.reference.spans:
+        summaries = summaries_of(example.reference, key)
+        if not summaries:
+            return None
+        labels = labels_of([sentence.text for sentence in sentences], summaries[0])
+        chosen = [s for s, label in zip(sentences, labels, strict=True) if label]
+        example.reference.spans[key] = example.get_aligned_spans_x2y(chosen)
+    covered = np.zeros(len(example.predicted))
+    same = have_same_tokens(example.predicted, example.reference)
+    for span in example.reference.spans[key]:
+        tokens = slice(span.start, span.end)
+        covered[tokens if same else example.alignment.y2x[tokens]] = 1.0
+    shares = [covered[sentence.start : sentence.end].mean() for sentence in sentences]
+    return (np.array(shares) >= ENOUGH).astype("f")
+
+
+def have_same_tokens(predicted: Doc, reference: Doc) -> bool:
+    """Return whether nothing has to be aligned, which would take long."""
+    if len(predicted) != len(reference):
+        return False
+    return bool((predicted.to_array("ORTH") == reference.to_array("ORTH")).all())
+
+
+def labels_of(sentences: Iterable[str], summary: str) -> list[int]:
+    """Choose the sentences that together say most of a summary."""
+    return oracle_labels(
+        [tokenize(sentence, stemming=True) for sentence in sentences],
+        tokenize(summary, stemming=True),
+    )

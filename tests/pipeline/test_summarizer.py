@@ -1,0 +1,329 @@
+"""Documents get the summaries that the component has learned to make."""
+
+import pickle
+
+import numpy as np
+import pytest
+import spacy
+from numpy.testing import assert_allclose, assert_array_equal
+from spacy.tokens import Doc, DocBin, Span
+from spacy.training import Example
+from thinc.api import fix_random_seed
+
+TEXTS = [
+    "The cat sat on the mat. Nobody cared at all. The cat saw a dog. So it goes.",
+    "Rain fell on Bern. The mayor of Bern resigned. Bern waits. Why? Who knows.",
+    "Yes",
+]
+GOLD = [[0, 2], [1], [0]]
+
+
+def make_nlp(tok2vec, **config):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sentencizer")
+    model = {
+        "@architectures": "spacy-rnn.SentenceScorer.v1",
+        "tok2vec": tok2vec,
+        "width": 8,
+        "hidden_width": 8,
+        "views": 2,
+    }
+    nlp.add_pipe("rnn_summarizer", config={"model": model, **config})
+    return nlp
+
+
+def make_examples(nlp, *, summaries=False):
+    examples = []
+    for text, chosen in zip(TEXTS, GOLD, strict=True):
+        reference = nlp.get_pipe("sentencizer")(nlp.make_doc(text))
+        sentences = list(reference.sents)
+        if summaries:
+            reference._.summary = " ".join(sentences[i].text for i in chosen)
+        else:
+            reference.spans["summary"] = [sentences[i] for i in chosen]
+        examples.append(Example(nlp.make_doc(text), reference))
+    return examples
+
+
+def fit(nlp, examples, steps=40):
+    optimizer = nlp.initialize(lambda: examples)
+    optimizer.learn_rate = 0.03
+    losses = {}
+    for _ in range(steps):
+        losses = {}
+        nlp.update(examples, sgd=optimizer, annotates=["sentencizer"], losses=losses)
+    return losses
+
+
+def scores_of(nlp, texts=TEXTS):
+    key = nlp.get_pipe("rnn_summarizer").cfg["spans_key"]
+    docs = nlp.pipe(texts)
+    return [np.array(doc.spans[key].attrs["sentence_scores"]) for doc in docs]
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory, make_tok2vec):
+    """Folder of a trained pipeline."""
+    fix_random_seed(0)
+    nlp = make_nlp(make_tok2vec(), budget=2)
+    fit(nlp, make_examples(nlp))
+    path = tmp_path_factory.mktemp("rnn_summarizer") / "model"
+    nlp.to_disk(path)
+    return path
+
+
+@pytest.fixture
+def trained(saved):
+    """A trained pipeline, freshly loaded."""
+    return spacy.load(saved)
+
+
+@pytest.mark.parametrize("summaries", [False, True])
+def test_learns_from_chosen_sentences_and_from_summaries(make_tok2vec, summaries):
+    nlp = make_nlp(make_tok2vec())
+    examples = make_examples(nlp, summaries=summaries)
+    losses = fit(nlp, examples)
+    assert losses["rnn_summarizer"] < 0.2
+    for scores, chosen in zip(scores_of(nlp), GOLD, strict=True):
+        assert (scores > 0.5).nonzero()[0].tolist() == chosen
+
+
+def test_a_summary_has_its_sentences_text_and_scores(trained):
+    doc = trained(TEXTS[0])
+    spans = doc.spans["summary"]
+    sentences = list(doc.sents)
+    assert list(spans) == [sentences[0], sentences[2]]
+    assert doc._.summary == "The cat sat on the mat.\nThe cat saw a dog."
+    every = spans.attrs["sentence_scores"]
+    assert len(every) == len(sentences)
+    assert all(0.0 <= score <= 1.0 for score in every)
+    assert spans.attrs["scores"] == [every[0], every[2]]
+
+
+def test_sentences_come_in_the_asked_order(trained):
+    pipe = trained.get_pipe("rnn_summarizer")
+    doc = trained.make_doc(TEXTS[1])
+    trained.get_pipe("sentencizer")(doc)
+    scores = [np.array([0.1, 0.2, 0.9, 0.3, 0.0])]
+    pipe.set_annotations([doc], scores)
+    assert [span.start for span in doc.spans["summary"]] == [11, 14]
+    pipe.cfg["order"] = "rank"
+    pipe.set_annotations([doc], scores)
+    assert doc._.summary == "Bern waits.\nWhy?"
+    pipe.set_annotations([doc], [np.array([0.1, 0.2, 0.3, 0.9, 0.0])])
+    assert doc._.summary == "Why?\nBern waits."
+
+
+def test_scores_do_not_depend_on_the_batch(trained):
+    texts = [*TEXTS, "", " ", "One. " * 300, *TEXTS]
+    together = scores_of(trained, texts)
+    for text, scores in zip(texts, together, strict=True):
+        assert_allclose(scores_of(trained, [text])[0], scores, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("text", "summary"),
+    [("", ""), (" ", ""), ("...", ""), ("Yes", "Yes"), ("One sentence.",) * 2],
+)
+def test_documents_of_at_most_one_sentence_are_legal(trained, text, summary):
+    doc = trained(text)
+    assert doc._.summary == summary
+    assert " ".join(span.text for span in doc.spans["summary"]) == summary
+    assert len(doc.spans["summary"].attrs["sentence_scores"]) == len(list(doc.sents))
+
+
+def test_a_batch_without_sentences_can_be_learned_from(trained):
+    examples = [Example(trained.make_doc(""), trained.make_doc(""))]
+    trained.update(examples, annotates=["sentencizer"])
+    trained.update([*examples, *make_examples(trained)], annotates=["sentencizer"])
+    assert trained.get_pipe("rnn_summarizer").predict([]) == []
+
+
+def test_earlier_annotation_stays_as_it_is(trained):
+    doc = trained.make_doc(TEXTS[1])
+    doc.ents = [Span(doc, 3, 4, label="LOC")]
+    doc.spans["other"] = [doc[1:3]]
+    doc.cats["news"] = 1.0
+    before = trained.get_pipe("sentencizer")(doc).copy()
+    doc = trained.get_pipe("rnn_summarizer")(doc)
+    assert [span.label_ for span in doc.ents] == ["LOC"]
+    assert [span.text for span in doc.spans["other"]] == ["fell on"]
+    assert doc.cats == {"news": 1.0}
+    assert_array_equal(doc.to_array("SENT_START"), before.to_array("SENT_START"))
+
+
+def test_prediction_leaves_the_document_alone(trained):
+    doc = trained.get_pipe("sentencizer")(trained.make_doc(TEXTS[0]))
+    before = doc.to_bytes()
+    trained.get_pipe("rnn_summarizer").predict([doc])
+    assert doc.to_bytes() == before
+
+
+@pytest.mark.parametrize("way", ["bytes", "disk", "docbin", "pickle"])
+def test_a_summary_survives_saving(trained, way, tmp_path):
+    doc = trained(TEXTS[0])
+    if way == "bytes":
+        loaded = Doc(trained.vocab).from_bytes(doc.to_bytes())
+    elif way == "disk":
+        doc.to_disk(tmp_path / "doc")
+        loaded = Doc(trained.vocab).from_disk(tmp_path / "doc")
+    elif way == "pickle":
+        loaded = pickle.loads(pickle.dumps(doc))
+    else:
+        data = DocBin(docs=[doc], store_user_data=True).to_bytes()
+        loaded = next(DocBin().from_bytes(data).get_docs(trained.vocab))
+    assert loaded._.summary == doc._.summary
+    assert [s.text for s in loaded.spans["summary"]] == [
+        s.text for s in doc.spans["summary"]
+    ]
+    assert loaded.spans["summary"].attrs == doc.spans["summary"].attrs
+
+
+@pytest.mark.parametrize("way", ["disk", "bytes", "pickle"])
+def test_scores_and_settings_survive_saving(trained, way, tmp_path):
+    pipe = trained.get_pipe("rnn_summarizer")
+    pipe.cfg["order"] = "rank"
+    if way == "disk":
+        trained.to_disk(tmp_path / "model")
+        loaded = spacy.load(tmp_path / "model")
+    elif way == "bytes":
+        loaded = spacy.blank("en", config=trained.config)
+        loaded.from_bytes(trained.to_bytes())
+    else:
+        loaded = pickle.loads(pickle.dumps(trained))
+    assert loaded.get_pipe("rnn_summarizer").cfg == pipe.cfg
+    for scores, expected in zip(scores_of(loaded), scores_of(trained), strict=True):
+        assert_array_equal(scores, expected)
+    before = scores_of(trained)[0]
+    mistakes = make_examples(loaded)
+    mistakes[0].reference.spans["summary"] = []
+    optimizer = loaded.create_optimizer()
+    optimizer.learn_rate = 0.02
+    for _ in range(5):
+        loaded.update(mistakes, sgd=optimizer, annotates=["sentencizer"])
+    assert abs(scores_of(loaded)[0] - before).max() > 1e-5
+    assert_array_equal(scores_of(trained)[0], before)
+
+
+def test_damaged_weights_raise_an_error_that_names_the_path(trained, tmp_path):
+    trained.to_disk(tmp_path / "model")
+    weights = tmp_path / "model" / "rnn_summarizer" / "model"
+    weights.write_bytes(weights.read_bytes()[:500])
+    with pytest.raises(ValueError, match="Can't load the component 'rnn_summarizer'"):
+        spacy.load(tmp_path / "model")
+
+
+def test_documents_without_sentence_boundaries_are_refused(trained):
+    trained.remove_pipe("sentencizer")
+    with pytest.raises(ValueError, match="annotating_components"):
+        trained(TEXTS[0])
+    with pytest.raises(ValueError, match="nltk_sentencizer"):
+        trained.update(make_examples_like(trained))
+
+
+def make_examples_like(nlp):
+    """Make examples without any sentence boundaries in the predicted documents."""
+    doc = nlp.make_doc(TEXTS[0])
+    doc.spans["summary"] = [doc[:7]]
+    return [Example(nlp.make_doc(TEXTS[0]), doc)]
+
+
+def test_training_data_without_gold_is_refused(make_tok2vec):
+    nlp = make_nlp(make_tok2vec())
+    examples = [Example(nlp.make_doc(text), nlp.make_doc(text)) for text in TEXTS]
+    with pytest.raises(ValueError, match="nothing to learn from"):
+        nlp.initialize(lambda: examples)
+
+
+def test_a_document_without_gold_counts_nothing(trained):
+    pipe = trained.get_pipe("rnn_summarizer")
+    examples = make_examples(trained)
+    for example in examples:
+        trained.get_pipe("sentencizer")(example.predicted)
+    scores = pipe.model.predict([example.predicted for example in examples])
+    loss, gradient = pipe.get_loss(examples, scores)
+    doc = trained.get_pipe("sentencizer")(trained.make_doc(TEXTS[0]))
+    unknown = [*examples, Example(doc, trained.make_doc(TEXTS[0]))]
+    more = pipe.get_loss(unknown, pipe.model.predict([e.predicted for e in unknown]))
+    assert more[0] == pytest.approx(loss, rel=1e-5)
+    assert not more[1][-1].any()
+    for found, expected in zip(more[1], gradient, strict=False):
+        assert_allclose(found, expected, atol=1e-6)
+
+
+def test_other_boundaries_than_those_of_the_reference_are_aligned(trained):
+    pipe = trained.get_pipe("rnn_summarizer")
+    reference = Doc(trained.vocab, words=["Don't", "go", ".", "She", "left", "."])
+    reference.spans["summary"] = [reference[3:6]]
+    words = ["Do", "n't", "go", ".", "She", "left", "."]
+    spaces = [False, True, True, True, True, True, True]
+    starts = [True, False, False, False, True, False, False]
+    predicted = Doc(trained.vocab, words=words, spaces=spaces, sent_starts=starts)
+    example = Example(predicted, reference)
+    scores = [np.zeros(2, dtype="f")]
+    _, gradient = pipe.get_loss([example], scores)
+    assert_allclose(gradient[0], [0.5, -0.5], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "message"),
+    [
+        ("unit", "sentence", "sentences"),
+        ("order", "score", "rank"),
+        ("budget", 0, "above 0"),
+        ("budget", -1, "above 0"),
+    ],
+)
+def test_a_wrong_setting_says_what_is_right(make_tok2vec, setting, value, message):
+    with pytest.raises(ValueError, match=message):
+        make_nlp(make_tok2vec(), **{setting: value})
+
+
+def test_a_share_is_at_most_one(make_tok2vec):
+    with pytest.raises(ValueError, match="share"):
+        make_nlp(make_tok2vec(), unit="share", budget=3)
+
+
+def test_another_group_of_spans_can_be_used(make_tok2vec):
+    nlp = make_nlp(make_tok2vec(), spans_key="highlights", unit="share", budget=0.5)
+    examples = make_examples(nlp)
+    for example in examples:
+        example.reference.spans["highlights"] = example.reference.spans["summary"]
+        del example.reference.spans["summary"]
+    fit(nlp, examples, 2)
+    doc = nlp(TEXTS[0])
+    assert list(doc.spans) == ["highlights"]
+    assert 0 < len(doc.spans["highlights"]) < 4
+
+
+def test_an_uninitialized_component_says_so(make_tok2vec):
+    nlp = make_nlp(make_tok2vec())
+    for text in (TEXTS[0], ""):
+        with pytest.raises(ValueError, match="E109"):
+            nlp(text)
+
+
+def test_an_extension_of_the_users_own_is_kept(make_tok2vec):
+    Doc.set_extension("summary", default="none yet", force=True)
+    try:
+        nlp = make_nlp(make_tok2vec())
+        assert Doc.get_extension("summary")[0] == "none yet"
+        fit(nlp, make_examples(nlp), 1)
+    finally:
+        Doc.set_extension("summary", default=None, force=True)
+
+
+def test_a_listener_reads_the_vectors_of_the_shared_encoder(make_tok2vec, tmp_path):
+    listener = {"@architectures": "spacy.Tok2VecListener.v1", "width": 8}
+    nlp = make_nlp({**listener, "upstream": "tok2vec"}, budget=2)
+    nlp.add_pipe("tok2vec", config={"model": make_tok2vec()}, first=True)
+    fit(nlp, make_examples(nlp))
+    for scores, chosen in zip(scores_of(nlp), GOLD, strict=True):
+        assert (scores > 0.5).nonzero()[0].tolist() == chosen
+    before = scores_of(nlp)
+    nlp.replace_listeners("tok2vec", "rnn_summarizer", ["model.tok2vec"])
+    nlp.remove_pipe("tok2vec")
+    nlp.to_disk(tmp_path / "model")
+    for model in (nlp, spacy.load(tmp_path / "model")):
+        for scores, expected in zip(scores_of(model), before, strict=True):
+            assert_allclose(scores, expected, atol=1e-5)
