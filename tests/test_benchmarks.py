@@ -11,9 +11,11 @@ SCRIPTS = (
     "accuracy",
     "crf_cost",
     "memory",
+    "sentences",
     "speed",
     "tagging_accuracy",
     "tagging_speed",
+    "tokenizers",
 )
 CONLLU = """\
 # newdoc id = a
