@@ -12,10 +12,12 @@ SCRIPTS = (
     "crf_cost",
     "memory",
     "rouge",
+    "sentences",
     "speed",
     "summaries",
     "tagging_accuracy",
     "tagging_speed",
+    "tokenizers",
 )
 CONLLU = """\
 # newdoc id = a

@@ -17,8 +17,10 @@ from thinc.api import Config
 import spacy_rnn
 from spacy_rnn.pipeline.morphologizer import RNNMorphologizer
 from spacy_rnn.pipeline.ner import RNNEntityRecognizer
+from spacy_rnn.pipeline.sentencizer import NLTKSentencizer
 from spacy_rnn.pipeline.tagger import RNNTagger
 from spacy_rnn.pipeline.textcat import RNNTextCategorizer
+from spacy_rnn.tokenizers import NLTKTokenizer
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -28,10 +30,14 @@ COMPONENTS = {  # the factories that a page describes
     ROOT / "docs" / "rnn_textcat.md": ["rnn_textcat", "rnn_textcat_multilabel"],
     ROOT / "docs" / "rnn_tagger.md": ["rnn_tagger", "rnn_morphologizer"],
     ROOT / "docs" / "rnn_ner.md": ["rnn_ner"],
+    ROOT / "docs" / "nltk.md": ["nltk_sentencizer"],
 }
+WITH_MODEL = {page: names for page, names in COMPONENTS.items() if page.stem != "nltk"}
 CLASSES = {
     each.__name__: each
     for each in (
+        NLTKSentencizer,
+        NLTKTokenizer,
         RNNEntityRecognizer,
         RNNMorphologizer,
         RNNTagger,
@@ -118,7 +124,7 @@ def documented_methods():
     for page in COMPONENTS:
         for title, section in sections(page).items():
             owner, _, method = title.replace("\\", "").partition(".")
-            if owner in CLASSES:
+            if owner in CLASSES and method:
                 found.append(pytest.param(CLASSES[owner], method, section, id=title))
     return found
 
@@ -147,7 +153,7 @@ def test_a_config_snippet_is_valid(text):
     for name, settings in config.pop("initialize", {}).get("components", {}).items():
         assert Language.has_factory(name)
         registry.fill(settings, validate=True)
-    for name in ("model", "corpora"):
+    for name in ("model", "corpora", "nlp"):
         registry.fill({name: config.pop(name, {})}, validate=True)
     assert config.keys() <= {"paths"}
 
@@ -236,12 +242,12 @@ def test_a_table_of_arguments_is_that_of_the_function(group, name, section):
         check_default(key, parameter, described[key])
 
 
-def test_every_architecture_and_reader_has_a_table():
+def test_every_architecture_reader_and_tokenizer_has_a_table():
     documented = {param.values[1] for param in documented_functions()}
     assert documented == {
         name
         for name, group in entry_points().items()
-        if group in ("architectures", "readers")
+        if group in ("architectures", "readers", "tokenizers")
     }
 
 
@@ -285,7 +291,7 @@ def test_the_settings_of_the_components_are_those_of_the_factories(page, factori
             assert all(key in meta.default_config for meta in metas), key
 
 
-@pytest.mark.parametrize(("page", "factories"), COMPONENTS.items())
+@pytest.mark.parametrize(("page", "factories"), WITH_MODEL.items())
 def test_the_default_model_is_the_one_that_is_shown(page, factories):
     text = sections(page)["The default model"]
     shown = Config().from_str(FENCE.search(text)["body"])["model"]

@@ -39,7 +39,7 @@ def test_what_is_learned_is_written_and_told(source, tmp_path):
     assert exit_code == 0, output
     assert read_punkt(out) == train_punkt(TEXTS)
     assert "Learned from 20 texts" in output
-    assert "abbreviations 3 abg, mai, vors" in output
+    assert "abbreviations 4 abg, ging, mai, vors" in output
 
 
 def test_equal_texts_in_any_format_teach_the_same(source, tmp_path):

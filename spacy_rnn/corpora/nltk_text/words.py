@@ -92,8 +92,7 @@ def _find_splitter(
     from nltk.tokenize import NLTKWordTokenizer, TreebankWordTokenizer
 
     of_sentence = NLTKWordTokenizer if rules == "nltk_word" else TreebankWordTokenizer
-    tokenize = of_sentence().tokenize
-    return lambda text: _align(tokenize(text), text)
+    return of_sentence().span_tokenize
 
 
 @lru_cache(maxsize=32)
@@ -105,38 +104,6 @@ def _regexp_splitter(pattern: str, gaps: bool) -> Callable[[str], Iterable[Span]
 
 def _split_at_white_space(text: str) -> Iterator[Span]:
     return (match.span() for match in re.finditer(r"\S+", text))
-
-
-def _align(tokens: Iterable[str], text: str) -> Iterator[Span]:
-    """Find where tokens are that differ from the text by their quotes.
-
-    NLTK's own offsets are wrong, or an error, if a text has quotes of several kinds.
-    """
-    end = 0
-    for token in tokens:
-        start = end
-        while text[start].isspace():
-            start += 1
-        end = start + len(token)
-        if not text.startswith(token, start):
-            end = _find_end(token, text, start)
-        yield start, end
-
-
-def _find_end(token: str, text: str, start: int) -> int:
-    end, i = start, 0
-    while i < len(token):
-        is_quote = token.startswith(("``", "''"), i)
-        if is_quote and text.startswith('"', end):
-            end, i = end + 1, i + 2
-        elif is_quote and text.startswith("''", end):
-            end, i = end + 2, i + 2
-        elif text.startswith(token[i], end):
-            end, i = end + 1, i + 1
-        else:
-            found = text[start : start + 60]
-            raise ValueError(f"NLTK's token {token!r} isn't in the text at {found!r}")
-    return end
 
 
 def _split_tweet(text: str) -> Iterator[Span]:
