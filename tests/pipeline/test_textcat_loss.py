@@ -60,7 +60,7 @@ def test_the_loss_of_certain_mistakes_is_finite(start):
 def test_what_reaches_the_output_layer_is_the_gradient_of_the_loss(start):
     pipe, examples, _ = start(model={"linear_model": None})  # a pool adds to it
     docs = [example.predicted for example in examples]
-    set_dropout_rate(pipe.model, 0.0, attrs=["word_dropout"])
+    set_dropout_rate(pipe.model, 0.0, attrs=["word_dropout", "ngram_dropout"])
     layer = pipe.model.get_ref("output_layer")
     scores, backprop = pipe.model.begin_update(docs)
     backprop(pipe.get_loss(examples, scores)[1])

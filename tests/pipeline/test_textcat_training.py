@@ -82,7 +82,7 @@ def test_predictions_follow_every_update(trained, texts, scores_of, make_example
 
 def test_gradients_of_several_batches_add_up(trained, make_examples, factory):
     pipe = trained.get_pipe(factory)
-    set_dropout_rate(pipe.model, 0.0, attrs=["word_dropout"])
+    set_dropout_rate(pipe.model, 0.0, attrs=["word_dropout", "ngram_dropout"])
     examples = make_examples(trained, [*MISTAKES, ("Soup", MISTAKES[0][1])])
 
     def gradient(batches):
