@@ -79,11 +79,6 @@ class NLTKTokenizer(DummyTokenizer):
         language: str | None = None,
     ) -> None:
         check_word_rules(rules, pattern=pattern, gaps=gaps)
-        if language is not None and not (sentences and rules in RULES_OF_SENTENCES):
-            raise ValueError(
-                f"language is for finding sentences, which rules {rules!r} with "
-                f"sentences {sentences!r} don't, but it is {language!r}"
-            )
         self.vocab = vocab
         self.rules = rules
         self.pattern = pattern
@@ -91,6 +86,8 @@ class NLTKTokenizer(DummyTokenizer):
         self.sentences = sentences
         self.language = language
         self._punkt: PunktModel | None = None
+        if language is not None:
+            self._check_use("language", language)
 
     @property
     def punkt(self) -> PunktModel | None:
@@ -99,11 +96,9 @@ class NLTKTokenizer(DummyTokenizer):
         NLTK's data is looked for when it is first needed. A pipeline that was saved has
         it, and so loads where NLTK has none.
         """
-        if not self.sentences or self.rules not in RULES_OF_SENTENCES:
-            return None
-        if self._punkt is None:
+        if self._punkt is None and self._finds_sentences:
             language = self.language
-            self._punkt = load_punkt(language) if language else built_in_punkt()
+            self._punkt = built_in_punkt() if language is None else load_punkt(language)
         return self._punkt
 
     def __call__(self, text: str) -> Doc:
@@ -135,8 +130,13 @@ class NLTKTokenizer(DummyTokenizer):
 
         Raises:
             LookupError: If NLTK doesn't have the data of the language.
+            ValueError: If there is a file, but the rules don't need it.
         """
-        self._punkt = self.punkt if punkt is None else read_punkt(punkt)
+        if punkt is None:
+            self._punkt = self.punkt
+        else:
+            self._check_use("punkt", str(punkt))
+            self._punkt = read_punkt(punkt)
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
         """Score tokens, as spaCy's tokenizer does."""
@@ -188,6 +188,17 @@ class NLTKTokenizer(DummyTokenizer):
             return self.from_bytes(Path(path).read_bytes())
         except ValueError as error:
             raise ValueError(f"Can't load {path}: {error}") from error
+
+    @property
+    def _finds_sentences(self) -> bool:
+        return self.sentences and self.rules in RULES_OF_SENTENCES
+
+    def _check_use(self, name: str, value: str) -> None:
+        if not self._finds_sentences:
+            raise ValueError(
+                f"{name} is for finding sentences, which rules {self.rules!r} with "
+                f"sentences {self.sentences!r} don't, but it is {value!r}"
+            )
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (self.vocab, self.to_bytes())

@@ -169,6 +169,8 @@ def test_own_punkt_parameters_come_from_initialize_and_are_saved(tmp_path):
     assert [token.text for token in nlp(text)][:4] == ["Abg.", "Huber", "kam", "."]
     assert nlp(text)[5].text == "."
     nlp.to_disk(tmp_path / "nlp")
+    with pytest.raises(ValueError, match="punkt is for finding sentences"):
+        NLTKTokenizer(nlp.vocab, "tweet").initialize(punkt=tmp_path / "punkt.json")
     (tmp_path / "punkt.json").unlink()
     check_equal(nlp, spacy.load(tmp_path / "nlp"))
     check_equal(nlp, pickle.loads(pickle.dumps(nlp)))

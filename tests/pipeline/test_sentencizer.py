@@ -285,3 +285,11 @@ def test_a_failing_document_is_left_to_the_error_handler(monkeypatch):
     docs = list(nlp.pipe(["One. Two.", "bad", "Three."]))
     assert [len(texts_of(doc)) for doc in docs] == [2, 1]
     assert [doc.text for doc in failed] == ["bad"]
+
+
+def test_the_boundaries_have_no_say_in_which_model_is_the_best():
+    nlp = make_pipeline()
+    nlp.add_pipe("textcat")
+    weights = nlp.config["training"]["score_weights"]
+    assert weights["cats_score"] == 1.0
+    assert weights["sents_f"] == 0.0
