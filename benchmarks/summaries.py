@@ -136,22 +136,18 @@ def main() -> None:
             splits = [read_split(args.data, name, tune=args.tune)]
         splits = [Split(*(part[: args.limit] for part in split)) for split in splits]
         results: dict[str, list[dict[str, float]]] = {}
-
-        def score(model: str, split: Split, rate: Scorer) -> None:
-            limit = summary_set.n_sentences  # noqa: B023
-            found = evaluate(split.test, rate(split.test), limit)
-            results.setdefault(model, []).append(found)  # noqa: B023
-
         speeds = []
         for split in splits:
-            for model, rate in list_peers(split) if args.peers else ():
-                score(model, split, rate)
+            scorers = list(list_peers(split)) if args.peers else []
             for seed in args.seeds:
                 rate, speed = train_ours(
                     summary_set, split, seed, overrides, args.verbose
                 )
-                score("spacy-rnn", split, rate)
+                scorers.append(("spacy-rnn", rate))
                 speeds.append(speed)
+            for model, rate in scorers:
+                found = evaluate(split.test, rate(split.test), summary_set.n_sentences)
+                results.setdefault(model, []).append(found)
         for model, runs in results.items():
             print(table_row(name, model, runs), flush=True)
         print(f"{name}: {np.mean(speeds):,.0f} words/s in training", flush=True)

@@ -7,6 +7,15 @@ def check_at_least(name: str, value: int, lowest: int) -> None:
         raise ValueError(f"{name} has to be {lowest} or more, but it is {value}")
 
 
+def check_two_halves(name: str, value: int) -> None:
+    """Raise a ValueError for a width that two directions can't share."""
+    if value % 2:
+        raise ValueError(
+            f"{name} is shared by two directions, so it has to be even, but it is "
+            f"{value}"
+        )
+
+
 def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     """Raise a ValueError for what isn't one of the choices."""
     if value not in choices:

@@ -99,7 +99,8 @@ def make_rouge_scorer() -> Callable:
 def summaries_of(doc: Doc, spans_key: str) -> list[str]:
     """Return the summaries of a document that aren't blank: mostly one, or none."""
     written: Any = doc._.summary if Doc.has_extension("summary") else None
-    several: list[Any] = written if isinstance(written, list) else [written]
+    # What was a list comes as a tuple from a .spacy file.
+    several: Any = written if isinstance(written, list | tuple) else [written]
     texts = [text for text in several if not is_blank(text)]
     if texts or spans_key not in doc.spans:
         return texts

@@ -18,7 +18,6 @@ from spacy_rnn.corpora.nltk_text import (
     PunktModel,
     Span,
     WordRules,
-    built_in_punkt,
     check_word_rules,
     load_punkt,
     read_punkt,
@@ -97,8 +96,7 @@ class NLTKTokenizer(DummyTokenizer):
         it, and so loads where NLTK has none.
         """
         if self._punkt is None and self._finds_sentences:
-            language = self.language
-            self._punkt = built_in_punkt() if language is None else load_punkt(language)
+            self._punkt = load_punkt(self.language)
         return self._punkt
 
     def __call__(self, text: str) -> Doc:

@@ -106,8 +106,9 @@ def test_a_blank_text_is_none(blank):
 
 
 @pytest.mark.usefixtures("extension")
-def test_of_several_references_the_best_one_counts():
-    references = ["Snow.", "A bridge will be built.", ""]
+@pytest.mark.parametrize("kind", [list, tuple])  # a .spacy file makes tuples of lists
+def test_of_several_references_the_best_one_counts(kind):
+    references = kind(["Snow.", "A bridge will be built.", ""])
     found = score((make_doc([2]), make_doc(summary=references)))
     check_rouge(found, text_of(2), references[1])
 

@@ -2,7 +2,7 @@
 
 from typing import get_args
 
-from spacy_rnn.checks import check_at_least, check_choice, check_rate
+from spacy_rnn.checks import check_at_least, check_choice, check_rate, check_two_halves
 from spacy_rnn.layers.char_embed import CharEmbed
 from spacy_rnn.types import CharAttr, CharEncoder, Tok2VecT
 
@@ -48,11 +48,8 @@ def build_char_embed(
     check_at_least("rows", rows, 1)
     check_at_least("max_chars", max_chars, 1)
     check_rate("dropout", dropout)
-    if encoder == "lstm" and width % 2:
-        raise ValueError(
-            f"width is shared by two directions, so it has to be even, but it is "
-            f"{width}"
-        )
+    if encoder == "lstm":
+        check_two_halves("width", width)
     return CharEmbed(
         width,
         encoder=encoder,

@@ -2,7 +2,7 @@
 
 from typing import get_args
 
-from spacy_rnn.checks import check_at_least, check_choice, check_rate
+from spacy_rnn.checks import check_at_least, check_choice, check_rate, check_two_halves
 from spacy_rnn.layers.rnn import RNN
 from spacy_rnn.types import Cell, EncoderT
 
@@ -46,11 +46,8 @@ def build_rnn_encoder(
     check_at_least("width", width, 1)
     check_at_least("depth", depth, 1)
     check_rate("dropout", dropout)
-    if bidirectional and width % 2:
-        raise ValueError(
-            f"width is shared by two directions, so it has to be even, but it is "
-            f"{width}"
-        )
+    if bidirectional:
+        check_two_halves("width", width)
     return RNN(
         width,
         cell=cell,

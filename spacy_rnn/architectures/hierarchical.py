@@ -4,7 +4,7 @@ from functools import partial
 from typing import get_args
 
 from spacy_rnn.architectures.textcat import build_classifier, check_pooling
-from spacy_rnn.checks import check_at_least, check_choice
+from spacy_rnn.checks import check_at_least, check_choice, check_two_halves
 from spacy_rnn.layers.hierarchical import Hierarchical
 from spacy_rnn.layers.pool import Pool
 from spacy_rnn.layers.rnn import RNN
@@ -61,11 +61,7 @@ def build_hierarchical_textcat(
     check_at_least("chunk_size", chunk_size, 1)
     check_pooling("word_pooling", word_pooling)
     check_pooling("sentence_pooling", sentence_pooling)
-    if width % 2:
-        raise ValueError(
-            f"width is shared by two directions, so it has to be even, but it is "
-            f"{width}"
-        )
+    check_two_halves("width", width)
     bidirectional = any(node.attrs.get("bidirectional") for node in tok2vec.walk())
     word_width = tok2vec.maybe_get_dim("nO")
     segment_width = None if word_width is None else word_width * len(word_pooling)

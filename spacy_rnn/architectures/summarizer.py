@@ -2,7 +2,7 @@
 
 from typing import get_args
 
-from spacy_rnn.checks import check_at_least, check_choice, check_rate
+from spacy_rnn.checks import check_at_least, check_choice, check_rate, check_two_halves
 from spacy_rnn.layers.sentence_scorer import SentenceScorer
 from spacy_rnn.types import Cell, SentenceScorerT, Tok2VecT
 
@@ -45,11 +45,7 @@ def build_sentence_scorer(
     check_at_least("hidden_width", hidden_width, 1)
     check_at_least("views", views, 1)
     check_rate("dropout", dropout)
-    if width % 2:
-        raise ValueError(
-            f"width is shared by two directions, so it has to be even, but it is "
-            f"{width}"
-        )
+    check_two_halves("width", width)
     return SentenceScorer(
         tok2vec,
         width=width,

@@ -15,8 +15,7 @@ from spacy_rnn.corpora.articles import Article, NoSentences, NoSummary
 from spacy_rnn.corpora.formats import shorten
 from spacy_rnn.corpora.lines import OnError, Unreadable
 from spacy_rnn.corpora.references import load_docbin
-from spacy_rnn.metrics.oracle import oracle_labels
-from spacy_rnn.metrics.rouge import tokenize
+from spacy_rnn.metrics.oracle import label_sentences
 
 SentenceSource = Literal["pipeline", "punkt", "given"]
 Split = Callable[[Doc], Doc]
@@ -166,11 +165,8 @@ def split_doc(doc: Doc, split: Split) -> None:
 def choose_by_reference(doc: Doc, reference: str, max_sentences: int) -> None:
     """Choose the sentences that together are most like a reference summary."""
     sentences = list(doc.sents)
-    labels = oracle_labels(
-        [tokenize(sentence.text, stemming=True) for sentence in sentences],
-        tokenize(reference, stemming=True),
-        max_sentences=max_sentences or None,
-    )
+    texts = [sentence.text for sentence in sentences]
+    labels = label_sentences(texts, reference, max_sentences=max_sentences or None)
     pairs = zip(sentences, labels, strict=True)
     doc.spans[SUMMARY] = [sentence for sentence, label in pairs if label]
 

@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 
 from spacy_rnn.checks import check_at_least
+from spacy_rnn.metrics.rouge import tokenize
 
 
 def oracle_labels(
@@ -54,6 +55,26 @@ def oracle_labels(
         words.choose(best)
         pairs.choose(best)
     return labels
+
+
+def label_sentences(
+    sentences: Iterable[str], summary: str, *, max_sentences: int | None = None
+) -> list[int]:
+    """Choose the sentences that together are most like a summary, by stems.
+
+    Args:
+        sentences: The text of each.
+        summary: The text to be like.
+        max_sentences: As for `oracle_labels`.
+
+    Returns:
+        For each sentence, 1 if it was chosen and 0 if not.
+    """
+    return oracle_labels(
+        [tokenize(sentence, stemming=True) for sentence in sentences],
+        tokenize(summary, stemming=True),
+        max_sentences=max_sentences,
+    )
 
 
 class Overlap:

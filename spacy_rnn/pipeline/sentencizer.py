@@ -19,7 +19,6 @@ from spacy_rnn.checks import check_choice
 from spacy_rnn.corpora.nltk_text import (
     LineBreaks,
     PunktModel,
-    built_in_punkt,
     load_punkt,
     read_punkt,
     split_sentences,
@@ -104,8 +103,7 @@ class NLTKSentencizer(Pipe):
         it, and so loads where NLTK has none.
         """
         if self._punkt is None:
-            language = self.cfg["language"]
-            self._punkt = built_in_punkt() if language is None else load_punkt(language)
+            self._punkt = load_punkt(self.cfg["language"])
         return self._punkt
 
     @punkt.setter

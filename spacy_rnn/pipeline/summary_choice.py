@@ -35,21 +35,22 @@ def choose(
     Returns:
         The numbers of the chosen sentences, the best first.
     """
-    words = [words_of(sentence) for sentence in sentences]
     if unit == "share":
-        budget *= sum(map(len, words))
+        budget *= sum(len(words_of(sentence)) for sentence in sentences)
     chosen: list[int] = []
     taken, seen = 0, set[tuple[str, ...]]()
     for i in np.argsort(-np.asarray(scores), kind="stable").tolist():
-        cost = 1 if unit == "sentences" else len(words[i])
-        if not words[i] or (chosen and taken + cost > budget):
+        words = words_of(sentences[i])
+        cost = 1 if unit == "sentences" else len(words)
+        if not words or (chosen and taken + cost > budget):
             continue
-        trigrams = set(zip(words[i], words[i][1:], words[i][2:], strict=False))
-        if trigram_blocking and trigrams & seen:
-            continue
+        if trigram_blocking:
+            trigrams = set(zip(words, words[1:], words[2:], strict=False))
+            if trigrams & seen:
+                continue
+            seen |= trigrams
         chosen.append(i)
         taken += cost
-        seen |= trigrams
         if taken >= budget:
             break
     return chosen

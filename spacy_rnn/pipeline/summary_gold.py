@@ -1,13 +1,10 @@
 """Which sentences a summarizer should have chosen."""
 
-from collections.abc import Iterable
-
 import numpy as np
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from spacy_rnn.metrics.oracle import oracle_labels
-from spacy_rnn.metrics.rouge import tokenize
+from spacy_rnn.metrics.oracle import label_sentences
 from spacy_rnn.scorers import summaries_of
 
 ENOUGH = 0.5  # share of a sentence's tokens that chosen sentences have to cover
@@ -39,7 +36,9 @@ def sentence_truths(example: Example, key: str) -> np.ndarray | None:
         summaries = summaries_of(example.reference, key)
         if not summaries:
             return None
-        labels = labels_of([sentence.text for sentence in sentences], summaries[0])
+        labels = label_sentences(
+            [sentence.text for sentence in sentences], summaries[0]
+        )
         chosen = [s for s, label in zip(sentences, labels, strict=True) if label]
         example.reference.spans[key] = example.get_aligned_spans_x2y(chosen)
     covered = np.zeros(len(example.predicted))
@@ -56,11 +55,3 @@ def have_same_tokens(predicted: Doc, reference: Doc) -> bool:
     if len(predicted) != len(reference):
         return False
     return bool((predicted.to_array("ORTH") == reference.to_array("ORTH")).all())
-
-
-def labels_of(sentences: Iterable[str], summary: str) -> list[int]:
-    """Choose the sentences that together say most of a summary."""
-    return oracle_labels(
-        [tokenize(sentence, stemming=True) for sentence in sentences],
-        tokenize(summary, stemming=True),
-    )

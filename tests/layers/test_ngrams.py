@@ -3,9 +3,9 @@ import pytest
 import spacy
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from spacy.tokens import Doc
-from thinc.api import Adam
+from thinc.api import Adam, fix_random_seed, set_dropout_rate
 
 from spacy_rnn.layers.features import mix_keys
 from spacy_rnn.layers.key_table import KeyTable
@@ -137,3 +137,14 @@ def test_more_labels_leave_the_scores_of_the_old_ones_alone():
     assert_allclose(resized.predict(docs)[:, :2], layer.predict(docs), atol=1e-6)
     assert (resized.predict(docs)[:, 2] == NEW_LABEL_BIAS).all()
     assert resized.id != layer.id
+
+
+def test_ngrams_are_dropped_in_training_at_a_rate_of_their_own():
+    layer = train(make_layer(), TEXTS)
+    docs = make_docs(TEXTS)
+    layer.attrs["ngram_dropout"] = 0.5
+    set_dropout_rate(layer, 0.0)
+    fix_random_seed(0)
+    first, second = (layer.begin_update(docs)[0] for _ in range(2))
+    assert not np.array_equal(first, second)
+    assert_array_equal(layer.predict(docs), layer.predict(docs))

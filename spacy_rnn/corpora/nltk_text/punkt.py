@@ -158,15 +158,18 @@ def built_in_punkt() -> PunktModel:
     )
 
 
-def load_punkt(language: str) -> PunktModel:
-    """Load a model from NLTK's data.
+def load_punkt(language: str | None) -> PunktModel:
+    """Load a model from NLTK's data, or return the one that is built in.
 
     Args:
-        language: Its English name in lower case, such as "english" or "german".
+        language: Its English name in lower case, such as "english" or "german". None
+            takes what is built in, for English.
 
     Raises:
         LookupError: If it is not on this machine.
     """
+    if language is None:
+        return built_in_punkt()
     import nltk
     from nltk.tokenize.punkt import PunktTokenizer
 
