@@ -50,7 +50,10 @@ ALLOWED = {
     "loggers": {"spacy", "thinc"},
     "callbacks": {"spacy", "thinc"},
     "schedules": {"spacy", "thinc"},
-    "training": {"spacy", "thinc", "srsly", "types"} | ARRAYS,
+    "atomic": set(),
+    # torch: the states of its random generators
+    "training": {"spacy", "thinc", "srsly", "wasabi", "torch", "schedules", "atomic"}
+    | ARRAYS,
     "visual": ANYTHING,
     "cli": ANYTHING,
 }

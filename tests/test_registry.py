@@ -47,7 +47,7 @@ def test_a_registered_name_leads_to_its_function(group, name, place):
 
         assert function in [typer.typer_instance for typer in app.registered_groups]
         return
-    registry = group.removeprefix("spacy_")
+    registry = group.removeprefix("spacy_").removeprefix("thinc_")
     if registry == "factories":
         assert spacy.blank("en").get_factory_meta(name).factory == name
         return

@@ -9,12 +9,16 @@ from spacy.cli import app as spacy_app
 
 from spacy_rnn.cli.convert import convert_cli
 from spacy_rnn.cli.punkt import punkt_cli
+from spacy_rnn.cli.train import train_cli
 
 app = typer.Typer(
     name="rnn", help="Commands of spacy-rnn", no_args_is_help=True, add_completion=False
 )
 app.command("convert")(convert_cli)
 app.command("punkt")(punkt_cli)
+app.command(
+    "train", context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
+)(train_cli)
 
 # spaCy only loads the entry points of its command line; adding commands is up to them.
 spacy_app.add_typer(app)

@@ -1,6 +1,5 @@
 """Write documents, in files that at no moment are there in part."""
 
-import os
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,6 +7,7 @@ from itertools import count, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spacy_rnn.atomic import neighbour, replace_folder, write_atomically
 from spacy_rnn.corpora.formats import DOCBIN_SUFFIX
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
@@ -131,58 +131,29 @@ def write_docs(
     docs = iter(docs)
     path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _temporary(path)
+    temporary = neighbour(path)
     temporary.mkdir()
     try:
         n_docs = 0
         for number in count():
-            shard = islice(docs, shard_size)
-            doc_bin = DocBin(store_user_data=store_user_data, docs=shard)
+            doc_bin = DocBin(
+                store_user_data=store_user_data, docs=islice(docs, shard_size)
+            )
             if not len(doc_bin):
                 break
-            _write(temporary / f"{number:05}{DOCBIN_SUFFIX}", doc_bin.to_bytes())
+            shard = temporary / f"{number:05}{DOCBIN_SUFFIX}"
+            shard.write_bytes(doc_bin.to_bytes())
             n_docs += len(doc_bin)
-        _replace_folder(temporary, path)
-        return n_docs
-    finally:
+        replace_folder(temporary, path)
+    except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file that at no moment is there in part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _temporary(path)
-    try:
-        _write(temporary, data)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _temporary(path: Path) -> Path:
-    """Name a neighbour of a path. It is hidden, so that no reader finds it."""
-    return path.with_name(f".{path.name}.{os.getpid()}")
-
-
-def _write(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _replace_folder(new: Path, path: Path) -> None:
-    """Put a folder in the place of another, which no rename does in one step."""
-    if not path.exists():
-        new.rename(path)
-        return
-    old = new.with_name(f"{new.name}.old")
-    path.rename(old)
-    try:
-        new.rename(path)
-    except OSError:
-        old.rename(path)
         raise
-    for file in old.glob(f"*{DOCBIN_SUFFIX}"):
+    if temporary.exists():  # what was there before
+        _remove_shards(temporary)
+    return n_docs
+
+
+def _remove_shards(folder: Path) -> None:
+    for file in folder.glob(f"*{DOCBIN_SUFFIX}"):
         file.unlink()
-    old.rmdir()
+    folder.rmdir()

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from wasabi import msg
 
+from spacy_rnn.atomic import write_atomically
 from spacy_rnn.cli.options import ErrorsOption
-from spacy_rnn.cli.output import write_atomically
 from spacy_rnn.corpora.formats import (
     JSON_SUFFIXES,
     TABLE_SUFFIXES,

@@ -1,0 +1,97 @@
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from wasabi import msg
+
+
+def train_cli(
+    ctx: typer.Context,
+    config_path: Annotated[
+        Path, typer.Argument(help="Path to config file", exists=True, allow_dash=True)
+    ],
+    output_path: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "--output-path",
+            "-o",
+            help="Folder for model-best, model-last and the checkpoint",
+        ),
+    ],
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on from the checkpoint in the output folder"),
+    ] = False,
+    checkpoint_frequency: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Steps between checkpoints besides those at evaluations, 0 for none",
+        ),
+    ] = 0,
+    code_path: Annotated[
+        Path | None,
+        typer.Option("--code", "-c", help="Python file with registered functions"),
+    ] = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-V", "-VV", help="Show more information")
+    ] = False,
+    use_gpu: Annotated[
+        int, typer.Option("--gpu-id", "-g", help="GPU ID or -1 for CPU")
+    ] = -1,
+) -> None:
+    """Train a pipeline as `spacy train` does, interruptible at any moment.
+
+    Takes the config and overrides that `spacy train` takes, prints the same table and
+    writes the same models. Beside them it writes a checkpoint at each evaluation; with
+    --resume a run that was stopped or killed goes on from there and ends with the very
+    weights that it would have had. Ctrl-C lets the current step end. An output folder
+    that holds a run already is never overwritten.
+    """
+    import logging
+
+    from spacy import util
+    from spacy.cli._util import (
+        import_code,
+        parse_config_overrides,
+        setup_gpu,
+        show_validation_error,
+    )
+    from spacy.training.initialize import init_nlp
+
+    from spacy_rnn.training.loop import train
+    from spacy_rnn.training.output import Output
+
+    if verbose:
+        util.logger.setLevel(logging.DEBUG)
+    try:
+        Output(output_path).prepare(resume=resume)
+    except (ValueError, OSError) as error:
+        msg.fail(str(error), exits=1)
+    overrides = parse_config_overrides(ctx.args)
+    import_code(code_path)
+    msg.info(f"Saving to output directory: {output_path}")
+    setup_gpu(use_gpu)
+    with show_validation_error(config_path):
+        config = util.load_config(config_path, overrides=overrides, interpolate=False)
+    msg.divider("Initializing pipeline")
+    with show_validation_error(config_path, hint_fill=False):
+        nlp = init_nlp(config, use_gpu=use_gpu)
+    msg.good("Initialized pipeline")
+    msg.divider("Training pipeline")
+    try:
+        finished = train(
+            nlp,
+            output_path,
+            resume=resume,
+            checkpoint_frequency=checkpoint_frequency,
+            use_gpu=use_gpu,
+        )
+    except (ValueError, OSError) as error:
+        util.logger.debug("Training failed", exc_info=error)
+        msg.fail(str(error), "\n".join(getattr(error, "__notes__", [])), exits=1)
+    if not finished:
+        msg.warn(
+            "Interrupted. To go on, give the same command with --resume", exits=130
+        )

@@ -1,0 +1,69 @@
+"""A training run as a file from which it can go on."""
+
+import hashlib
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import srsly
+
+from spacy_rnn.atomic import write_atomically
+from spacy_rnn.training.random_states import StreamState
+
+MAGIC = b"spacy-rnn checkpoint 1\n"
+DIGEST_SIZE = hashlib.sha256().digest_size
+
+
+@dataclass
+class Checkpoint:
+    """All that a run needs to go on as if it had not been interrupted.
+
+    Attributes:
+        identity: What the run was started with, see `training.identity`.
+        next_step: The step to do next, counted from 0.
+        words: Words seen in all steps before it.
+        scores: The score of each evaluation so far.
+        losses: Losses since the last evaluation, by pipe.
+        performance: The scores that go into the pipeline's meta.
+        draws: Random states before those batches whose reading drew random numbers, by
+            step, where they were not what the batches before had left.
+        random: Random states before `next_step`.
+        torch: States of torch's generators, then.
+        weights: Weights and the optimizer's memory, see `training.weights`.
+        strings: The pipeline's strings.
+    """
+
+    identity: dict[str, Any]
+    next_step: int = 0
+    words: int = 0
+    scores: list[float] = field(default_factory=list)
+    losses: dict[str, float] = field(default_factory=dict)
+    performance: dict[str, Any] = field(default_factory=dict)
+    draws: dict[int, StreamState] = field(default_factory=dict)
+    random: StreamState = field(default_factory=StreamState.now)
+    torch: list[Any] = field(default_factory=list)
+    weights: dict[str, Any] = field(default_factory=dict)
+    strings: list[str] = field(default_factory=list)
+
+    def save(self, path: Path) -> None:
+        """Write the checkpoint, or leave what is there as it was."""
+        data = {each.name: getattr(self, each.name) for each in fields(self)}
+        body = srsly.msgpack_dumps(data | {"draws": list(self.draws.items())})
+        write_atomically(path, MAGIC + hashlib.sha256(body).digest() + body)
+
+    @classmethod
+    def load(cls, path: Path) -> "Checkpoint":
+        """Read a checkpoint.
+
+        Raises:
+            ValueError: If the file is damaged, or isn't a checkpoint.
+        """
+        content = path.read_bytes()
+        body = content[len(MAGIC) + DIGEST_SIZE :]
+        if not content.startswith(MAGIC):
+            raise ValueError(f"{path} isn't a checkpoint that this version can read")
+        if content[len(MAGIC) :][:DIGEST_SIZE] != hashlib.sha256(body).digest():
+            raise ValueError(f"{path} is damaged: its content doesn't fit its checksum")
+        data = srsly.msgpack_loads(body)
+        draws = {step: StreamState(*state) for step, state in data["draws"]}
+        return cls(**data | {"draws": draws, "random": StreamState(*data["random"])})

@@ -1,0 +1,87 @@
+"""What makes two runs the same: their configs, their data, and the versions."""
+
+import hashlib
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from thinc.api import Config
+
+# What a run may go on with, although it was started with something else.
+FREE = (
+    "training.max_steps",
+    "training.max_epochs",
+    "training.patience",
+    "training.logger.",
+    "training.gpu_allocator",
+)
+DATA = ("paths.", "corpora.", "initialize.")
+PACKAGES = ("spacy-rnn", "spacy", "thinc", "torch", "numpy")
+
+
+def identify(config: Config) -> dict[str, Any]:
+    """Describe a run: its settings, with files by content, and the versions.
+
+    Args:
+        config: The full config, interpolated.
+    """
+    identity: dict[str, Any] = {}
+    for name, value in flatten(config):
+        if not name.startswith(FREE):
+            is_data = name.startswith(DATA) or name.endswith(".source")
+            identity[name] = digest(value) if is_data else value
+    for package in PACKAGES:
+        identity[f"version of {package}"] = version(package)
+    return identity
+
+
+def flatten(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield each setting of a config with its dotted name."""
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from flatten(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def digest(value: Any) -> Any:
+    """Return a checksum of a file or folder, and any other value as it is."""
+    if not isinstance(value, str) or not is_path(value):
+        return value
+    path = Path(value)
+    files = [path] if path.is_file() else sorted(path.rglob("*"))
+    total = hashlib.sha256()
+    for file in files:
+        if file.is_file():
+            total.update(str(file.relative_to(path)).encode())
+            with file.open("rb") as stream:
+                total.update(hashlib.file_digest(stream, "sha256").digest())
+    return f"content {total.hexdigest()}"
+
+
+def is_path(value: str) -> bool:
+    try:
+        return bool(value) and Path(value).exists()
+    except (OSError, ValueError):  # too long, or with characters that no path has
+        return False
+
+
+def check_same(saved: dict[str, Any], current: dict[str, Any]) -> None:
+    """Raise a ValueError if a run isn't the one that a checkpoint was made by."""
+    differences = [
+        f"  {name}: {show(saved.get(name))} in the checkpoint, "
+        f"{show(current.get(name))} now"
+        for name in sorted(saved.keys() | current.keys())
+        if saved.get(name) != current.get(name)
+    ]
+    if differences:
+        raise ValueError(
+            "The checkpoint was made by another run, so this one can't go on from it. "
+            "What differs:\n" + "\n".join(differences)
+        )
+
+
+def show(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,107 @@
+"""spaCy's training loop, with checkpoints from which it can go on."""
+
+import sys
+from pathlib import Path
+from typing import IO
+
+from spacy.language import Language
+from spacy.training.loop import update_meta
+from wasabi import Printer
+
+from spacy_rnn.training.checkpoint import Checkpoint
+from spacy_rnn.training.interrupts import Interrupts
+from spacy_rnn.training.output import Output
+from spacy_rnn.training.run import Run
+
+
+def train(
+    nlp: Language,
+    output_path: Path,
+    *,
+    resume: bool = False,
+    checkpoint_frequency: int = 0,
+    use_gpu: int = -1,
+    stdout: IO[str] = sys.stdout,
+    stderr: IO[str] = sys.stderr,
+) -> bool:
+    """Train a pipeline as `spacy train` does, with checkpoints.
+
+    At each evaluation the pipeline is written, as `spacy train` writes it, and a
+    checkpoint. A run that goes on from one gets the weights that it would have had
+    without the interruption: to the bit on a CPU, elsewhere as far as the device
+    repeats itself. SIGINT and SIGTERM let the step end and write a checkpoint; a second
+    signal stops at once.
+
+    Args:
+        nlp: An initialized pipeline with its full config.
+        output_path: Folder for `model-best`, `model-last` and `checkpoint`.
+        resume: Whether to go on from the checkpoint there. Without one, start.
+        checkpoint_frequency: Steps from one checkpoint to the next, besides those at
+            evaluations; 0 for none besides.
+        use_gpu: Number of the GPU, -1 for the CPU.
+        stdout: Where the table is printed.
+        stderr: Where a progress bar is printed.
+
+    Returns:
+        Whether training came to its end, False if a signal ended it.
+
+    Raises:
+        ValueError: If the output folder holds what another run made, the checkpoint is
+            damaged or another run's, or a loss is not a finite number. An error in a
+            step has a note that says which step and batch.
+    """
+    output = Output(output_path)
+    output.prepare(resume=resume)
+    run = Run(nlp, use_gpu=use_gpu)
+    if output.checkpoint.exists():
+        run.go_on_from(Checkpoint.load(output.checkpoint))
+    else:
+        run.checkpoint(next_step=0, losses={}).save(output.checkpoint)
+    announce(run, stdout)
+    with nlp.select_pipes(disable=run.frozen):
+        log_step, finish_log = run.settings["logger"](nlp, stdout, stderr)
+    try:
+        with Interrupts() as interrupts:
+            for info, is_best in run.steps():
+                evaluated = is_best is not None
+                if evaluated:
+                    with nlp.select_pipes(disable=run.frozen):
+                        update_meta(run.settings, nlp, info)
+                    run.save_model(output, is_best=bool(is_best))
+                    info["output_path"] = str(output.last)
+                log_step(info if evaluated else None)
+                done = info["step"] + 1
+                due = checkpoint_frequency and done % checkpoint_frequency == 0
+                if evaluated or due or interrupts.received:
+                    losses = {} if evaluated else info["losses"]
+                    run.checkpoint(next_step=done, losses=losses).save(
+                        output.checkpoint
+                    )
+                if interrupts.received:
+                    return False
+    finally:
+        finish_log()
+    run.save_model(output, is_best=False)
+    stdout.write(
+        Printer(no_print=True).good(
+            "Saved pipeline to output directory", str(output.last)
+        )
+        + "\n"
+    )
+    return True
+
+
+def announce(run: Run, stdout: IO[str]) -> None:
+    """Print what `spacy train` prints before its table, and where a run goes on."""
+    msg = Printer(no_print=True)
+    lines = [f"Pipeline: {run.nlp.pipe_names}"]
+    if run.frozen:
+        lines.append(f"Frozen components: {run.frozen}")
+    if run.settings["annotating_components"]:
+        lines.append(
+            f"Set annotations on update for: {run.settings['annotating_components']}"
+        )
+    lines.append(f"Initial learn rate: {run.optimizer.learn_rate}")
+    if run.start:
+        lines.append(f"Going on from the checkpoint before step {run.start}")
+    stdout.writelines(f"{msg.info(line)}\n" for line in lines)

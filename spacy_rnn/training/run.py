@@ -1,0 +1,204 @@
+"""One training run: its settings, its steps, and what its checkpoints hold."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from spacy.language import Language
+from spacy.schemas import ConfigSchemaTraining
+from spacy.training.loop import (
+    create_before_to_disk_callback,
+    create_evaluation_callback,
+    create_train_batches,
+    train_while_improving,
+)
+from spacy.util import registry, resolve_dot_names
+from thinc.api import fix_random_seed, set_gpu_allocator
+
+from spacy_rnn.schedules import report_score
+from spacy_rnn.training.checkpoint import Checkpoint
+from spacy_rnn.training.identity import check_same, identify
+from spacy_rnn.training.output import Output
+from spacy_rnn.training.random_states import (
+    StreamState,
+    restore_torch,
+    torch_states,
+)
+from spacy_rnn.training.stream import Stream
+from spacy_rnn.training.weights import get_weights, restore_weights, trained_models
+
+SHOWN = 60  # characters of a text in a message
+
+
+class Run:
+    """A training run that can go on where another one was interrupted.
+
+    It does so by replay: spaCy's own loop runs from the first step, with empty batches
+    and recorded scores, up to the step to do next. So schedules, shuffles, patience and
+    all else that counts steps are where they were. Then weights and random states are
+    restored.
+    """
+
+    def __init__(self, nlp: Language, *, use_gpu: int = -1) -> None:
+        config = nlp.config.interpolate()
+        if config["training"]["seed"] is not None:
+            fix_random_seed(config["training"]["seed"])
+        if use_gpu >= 0 and config["training"]["gpu_allocator"]:
+            set_gpu_allocator(config["training"]["gpu_allocator"])
+        settings: Any = registry.resolve(
+            config["training"], schema=ConfigSchemaTraining
+        )
+        names = [settings["train_corpus"], settings["dev_corpus"]]
+        train_corpus, dev_corpus = resolve_dot_names(config, names)
+        self.nlp = nlp
+        self.settings = settings
+        self.optimizer = settings["optimizer"]
+        self.frozen: list[str] = settings["frozen_components"]
+        self.models = trained_models(nlp, self.frozen)
+        self.identity = identify(config)
+        self.start = 0
+        self.saved: Checkpoint | None = None
+        self.scores: list[float] = []
+        self.batches = create_train_batches(
+            nlp, train_corpus, settings["batcher"], settings["max_epochs"]
+        )
+        self.stream = Stream(self.batches, start=0, draws={})
+        self._evaluate = create_evaluation_callback(
+            nlp, dev_corpus, settings["score_weights"]
+        )
+        self._before_to_disk = create_before_to_disk_callback(
+            settings["before_to_disk"]
+        )
+
+    def go_on_from(self, checkpoint: Checkpoint) -> None:
+        """Let `steps` begin where a checkpoint was written.
+
+        Raises:
+            ValueError: If it was made by another run.
+        """
+        check_same(checkpoint.identity, self.identity)
+        self.saved, self.start = checkpoint, checkpoint.next_step
+        self.stream = Stream(self.batches, start=self.start, draws=checkpoint.draws)
+
+    def steps(self) -> Iterator[tuple[dict[str, Any], bool | None]]:
+        """Train, one step at a time.
+
+        Yields:
+            spaCy's information about the step, and whether it brought the best score so
+            far, None without an evaluation.
+
+        Raises:
+            ValueError: If a loss is not a finite number, or the checkpoint doesn't fit.
+        """
+        if self.start == 0:
+            self._restore({})
+        try:
+            for _, info, is_best in self._loop():
+                if info["step"] < self.start:
+                    if info["step"] == self.start - 1:
+                        self._restore(info["losses"])
+                    continue
+                check_losses(info["losses"])
+                info["words"] = self.stream.words
+                yield info, is_best
+        except Exception as error:
+            if self.stream.step >= self.start:
+                error.add_note(self._describe_step())
+            raise
+        if self.stream.step < self.start - 1:
+            raise ValueError(
+                f"The checkpoint was written before step {self.start}, but by "
+                f"max_steps, max_epochs or patience this run ends before it, after "
+                f"step {self.stream.step}"
+            )
+
+    def checkpoint(self, *, next_step: int, losses: dict[str, float]) -> Checkpoint:
+        """Take down the state of the run."""
+        return Checkpoint(
+            self.identity,
+            next_step=next_step,
+            words=self.stream.words,
+            scores=self.scores,
+            losses={name: float(loss) for name, loss in losses.items()},
+            performance=self.nlp.meta.get("performance", {}),
+            draws=self.stream.draws,
+            random=StreamState.now(),
+            torch=torch_states(),
+            weights=get_weights(self.models, self.optimizer),
+            strings=list(self.nlp.vocab.strings),
+        )
+
+    def save_model(self, output: Output, *, is_best: bool) -> None:
+        """Write the pipeline, with averaged weights if there are."""
+        with self.nlp.use_params(self.optimizer.averages):
+            output.save(self._before_to_disk(self.nlp), is_best=is_best)
+
+    def _loop(self) -> Iterator[Any]:
+        return train_while_improving(
+            self.nlp,
+            self.optimizer,
+            self.stream,
+            self._score,
+            dropout=self.settings["dropout"],
+            accumulate_gradient=self.settings["accumulate_gradient"],
+            patience=self.settings["patience"],
+            max_steps=self.settings["max_steps"],
+            eval_frequency=self.settings["eval_frequency"],
+            exclude=self.frozen,
+            annotating_components=self.settings["annotating_components"],
+            before_update=self._before_update,
+        )
+
+    def _before_update(self, nlp: Language, step: dict[str, Any]) -> None:
+        callback = self.settings["before_update"]
+        if callback is not None and step["step"] >= self.start:
+            callback(nlp, step)
+
+    def _score(self) -> tuple[float, dict[str, Any]]:
+        """Evaluate, or recall the score of an evaluation that was done before."""
+        known = self.saved.scores if self.saved is not None else []
+        scores: dict[str, Any] = {}
+        if len(self.scores) < len(known):
+            score = known[len(self.scores)]
+        else:
+            score, scores = self._evaluate()
+        self.scores.append(float(score))
+        report_score(score, self.stream.step)
+        return score, scores
+
+    def _restore(self, losses: dict[str, float]) -> None:
+        saved = self.saved
+        if saved is None:
+            return
+        if saved.words != self.stream.words:
+            raise ValueError(
+                f"The training data has changed: the steps before step {self.start} "
+                f"had {saved.words} words, but now they have {self.stream.words}"
+            )
+        for string in saved.strings:
+            self.nlp.vocab.strings.add(string)
+        self.nlp.meta["performance"] = saved.performance
+        losses.update(saved.losses)
+        restore_weights(self.models, self.optimizer, saved.weights)
+        restore_torch(saved.torch)
+        saved.random.restore()
+        self.saved = None  # the weights in it are no longer needed
+
+    def _describe_step(self) -> str:
+        batch = self.stream.batch
+        texts = [example.reference.text[:SHOWN] for example in batch[:1]]
+        return (
+            f"This was step {self.stream.step}, with a batch of {len(batch)} documents "
+            f"and {sum(map(len, batch))} words, which begins with {texts}"
+        )
+
+
+def check_losses(losses: dict[str, float]) -> None:
+    """Raise a ValueError for a loss that is not a finite number."""
+    for name, loss in losses.items():
+        if not math.isfinite(float(loss)):
+            raise ValueError(
+                f"The loss of '{name}' is {float(loss)}, so training stopped. The "
+                "models in the output folder are those of the last evaluation. A lower "
+                "learning rate, or clipping of gradients, may help."
+            )

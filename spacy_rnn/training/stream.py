@@ -1,0 +1,56 @@
+"""The batches of a run, those of steps that were done before left empty."""
+
+from collections.abc import Iterable, Iterator
+from itertools import count
+
+from spacy.training import Example
+
+from spacy_rnn.training.random_states import StreamState
+
+Batch = tuple[int, list[Example]]
+
+
+class Stream:
+    """Batches with their epochs, and a record of the random numbers drawn for them.
+
+    Steps before `start` get an empty batch: nothing is updated, but everything that
+    counts steps counts on. The batches are read all the same, with the random states
+    that they were read with, so that shuffling and batch sizes go on as they would
+    have.
+
+    Attributes:
+        step: The step that the last batch is for.
+        batch: The last batch, as it was read.
+        words: Words in all batches so far.
+        draws: By step, random states that were not what the last draw had left.
+    """
+
+    def __init__(
+        self, batches: Iterable[Batch], *, start: int, draws: dict[int, StreamState]
+    ) -> None:
+        self.batches = batches
+        self.start = start
+        self.draws = draws
+        self.step = -1
+        self.batch: list[Example] = []
+        self.words = 0
+
+    def __iter__(self) -> Iterator[Batch]:
+        batches = iter(self.batches)
+        left: StreamState | None = None
+        for step in count():
+            if step < self.start and step in self.draws:
+                self.draws[step].restore()
+            before = StreamState.now()
+            try:
+                epoch, batch = next(batches)
+            except StopIteration:
+                return
+            after = StreamState.now()
+            if before != after:
+                if before != left:
+                    self.draws[step] = before
+                left = after
+            self.step, self.batch = step, list(batch)
+            self.words += sum(len(example) for example in self.batch)
+            yield epoch, [] if step < self.start else self.batch

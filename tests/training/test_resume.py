@@ -1,0 +1,114 @@
+"""A run that goes on where it was interrupted."""
+
+import io
+import os
+import random
+import time
+from multiprocessing import get_context
+
+import pytest
+from spacy.training.loop import train as train_by_spacy
+
+from spacy_rnn.training.loop import train
+from spacy_rnn.training.run import Run
+from tests.training.conftest import make_nlp, read_folder
+
+MODELS = ("model-best", "model-last")
+N_KILLS = 20
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Return the folder of a run that was not interrupted."""
+    folder = tmp_path_factory.mktemp("whole")
+    train(make_nlp({}), folder, stdout=io.StringIO())
+    return folder
+
+
+@pytest.fixture
+def kill_before_saving(monkeypatch):
+    """Return a function that lets runs end, as if killed, right after a step."""
+
+    def kill_before_saving(last):
+        def steps(self):
+            for info, is_best in original(self):
+                if info["step"] == last:
+                    raise Killed
+                yield info, is_best
+
+        original = Run.steps
+        monkeypatch.setattr(Run, "steps", steps)
+
+    yield kill_before_saving
+    monkeypatch.undo()
+
+
+def check_equal(folder, expected_folder):
+    for model in MODELS:
+        expected = read_folder(expected_folder / model)
+        found = read_folder(folder / model)
+        assert found.keys() == expected.keys()
+        for name in expected:
+            assert found[name] == expected[name], f"{model}/{name}"
+
+
+def test_a_run_writes_the_models_and_the_table_of_spacy_train(start, tmp_path):
+    # spaCy's loop tells no schedule of the scores, so the rate has to stay as it is.
+    overrides = {"training.optimizer.learn_rate.patience": 1000}
+    ours = start("ours", overrides=overrides)
+    theirs = io.StringIO()
+    (tmp_path / "spacy").mkdir()
+    train_by_spacy(make_nlp(overrides), tmp_path / "spacy", stdout=theirs)
+    check_equal(tmp_path / "ours", tmp_path / "spacy")
+    assert ours.replace("ours", "") == theirs.getvalue().replace("spacy", "")
+
+
+@pytest.mark.parametrize("last", [0, 3, 5, 13, 24])
+def test_an_interrupted_run_ends_with_the_same_models(
+    start, kill_before_saving, monkeypatch, tmp_path, whole, last
+):
+    kill_before_saving(last)
+    with pytest.raises(Killed):
+        start(checkpoint_frequency=3)
+    monkeypatch.undo()
+    start(resume=True, checkpoint_frequency=3)
+    check_equal(tmp_path / "run", whole)
+
+
+def test_a_run_that_came_to_its_end_can_go_on_to_a_later_one(start, tmp_path, whole):
+    start(overrides={"training.max_steps": 11})
+    start(resume=True)
+    check_equal(tmp_path / "run", whole)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="starts runs by fork")
+def test_a_run_killed_at_any_moment_ends_with_the_same_models(tmp_path, whole):
+    context = get_context("fork")
+
+    def start(folder, resume):
+        options = {"resume": resume, "checkpoint_frequency": 1}
+        process = context.Process(
+            target=train,
+            args=(make_nlp({}), folder),
+            kwargs=options | {"stdout": io.StringIO()},
+        )
+        process.start()
+        return process
+
+    began = time.perf_counter()
+    start(tmp_path / "timed", False).join()
+    duration = time.perf_counter() - began
+    moments = random.Random(0)
+    for number in range(N_KILLS):
+        folder = tmp_path / str(number)
+        process = start(folder, False)
+        time.sleep(moments.uniform(0.0, duration))
+        process.kill()
+        process.join()
+        start(folder, True).join()
+        check_equal(folder, whole)
