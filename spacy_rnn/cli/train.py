@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -65,6 +66,7 @@ def train_cli(
 
     if verbose:
         util.logger.setLevel(logging.DEBUG)
+    setup_gpu(use_gpu)
     try:
         Output(output_path).prepare(resume=resume)
     except (ValueError, OSError) as error:
@@ -72,7 +74,6 @@ def train_cli(
     overrides = parse_config_overrides(ctx.args)
     import_code(code_path)
     msg.info(f"Saving to output directory: {output_path}")
-    setup_gpu(use_gpu)
     with show_validation_error(config_path):
         config = util.load_config(config_path, overrides=overrides, interpolate=False)
     msg.divider("Initializing pipeline")
@@ -87,10 +88,14 @@ def train_cli(
             resume=resume,
             checkpoint_frequency=checkpoint_frequency,
             use_gpu=use_gpu,
+            stdout=sys.stdout,
+            stderr=sys.stderr,
         )
     except (ValueError, OSError) as error:
-        util.logger.debug("Training failed", exc_info=error)
-        msg.fail(str(error), "\n".join(getattr(error, "__notes__", [])), exits=1)
+        notes = getattr(error, "__notes__", [])
+        if notes and isinstance(error, ValueError):
+            raise  # from a step: where in it, the traceback says
+        msg.fail(str(error), "\n".join(notes), exits=1)
     if not finished:
         msg.warn(
             "Interrupted. To go on, give the same command with --resume", exits=130

@@ -68,5 +68,8 @@ def write_folder(path: Path, write: Callable[[Path], object]) -> None:
     try:
         write(temporary)
         replace_folder(temporary, path)
+    except OSError as error:
+        error.add_note(f"{path} could not be written, and is as it was")
+        raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
