@@ -116,9 +116,9 @@ def start(tmp_path):
     return start
 
 
-def make_nlp(overrides):
+def make_nlp(overrides, text=CONFIG):
     config = Config().from_str(
-        CONFIG,
+        text,
         overrides={
             "paths.train": str(SENTIMENT / "train.jsonl"),
             "paths.dev": str(SENTIMENT / "dev.jsonl"),

@@ -11,10 +11,38 @@ from spacy.training.loop import train as train_by_spacy
 
 from spacy_rnn.training.loop import train
 from spacy_rnn.training.run import Run
-from tests.training.conftest import make_nlp, read_folder
+from tests.training.conftest import CONFIG, SENTIMENT, make_nlp, read_folder
 
 MODELS = ("model-best", "model-last")
 N_KILLS = 20
+TAGGED = str(SENTIMENT.parent / "entities" / "dev.jsonl")
+# spaCy's `ner` draws from Python's generator, which shuffling draws from as well.
+ENTITIES = (
+    CONFIG.replace('"rnn_textcat", "textcat"', '"ner"').partition(
+        "[components.rnn_textcat]"
+    )[0]
+    + """
+[components.ner]
+factory = "ner"
+
+[components.ner.model]
+@architectures = "spacy.TransitionBasedParser.v2"
+state_type = "ner"
+extra_state_tokens = false
+hidden_width = 16
+maxout_pieces = 2
+use_upper = true
+
+[components.ner.model.tok2vec]
+@architectures = "spacy.Tok2VecListener.v1"
+width = 16
+upstream = "tok2vec"
+
+[corpora]"""
+    + CONFIG.partition("[corpora]")[2]
+    .replace('TextCorpus.v1"', 'TokenCorpus.v1"\nentity_column = "ner"')
+    .replace("cats_score", "ents_f")
+)
 
 
 class Killed(Exception):
@@ -83,6 +111,23 @@ def test_a_run_that_came_to_its_end_can_go_on_to_a_later_one(start, tmp_path, wh
     start(overrides={"training.max_steps": 11})
     start(resume=True)
     check_equal(tmp_path / "run", whole)
+
+
+def test_pipes_that_draw_random_numbers_go_on_with_the_same(
+    kill_before_saving, monkeypatch, tmp_path
+):
+    def start(folder, **options):
+        overrides = {"training.max_steps": 14, "paths.train": TAGGED}
+        nlp = make_nlp(overrides | {"paths.dev": TAGGED}, ENTITIES)
+        train(nlp, tmp_path / folder, stdout=io.StringIO(), **options)
+
+    start("whole")
+    kill_before_saving(9)
+    with pytest.raises(Killed):
+        start("run")
+    monkeypatch.undo()
+    start("run", resume=True)
+    check_equal(tmp_path / "run", tmp_path / "whole")
 
 
 @pytest.mark.slow
