@@ -9,6 +9,7 @@ from multiprocessing import get_context
 import pytest
 from spacy.training.loop import train as train_by_spacy
 
+from spacy_rnn.training.checkpoint import Checkpoint
 from spacy_rnn.training.loop import train
 from spacy_rnn.training.run import Run
 from tests.training.conftest import CONFIG, SENTIMENT, make_nlp, read_folder
@@ -117,14 +118,15 @@ def test_pipes_that_draw_random_numbers_go_on_with_the_same(
     kill_before_saving, monkeypatch, tmp_path
 ):
     def start(folder, **options):
-        overrides = {"training.max_steps": 14, "paths.train": TAGGED}
+        overrides = {"training.max_steps": 24, "paths.train": TAGGED}
         nlp = make_nlp(overrides | {"paths.dev": TAGGED}, ENTITIES)
         train(nlp, tmp_path / folder, stdout=io.StringIO(), **options)
 
     start("whole")
-    kill_before_saving(9)
+    kill_before_saving(22)
     with pytest.raises(Killed):
         start("run")
+    assert len(Checkpoint.load(tmp_path / "run" / "checkpoint").draws) > 1
     monkeypatch.undo()
     start("run", resume=True)
     check_equal(tmp_path / "run", tmp_path / "whole")
