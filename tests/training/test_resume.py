@@ -9,6 +9,7 @@ from multiprocessing import get_context
 import pytest
 from spacy.training.loop import train as train_by_spacy
 
+from spacy_rnn.training import run
 from spacy_rnn.training.checkpoint import Checkpoint
 from spacy_rnn.training.loop import train
 from spacy_rnn.training.run import Run
@@ -106,6 +107,18 @@ def test_an_interrupted_run_ends_with_the_same_models(
     monkeypatch.undo()
     start(resume=True, checkpoint_frequency=3)
     check_equal(tmp_path / "run", whole)
+
+
+def test_every_score_is_reported_once_replayed_ones_included(start, monkeypatch):
+    reports = []
+    monkeypatch.setattr(run, "report_score", lambda *each: reports.append(each))
+    start(overrides={"training.max_steps": 11})
+    first = list(reports)
+    assert [step for _, step in first] == [0, 5, 10]
+    reports.clear()
+    start(resume=True, overrides={"training.max_steps": 16})
+    assert reports[:3] == first
+    assert [step for _, step in reports] == [0, 5, 10, 15]
 
 
 def test_a_run_that_came_to_its_end_can_go_on_to_a_later_one(start, tmp_path, whole):
