@@ -27,6 +27,7 @@ ALLOWED = {
     "layers": {"torch", "thinc", "srsly", "modules", "types"} | SPACY_DATA | ARRAYS,
     "architectures": {"thinc", "spacy", "layers", "types"},
     "tag_scores": {"torch", "thinc", "modules", "tag_schemes", "types"} | ARRAYS,
+    "gradients": {"thinc"} | ARRAYS,
     "losses": {"torch", "thinc", "modules", "tag_schemes", "tag_scores", "types"}
     | ARRAYS,
     "decoding": {"torch", "thinc", "modules", "tag_schemes", "tag_scores", "types"}
@@ -35,6 +36,7 @@ ALLOWED = {
     "pipeline": {
         "thinc",
         "spacy",
+        "gradients",
         "losses",
         "decoding",
         "tag_schemes",
@@ -47,8 +49,8 @@ ALLOWED = {
     "corpora": {"spacy", "nltk", "srsly", "metrics", "tag_schemes"},
     "tokenizers": {"spacy", "corpora.nltk_text"},
     "batchers": {"spacy", "thinc"},
-    "loggers": {"spacy", "thinc"},
-    "callbacks": {"spacy", "thinc"},
+    "loggers": {"spacy", "thinc", "gradients", "schedules"},
+    "callbacks": {"spacy", "thinc", "gradients"},
     "schedules": {"spacy", "thinc"},
     "atomic": set(),
     # torch: the states of its random generators

@@ -170,6 +170,18 @@ class TorchModule:
         if not self._is_bound("grad", grad):
             self._rebind("grad", grad)
 
+    def named_parts(self, model: Model, flat: Any) -> dict[str, Any]:
+        """View what has the layout of `W` as the arrays of the module's parameters."""
+        module = self.bind(model)
+        names = {id(value): name for name, value in module.named_parameters()}
+        parts = {}
+        for start, parameters in layout(module):
+            for parameter in parameters:
+                part = flat[start : start + parameter.numel()]
+                parts[names[id(parameter)]] = part.reshape(tuple(parameter.shape))
+                start += parameter.numel()
+        return parts
+
     def _is_bound(self, field: str, array: ArrayXd) -> bool:
         # Thinc's Adam returns a new array object over the same memory.
         return field in self._bound and address(self._bound[field]) == address(array)

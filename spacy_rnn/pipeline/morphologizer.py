@@ -15,7 +15,7 @@ from spacy.vocab import Vocab
 from thinc.api import Model
 from thinc.types import Floats2d
 
-from spacy_rnn.checks import check_rate
+from spacy_rnn.checks import check_not_negative, check_rate
 from spacy_rnn.pipeline.tagger import MODEL, RNNTagger
 from spacy_rnn.pipeline.truths import UNKNOWN, Truth, Values
 
@@ -29,6 +29,7 @@ from spacy_rnn.pipeline.truths import UNKNOWN, Truth, Values
         "extend": False,
         "scorer": {"@scorers": "spacy.morphologizer_scorer.v1"},
         "label_smoothing": 0.0,
+        "max_gradient_norm": 0.0,
     },
     default_score_weights={"pos_acc": 0.5, "morph_acc": 0.5, "morph_per_feat": None},
 )
@@ -40,6 +41,7 @@ def make_rnn_morphologizer(
     extend: bool,
     scorer: Callable | None,
     label_smoothing: float,
+    max_gradient_norm: float,
 ) -> "RNNMorphologizer":
     """Create a tagger that writes the part of speech and the features of each token.
 
@@ -53,6 +55,8 @@ def make_rnn_morphologizer(
         scorer: The scoring method.
         label_smoothing: Share of the truth, in [0, (K - 1) / K), that is spread over
             the other labels.
+        max_gradient_norm: The largest norm that the gradients of all weights together
+            may have; larger ones are scaled down. 0 for any.
     """
     return RNNMorphologizer(
         nlp.vocab,
@@ -62,6 +66,7 @@ def make_rnn_morphologizer(
         extend=extend,
         scorer=scorer,
         label_smoothing=label_smoothing,
+        max_gradient_norm=max_gradient_norm,
     )
 
 
@@ -79,9 +84,11 @@ class RNNMorphologizer(RNNTagger, Morphologizer):
         overwrite: bool = True,
         extend: bool = False,
         label_smoothing: float = 0.0,
+        max_gradient_norm: float = 0.0,
         scorer: Callable | None = morphologizer_score,
     ) -> None:
         check_rate("label_smoothing", label_smoothing)
+        check_not_negative("max_gradient_norm", max_gradient_norm)
         Morphologizer.__init__(
             self,
             vocab,
@@ -92,6 +99,7 @@ class RNNMorphologizer(RNNTagger, Morphologizer):
             label_smoothing=label_smoothing,
             scorer=scorer,
         )
+        self.cfg["max_gradient_norm"] = max_gradient_norm
 
     def initialize(  # type: ignore[override]
         self,

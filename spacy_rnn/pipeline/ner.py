@@ -11,11 +11,12 @@ from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
-from thinc.api import Config, Model, Ops
+from thinc.api import Config, Model, Ops, Optimizer
 from thinc.types import Floats2d
 
-from spacy_rnn.checks import check_choice
+from spacy_rnn.checks import check_choice, check_not_negative
 from spacy_rnn.decoding import best_paths, span_confidences
+from spacy_rnn.gradients import clip_gradients
 from spacy_rnn.losses import crf_loss
 from spacy_rnn.pipeline.entity_docs import (
     Entities,
@@ -87,6 +88,7 @@ TagScores = CRFScores | list[Floats2d]
         "spans_key": "rnn_ner",
         "incorrect_spans_key": None,
         "scorer": {"@scorers": "spacy-rnn.ner_scorer.v1"},
+        "max_gradient_norm": 0.0,
     },
     default_score_weights={
         "ents_f": 1.0,
@@ -104,6 +106,7 @@ def make_rnn_ner(
     spans_key: str | None,
     incorrect_spans_key: str | None,
     scorer: Callable | None,
+    max_gradient_norm: float,
 ) -> "RNNEntityRecognizer":
     """Create an entity recognizer.
 
@@ -119,6 +122,8 @@ def make_rnn_ner(
         incorrect_spans_key: The group of `doc.spans` that says in training which spans
             aren't entities with their label. None for none.
         scorer: The scoring method.
+        max_gradient_norm: The largest norm that the gradients of all weights together
+            may have; larger ones are scaled down. 0 for any.
     """
     return RNNEntityRecognizer(
         nlp.vocab,
@@ -129,6 +134,7 @@ def make_rnn_ner(
         spans_key=spans_key,
         incorrect_spans_key=incorrect_spans_key,
         scorer=scorer,
+        max_gradient_norm=max_gradient_norm,
     )
 
 
@@ -150,8 +156,10 @@ class RNNEntityRecognizer(TrainablePipe):
         spans_key: str | None = "rnn_ner",
         incorrect_spans_key: str | None = None,
         scorer: Callable | None = ner_score,
+        max_gradient_norm: float = 0.0,
     ) -> None:
         check_choice("scheme", scheme, get_args(Scheme))
+        check_not_negative("max_gradient_norm", max_gradient_norm)
         if not annotate_ents and spans_key is None:
             raise ValueError(
                 "There is nothing to write entities to: annotate_ents is false, and "
@@ -166,6 +174,7 @@ class RNNEntityRecognizer(TrainablePipe):
             annotate_ents=annotate_ents,
             spans_key=spans_key,
             incorrect_spans_key=incorrect_spans_key,
+            max_gradient_norm=max_gradient_norm,
         )
         self.scorer = scorer
 
@@ -309,6 +318,15 @@ class RNNEntityRecognizer(TrainablePipe):
             tags=tag_set.tags,
             scheme=self.cfg["scheme"],
         )
+
+    def finish_update(self, sgd: Optimizer) -> None:
+        """Update the weights, after clipping their gradients.
+
+        Raises:
+            NonFiniteGradientError: If a gradient is NaN or infinite.
+        """
+        clip_gradients({self.name: self.model}, self.cfg["max_gradient_norm"])
+        super().finish_update(sgd)
 
     def from_disk(
         self, path: str | Path, *, exclude: Iterable[str] = ()

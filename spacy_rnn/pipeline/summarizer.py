@@ -11,11 +11,12 @@ from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc, SpanGroup
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
-from thinc.api import Config, Model
+from thinc.api import Config, Model, Optimizer
 from thinc.types import Floats1d
 from thinc.util import to_numpy
 
-from spacy_rnn.checks import check_choice
+from spacy_rnn.checks import check_choice, check_not_negative
+from spacy_rnn.gradients import clip_gradients
 from spacy_rnn.losses import cross_entropy
 from spacy_rnn.pipeline.loading import naming_the_path
 from spacy_rnn.pipeline.summary_choice import Order, Unit, check_budget, choose
@@ -64,6 +65,7 @@ bidirectional = true
         "order": "document",
         "spans_key": "summary",
         "scorer": {"@scorers": "spacy-rnn.rouge_scorer.v1"},
+        "max_gradient_norm": 0.0,
     },
     default_score_weights={
         "rouge_1_f": 0.0,
@@ -85,6 +87,7 @@ def make_rnn_summarizer(
     order: Order,
     spans_key: str,
     scorer: Callable | None,
+    max_gradient_norm: float,
 ) -> "RNNSummarizer":
     """Create a component that makes a summary of the sentences that matter most.
 
@@ -102,6 +105,8 @@ def make_rnn_summarizer(
             first.
         spans_key: The group of `doc.spans` that holds the chosen sentences.
         scorer: The scoring method.
+        max_gradient_norm: The largest norm that the gradients of all weights together
+            may have; larger ones are scaled down. 0 for any.
     """
     return RNNSummarizer(
         nlp.vocab,
@@ -113,6 +118,7 @@ def make_rnn_summarizer(
         order=order,
         spans_key=spans_key,
         scorer=scorer,
+        max_gradient_norm=max_gradient_norm,
     )
 
 
@@ -131,10 +137,12 @@ class RNNSummarizer(TrainablePipe):
         order: Order = "document",
         spans_key: str = "summary",
         scorer: Callable | None = summary_score,
+        max_gradient_norm: float = 0.0,
     ) -> None:
         check_choice("unit", unit, get_args(Unit))
         check_choice("order", order, get_args(Order))
         check_budget(budget, unit)
+        check_not_negative("max_gradient_norm", max_gradient_norm)
         super().__init__(
             vocab,
             model,
@@ -144,6 +152,7 @@ class RNNSummarizer(TrainablePipe):
             trigram_blocking=trigram_blocking,
             order=order,
             spans_key=spans_key,
+            max_gradient_norm=max_gradient_norm,
         )
         self.scorer = scorer
         if not Doc.has_extension("summary"):
@@ -228,6 +237,15 @@ class RNNSummarizer(TrainablePipe):
         loss *= len(weights) / max(1, int(weights.sum()))
         lengths = [len(score) for score in scores]
         return loss, ops.unflatten(gradient[:, 0], lengths)
+
+    def finish_update(self, sgd: Optimizer) -> None:
+        """Update the weights, after clipping their gradients.
+
+        Raises:
+            NonFiniteGradientError: If a gradient is NaN or infinite.
+        """
+        clip_gradients({self.name: self.model}, self.cfg["max_gradient_norm"])
+        super().finish_update(sgd)
 
     def from_disk(
         self, path: str | Path, *, exclude: Iterable[str] = ()

@@ -11,11 +11,12 @@ from spacy.strings import get_string_id
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
-from thinc.api import Config, Model
+from thinc.api import Config, Model, Optimizer
 from thinc.types import Floats2d
 from thinc.util import to_numpy
 
-from spacy_rnn.checks import check_rate
+from spacy_rnn.checks import check_not_negative, check_rate
+from spacy_rnn.gradients import clip_gradients
 from spacy_rnn.losses import token_cross_entropy
 from spacy_rnn.pipeline.loading import naming_the_path
 from spacy_rnn.pipeline.truths import UNKNOWN, Truth, Values, token_truths
@@ -65,6 +66,7 @@ MODEL = Config().from_str(DEFAULT_MODEL)["model"]
         "scorer": {"@scorers": "spacy.tagger_scorer.v1"},
         "neg_prefix": "!",
         "label_smoothing": 0.0,
+        "max_gradient_norm": 0.0,
     },
     default_score_weights={
         "tag_acc": 1.0,
@@ -82,6 +84,7 @@ def make_rnn_tagger(
     scorer: Callable | None,
     neg_prefix: str,
     label_smoothing: float,
+    max_gradient_norm: float,
 ) -> "RNNTagger":
     """Create a tagger that writes the most probable label of each token.
 
@@ -95,6 +98,8 @@ def make_rnn_tagger(
             hasn't the tag that follows. An empty one turns that off.
         label_smoothing: Share of the truth, in [0, (K - 1) / K), that is spread over
             the other labels.
+        max_gradient_norm: The largest norm that the gradients of all weights together
+            may have; larger ones are scaled down. 0 for any.
     """
     return RNNTagger(
         nlp.vocab,
@@ -104,6 +109,7 @@ def make_rnn_tagger(
         scorer=scorer,
         neg_prefix=neg_prefix,
         label_smoothing=label_smoothing,
+        max_gradient_norm=max_gradient_norm,
     )
 
 
@@ -122,8 +128,10 @@ class RNNTagger(Tagger):
         scorer: Callable | None = tagger_score,
         neg_prefix: str = "!",
         label_smoothing: float = 0.0,
+        max_gradient_norm: float = 0.0,
     ) -> None:
         check_rate("label_smoothing", label_smoothing)
+        check_not_negative("max_gradient_norm", max_gradient_norm)
         super().__init__(
             vocab,
             model,
@@ -133,6 +141,7 @@ class RNNTagger(Tagger):
             neg_prefix=neg_prefix,
             label_smoothing=label_smoothing,
         )
+        self.cfg["max_gradient_norm"] = max_gradient_norm
 
     def add_label(self, label: str) -> int:
         """Add a label. The scores of the others stay as they are.
@@ -186,6 +195,15 @@ class RNNTagger(Tagger):
         )
         lengths: Any = [len(rows) for rows in scores]
         return loss, ops.unflatten(gradient, lengths)
+
+    def finish_update(self, sgd: Optimizer) -> None:
+        """Update the weights, after clipping their gradients.
+
+        Raises:
+            NonFiniteGradientError: If a gradient is NaN or infinite.
+        """
+        clip_gradients({self.name: self.model}, self.cfg["max_gradient_norm"])
+        super().finish_update(sgd)
 
     def from_disk(
         self, path: str | Path, *, exclude: Iterable[str] = ()

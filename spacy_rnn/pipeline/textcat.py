@@ -13,10 +13,11 @@ from spacy.pipeline.textcat_multilabel import (
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
-from thinc.api import Config, Model
+from thinc.api import Config, Model, Optimizer
 from thinc.types import Floats2d
 
-from spacy_rnn.checks import check_rate
+from spacy_rnn.checks import check_not_negative, check_rate
+from spacy_rnn.gradients import clip_gradients
 from spacy_rnn.losses import balanced_classes, balanced_labels, cross_entropy
 from spacy_rnn.pipeline.labels import (
     ClassWeights,
@@ -80,6 +81,7 @@ SCORE_WEIGHTS = {
         "scorer": {"@scorers": "spacy.textcat_scorer.v2"},
         "class_weights": None,
         "label_smoothing": 0.0,
+        "max_gradient_norm": 0.0,
     },
     default_score_weights=SCORE_WEIGHTS,
 )
@@ -91,6 +93,7 @@ def make_rnn_textcat(
     scorer: Callable | None,
     class_weights: ClassWeights,
     label_smoothing: float,
+    max_gradient_norm: float,
 ) -> "RNNTextCategorizer":
     """Create a text classifier that gives each document exactly one label.
 
@@ -104,6 +107,8 @@ def make_rnn_textcat(
             for the inverse of the label's frequency, or a mapping of label to weight, 1
             for those not named.
         label_smoothing: Share of the truth, in [0, 1), that is spread over all labels.
+        max_gradient_norm: The largest norm that the gradients of all weights together
+            may have; larger ones are scaled down. 0 for any.
     """
     return RNNTextCategorizer(
         nlp.vocab,
@@ -113,6 +118,7 @@ def make_rnn_textcat(
         scorer=scorer,
         class_weights=class_weights,
         label_smoothing=label_smoothing,
+        max_gradient_norm=max_gradient_norm,
     )
 
 
@@ -125,6 +131,7 @@ def make_rnn_textcat(
         "scorer": {"@scorers": "spacy.textcat_multilabel_scorer.v2"},
         "class_weights": None,
         "label_smoothing": 0.0,
+        "max_gradient_norm": 0.0,
     },
     default_score_weights=SCORE_WEIGHTS,
 )
@@ -136,6 +143,7 @@ def make_rnn_textcat_multilabel(
     scorer: Callable | None,
     class_weights: ClassWeights,
     label_smoothing: float,
+    max_gradient_norm: float,
 ) -> "RNNMultiLabelTextCategorizer":
     """Create a text classifier that gives each document any number of labels.
 
@@ -149,6 +157,8 @@ def make_rnn_textcat_multilabel(
             training: "balanced" for as much in all as the documents that don't have it,
             or a mapping of label to weight, 1 for those not named.
         label_smoothing: Share of the truth, in [0, 1), that is spread over yes and no.
+        max_gradient_norm: The largest norm that the gradients of all weights together
+            may have; larger ones are scaled down. 0 for any.
     """
     return RNNMultiLabelTextCategorizer(
         nlp.vocab,
@@ -158,6 +168,7 @@ def make_rnn_textcat_multilabel(
         scorer=scorer,
         class_weights=class_weights,
         label_smoothing=label_smoothing,
+        max_gradient_norm=max_gradient_norm,
     )
 
 
@@ -179,12 +190,15 @@ class RNNTextCategorizer(TextCategorizer):
         scorer: Callable | None = textcat_score,
         class_weights: ClassWeights = None,
         label_smoothing: float = 0.0,
+        max_gradient_norm: float = 0.0,
     ) -> None:
         super().__init__(vocab, model, name, threshold=threshold, scorer=scorer)
         check_rate("label_smoothing", label_smoothing)
         check_class_weights(class_weights)
+        check_not_negative("max_gradient_norm", max_gradient_norm)
         self.cfg["class_weights"] = class_weights
         self.cfg["label_smoothing"] = label_smoothing
+        self.cfg["max_gradient_norm"] = max_gradient_norm
         self.cfg["label_weights"] = {}  # found by initialize
 
     def initialize(
@@ -242,6 +256,15 @@ class RNNTextCategorizer(TextCategorizer):
             label_smoothing=self.cfg["label_smoothing"],
         )
 
+    def finish_update(self, sgd: Optimizer) -> None:
+        """Update the weights, after clipping their gradients.
+
+        Raises:
+            NonFiniteGradientError: If a gradient is NaN or infinite.
+        """
+        clip_gradients({self.name: self.model}, self.cfg["max_gradient_norm"])
+        super().finish_update(sgd)
+
     def from_disk(
         self, path: str | Path, *, exclude: Iterable[str] = ()
     ) -> "RNNTextCategorizer":
@@ -290,6 +313,7 @@ class RNNMultiLabelTextCategorizer(RNNTextCategorizer, MultiLabel_TextCategorize
         scorer: Callable | None = textcat_multilabel_score,
         class_weights: ClassWeights = None,
         label_smoothing: float = 0.0,
+        max_gradient_norm: float = 0.0,
     ) -> None:
         super().__init__(
             vocab,
@@ -299,6 +323,7 @@ class RNNMultiLabelTextCategorizer(RNNTextCategorizer, MultiLabel_TextCategorize
             scorer=scorer,
             class_weights=class_weights,
             label_smoothing=label_smoothing,
+            max_gradient_norm=max_gradient_norm,
         )
 
     def initialize(  # type: ignore[override]
