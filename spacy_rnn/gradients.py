@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from spacy.language import Language
 from thinc.api import Model, Optimizer
 from thinc.types import FloatsXd
 from thinc.util import get_array_module, to_numpy
@@ -97,6 +98,18 @@ def clip_gradients(models: Mapping[str, Model], max_norm: float) -> None:
     if max_norm and total > max_norm:
         for array in arrays:
             array *= max_norm / total
+
+
+def trained_models(nlp: Language) -> dict[str, Model]:
+    """Return the models that training updates, by component, in their order."""
+    frozen = nlp.config.interpolate()["training"]["frozen_components"]
+    return {
+        name: pipe.model
+        for name, pipe in nlp.pipeline
+        if name not in frozen
+        and getattr(pipe, "is_trainable", False)
+        and isinstance(getattr(pipe, "model", None), Model)
+    }
 
 
 def named_gradients(model: Model) -> Iterator[Gradient]:

@@ -27,7 +27,7 @@ ALLOWED = {
     "layers": {"torch", "thinc", "srsly", "modules", "types"} | SPACY_DATA | ARRAYS,
     "architectures": {"thinc", "spacy", "layers", "types"},
     "tag_scores": {"torch", "thinc", "modules", "tag_schemes", "types"} | ARRAYS,
-    "gradients": {"thinc"} | ARRAYS,
+    "gradients": {"spacy", "thinc"} | ARRAYS,
     "losses": {"torch", "thinc", "modules", "tag_schemes", "tag_scores", "types"}
     | ARRAYS,
     "decoding": {"torch", "thinc", "modules", "tag_schemes", "tag_scores", "types"}
