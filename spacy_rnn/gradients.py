@@ -103,9 +103,10 @@ def clip_gradients(models: Mapping[str, Model], max_norm: float) -> None:
 def trained_models(nlp: Language) -> dict[str, Model]:
     """Return the models that training updates, by component, in their order."""
     frozen = nlp.config.interpolate()["training"]["frozen_components"]
+    pipeline: Any = nlp.pipeline
     return {
         name: pipe.model
-        for name, pipe in nlp.pipeline
+        for name, pipe in pipeline
         if name not in frozen
         and getattr(pipe, "is_trainable", False)
         and isinstance(getattr(pipe, "model", None), Model)
@@ -143,7 +144,7 @@ def measure(
     return np.sqrt(to_numpy(xp.stack(squares)).astype("float64"))
 
 
-def global_norm(norms: np.ndarray) -> float:
+def global_norm(norms: Sequence[float] | np.ndarray) -> float:
     """Return the norm of what has these norms."""
     return float(np.linalg.norm(norms))
 
@@ -161,6 +162,16 @@ def once_before_update(model: Model, act: Callable[[], None]) -> None:
         return
     body = {"__slots__": (), ACTS: [act], "finish_update": show_and_update}
     model.__class__ = type(kind.__name__, (kind,), body)
+
+
+def stop_waiting(model: Model, act: Callable[[], None]) -> None:
+    """Don't call a function any more that waits for a model's gradients."""
+    kind: Any = type(model)
+    acts = vars(kind).get(ACTS, [])
+    if act in acts:
+        acts.remove(act)
+        if not acts:
+            model.__class__ = kind.__base__
 
 
 def show_gradients(model: Model) -> None:

@@ -5,97 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import spacy
+from mixed_pipelines import ENCODERS, make_nlp, run_loop, weights
 from spacy.cli.train import train
-from spacy.training import Example
-from spacy.training.loop import subdivide_batch, train_while_improving
-from thinc.api import Adam, Config, fix_random_seed
+from spacy.training.loop import subdivide_batch
+from thinc.api import Adam, Config
 
 from spacy_rnn.callbacks import create_clip_gradients
 from spacy_rnn.gradients import NonFiniteGradientError
 
 MAX_NORM = 0.05
-ROWS = [
-    ("We loved the warm soup", "PRON VERB DET ADJ NOUN", "good"),
-    ("Rude staff , slow", "ADJ NOUN PUNCT ADJ", "bad"),
-    ("The soup was cold", "DET NOUN VERB ADJ", "bad"),
-    ("Warm rooms !", "ADJ NOUN PUNCT", "good"),
-]
-ENCODERS = {
-    "spacy": {
-        "@architectures": "spacy.MaxoutWindowEncoder.v2",
-        "width": 8,
-        "depth": 1,
-        "window_size": 1,
-        "maxout_pieces": 2,
-    },
-    "ours": {"@architectures": "spacy-rnn.RNNEncoder.v1", "width": 8},
-}
-EMBED = {
-    "@architectures": "spacy.MultiHashEmbed.v2",
-    "width": 8,
-    "attrs": ["NORM"],
-    "rows": [50],
-    "include_static_vectors": False,
-}
-LISTENER = {"@architectures": "spacy.Tok2VecListener.v1", "width": 8, "upstream": "*"}
-TAGGER = {"@architectures": "spacy.Tagger.v2", "tok2vec": LISTENER}
-SPACY_TEXTCAT = {
-    "@architectures": "spacy.TextCatBOW.v3",
-    "exclusive_classes": True,
-    "ngram_size": 1,
-    "length": 64,
-    "no_output_layer": False,
-}
-OUR_TEXTCAT = {
-    "@architectures": "spacy-rnn.TextCat.v1",
-    "exclusive_classes": True,
-    "tok2vec": LISTENER,
-    "linear_model": None,
-}
-
-
-def make_nlp(kind):
-    fix_random_seed(0)
-    nlp = spacy.blank("en")
-    tok2vec = {
-        "@architectures": "spacy.Tok2Vec.v2",
-        "embed": EMBED,
-        "encode": ENCODERS[kind],
-    }
-    if kind == "ours":
-        nlp.add_pipe("tok2vec", config={"model": tok2vec})
-        nlp.add_pipe("rnn_textcat", config={"model": OUR_TEXTCAT})
-        nlp.add_pipe("tagger", config={"model": TAGGER})
-    else:
-        nlp.add_pipe("textcat", config={"model": SPACY_TEXTCAT})
-        nlp.add_pipe("tok2vec", config={"model": tok2vec})
-        nlp.add_pipe("tagger", config={"model": TAGGER})
-    examples = []
-    for text, tags, label in ROWS:
-        cats = {name: float(name == label) for name in ("good", "bad")}
-        annotation = {"tags": tags.split(), "cats": cats}
-        examples.append(Example.from_dict(nlp.make_doc(text), annotation))
-    nlp.initialize(lambda: examples)
-    return nlp, examples
-
-
-def run_loop(nlp, batches, accumulate_gradient, before_update):
-    loop = train_while_improving(
-        nlp,
-        Adam(0.01, grad_clip=0.0),
-        [(0, batch) for batch in batches],
-        lambda: (0.0, {}),
-        dropout=0.0,
-        eval_frequency=100,
-        accumulate_gradient=accumulate_gradient,
-        patience=0,
-        max_steps=0,
-        exclude=[],
-        annotating_components=[],
-        before_update=before_update,
-    )
-    for _ in loop:
-        pass
 
 
 def clip_by_hand(nlp, batches, accumulate_gradient):
@@ -119,15 +37,6 @@ def clip_by_hand(nlp, batches, accumulate_gradient):
         for _, pipe in nlp.pipeline:
             pipe.finish_update(optimizer)
     return norms
-
-
-def weights(nlp):
-    return [
-        layer.get_param(name)
-        for _, pipe in nlp.pipeline
-        for layer in pipe.model.walk()
-        for name in layer.param_names
-    ]
 
 
 @pytest.mark.parametrize("kind", ENCODERS)

@@ -16,6 +16,7 @@ from spacy_rnn.gradients import (
     named_gradients,
     once_before_update,
     show_gradients,
+    stop_waiting,
 )
 
 
@@ -190,6 +191,26 @@ def test_waiting_changes_neither_the_update_nor_what_is_saved():
     for old, new in zip(plain.walk(), waiting.walk(), strict=True):
         for name in old.param_names:
             assert (old.get_param(name) == new.get_param(name)).all()
+
+
+def test_a_function_can_stop_waiting():
+    model, seen = make_model(), []
+
+    def first():
+        seen.append(1)
+
+    def second():
+        seen.append(2)
+
+    stop_waiting(model, first)
+    for act in (first, second):
+        once_before_update(model, act)
+    stop_waiting(model, first)
+    show_gradients(model)
+    once_before_update(model, first)
+    stop_waiting(model, first)
+    assert type(model) is Model
+    assert seen == [2]
 
 
 class OwnModel(Model):

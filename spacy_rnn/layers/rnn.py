@@ -9,6 +9,7 @@ from thinc.api import Model
 from thinc.types import Floats2d
 from thinc.util import get_width
 
+from spacy_rnn.layers.gates import note_inputs, watch_cells
 from spacy_rnn.layers.torch_layer import as_tensor, run, torch_layer
 from spacy_rnn.modules.rnn import RNNEncoder
 from spacy_rnn.types import Cell, EncoderT
@@ -45,6 +46,7 @@ def RNN(
             "dropout_rate": dropout,
             "bidirectional": bidirectional,
             "mixed_precision": mixed_precision,
+            "watch_cells": watch_cells,
         },
     )
 
@@ -53,6 +55,7 @@ def forward(
     model: EncoderT, Xs: list[Floats2d], is_train: bool
 ) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Floats2d]]]:
     model.get_param("W")  # a KeyError here tells spaCy that nothing is initialized
+    note_inputs(model, Xs)
     X, lengths = concatenate(model, Xs, model.get_dim("nI"))
     dropout = model.attrs["dropout_rate"] if is_train else 0.0
     Y, backprop_torch = run(
