@@ -8,6 +8,7 @@ import typer
 from spacy.cli import app as spacy_app
 
 from spacy_rnn.cli.convert import convert_cli
+from spacy_rnn.cli.gradients import plot_gradients_cli
 from spacy_rnn.cli.punkt import punkt_cli
 from spacy_rnn.cli.train import train_cli
 
@@ -15,6 +16,7 @@ app = typer.Typer(
     name="rnn", help="Commands of spacy-rnn", no_args_is_help=True, add_completion=False
 )
 app.command("convert")(convert_cli)
+app.command("plot-gradients")(plot_gradients_cli)
 app.command("punkt")(punkt_cli)
 app.command(
     "train", context_settings={"allow_extra_args": True, "ignore_unknown_options": True}

@@ -1,0 +1,112 @@
+"""A log of gradients is read and drawn."""
+
+import json
+import sys
+
+import pytest
+
+from spacy_rnn.visual.gradients import FORMATS, draw, plot_gradients, read_log
+
+CELL = "layers.0.forward_cell"
+
+
+def make_line(step, norm=2.0, gradient=(1.0, 0.5, 0.1), gates=("input", "forget")):
+    shares = dict.fromkeys(gates, 0.25)
+    report = {"low": shares, "high": shares, "gradient": list(gradient)}
+    lstm = {"norm": norm, "parameters": {"bias": norm}, "cells": {CELL: report}}
+    layers = {"lstm": lstm, "linear": {"norm": 1.0, "parameters": {"W": 1.0}}}
+    component = {"norm": norm, "layers": layers}
+    return {"step": step, "components": {"tok2vec": component}}
+
+
+def write(path, lines):
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "log.jsonl"
+
+
+def steps_of(path):
+    return [line["step"] for line in read_log(path)]
+
+
+def test_steps_are_read_in_their_order(path):
+    lines = [make_line(step) for step in (0, 10, 20)]
+    assert read_log(write(path, lines)) == lines
+
+
+def test_of_two_runs_the_second_counts(path):
+    lines = [make_line(step) for step in (0, 10, 20, 0, 10)]
+    assert steps_of(write(path, lines)) == [0, 10]
+
+
+def test_of_a_resumed_run_each_step_counts_once(path):
+    lines = [make_line(step, norm=n) for n, step in enumerate((0, 10, 20, 20, 30))]
+    found = read_log(write(path, lines))
+    norms = [line["components"]["tok2vec"]["norm"] for line in found]
+    assert steps_of(path) == [0, 10, 20, 30]
+    assert norms == [0, 1, 3, 4]
+
+
+def test_a_last_line_that_is_being_written_is_left_out(path):
+    write(path, [make_line(0)])
+    with path.open("a") as stream:
+        stream.write('{"step": 10, "compo')
+    assert steps_of(path) == [0]
+
+
+@pytest.mark.parametrize("text", ["nonsense", "[]", '{"step": 1}', "3"])
+def test_foreign_lines_are_refused_with_their_place(path, text):
+    path.write_text(json.dumps(make_line(0)) + "\n" + text + "\n")
+    with pytest.raises(ValueError, match=r"log\.jsonl:2: expected a line of spacy-rnn"):
+        read_log(path)
+
+
+def test_a_log_without_lines_is_refused(path):
+    path.write_text("")
+    with pytest.raises(ValueError, match="nothing in it to plot"):
+        read_log(path)
+
+
+def test_there_is_a_plot_for_each_component_and_two_for_each_cell():
+    pytest.importorskip("matplotlib")
+    axes = draw([make_line(0), make_line(10)]).axes
+    titles = [each.get_title() for each in axes]
+    assert titles[:2] == ["tok2vec", f"tok2vec: lstm: {CELL}"]
+    assert len(titles) == 3
+    norms, gates, distances = axes
+    assert [line.get_label() for line in norms.lines] == ["all", "lstm", "linear"]
+    assert len(gates.lines) == 4
+    assert list(distances.lines[0].get_ydata()) == [1.0, 0.5, 0.1]
+
+
+def test_many_steps_are_drawn_as_a_few_curves():
+    pytest.importorskip("matplotlib")
+    distances = draw([make_line(step) for step in range(50)]).axes[2]
+    labels = [line.get_label() for line in distances.lines]
+    assert (labels[0], labels[-1], len(labels)) == ("step 0", "step 49", 6)
+
+
+def test_a_simple_network_has_no_gates_to_draw():
+    pytest.importorskip("matplotlib")
+    gates = draw([make_line(0, gates=())]).axes[1]
+    assert [text.get_text() for text in gates.texts] == ["no gates"]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_what_is_missing_is_left_out_of_the_plot(form):
+    pytest.importorskip("matplotlib")
+    failed = {"step": 5, "components": {"tok2vec": {"norm": None, "layers": {}}}}
+    lines = [make_line(0, gradient=[1.0, 0.0, None]), failed, make_line(9)]
+    data = plot_gradients(lines, form)
+    beginnings = {".png": b"\x89PNG", ".svg": b"<?xml", ".html": b"<!doctype html>"}
+    assert data.startswith(beginnings[form])
+
+
+def test_the_error_without_matplotlib_says_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(ImportError, match=r"pip install spacy-rnn\[plots\]"):
+        plot_gradients([make_line(0)], ".png")
