@@ -11,6 +11,7 @@ SCRIPTS = (
     "accuracy",
     "crf_cost",
     "memory",
+    "memory_task",
     "rouge",
     "sentences",
     "speed",
@@ -198,3 +199,26 @@ def test_folds_share_out_the_bundled_articles(benchmark, monkeypatch):
     for split in splits:
         names = [article.sentences[0] for part in split for article in part]
         assert len(set(names)) == len(names) == 12
+
+
+def test_only_the_first_word_tells_the_class(benchmark):
+    task = benchmark("memory_task")
+    nlp = task.make_nlp("gru", 0, 1.0)
+    random = task.Random(0)
+    for example in task.make_examples(nlp, random, [5, 0, 9] * 10):
+        first, *others = (token.text for token in example.predicted)
+        cats = example.reference.cats
+        assert [name for name, value in cats.items() if value] == [first]
+        assert set(others) <= set(task.FILLERS)
+    assert len(example.predicted) == 10
+
+
+def test_the_memory_task_is_learned_over_a_short_distance(benchmark):
+    task = benchmark("memory_task")
+    nlp = task.make_nlp("gru", 0, 1.0)
+    optimizer = task.Adam(0.01, grad_clip=0.0)
+    settings = {"shortest": 1, "start": 2, "end": 3, "seed": 0}
+    steps = task.train(nlp, optimizer, **settings, max_steps=100)
+    assert steps < 100
+    assert task.accuracy(nlp, 3, -1) > 0.95
+    assert len(task.gradients(nlp, 0)) == len(task.DISTANCES)

@@ -109,6 +109,18 @@ def test_a_linear_network_shows_the_factor_of_each_step(factor):
     assert_close(report.gradient, expected)
 
 
+def test_a_gradient_that_has_almost_vanished_is_measured():
+    cell = CELLS["rnn_relu"](1, 1)
+    with torch.no_grad():
+        for parameter in cell.parameters():
+            parameter.fill_(0.0)
+        cell.weight_ih_l0.fill_(1.0)
+        cell.weight_hh_l0.fill_(0.1)
+    lengths = torch.tensor([31])
+    report = inspect_cell(cell, torch.ones(31, 1, 1), lengths, reversal(lengths))
+    assert float(report.gradient[30]) == pytest.approx(1e-30, rel=1e-3)
+
+
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_every_cell_of_an_encoder_gets_the_input_that_it_has(name, bidirectional):
     encoder = RNNEncoder(5, 4, cell=name, depth=2, bidirectional=bidirectional)
