@@ -69,6 +69,22 @@ class NonFiniteGradientError(ValueError):
         return type(self), (self.components, self.parameters, self.largest)
 
 
+def finish_update(
+    name: str, model: Model, optimizer: Optimizer, *, max_norm: float
+) -> None:
+    """Update the weights of a component's model, after clipping their gradients.
+
+    Args:
+        name: Name of the component.
+        model: Its model.
+        optimizer: The optimizer.
+        max_norm: See `clip_gradients`, which also says what is raised.
+    """
+    finish = show_gradients(model)
+    clip_gradients({name: model}, max_norm)
+    finish(model, optimizer)
+
+
 def clip_gradients(models: Mapping[str, Model], max_norm: float) -> None:
     """Clip the gradients of models by their global norm (Pascanu et al., 2013).
 
@@ -84,8 +100,6 @@ def clip_gradients(models: Mapping[str, Model], max_norm: float) -> None:
         NonFiniteGradientError: If there is a gradient that is NaN or infinite, or
             so large that its square is infinite and it isn't to be clipped.
     """
-    for model in models.values():
-        show_gradients(model)
     arrays = [array for model in models.values() for array in gradient_arrays(model)]
     total = global_norm(measure(arrays))
     if not np.isfinite(total):
@@ -153,7 +167,8 @@ def once_before_update(model: Model, act: Callable[[], None]) -> None:
     """Call a function when a model's gradients are complete, before they are used.
 
     It is called once; then the model is as it was before. Functions are called in the
-    order in which they came to wait.
+    order in which they came to wait. What one of them makes wait waits for the next
+    update.
     """
     # A model has no room for what isn't saved with it, but its class can change.
     kind: Any = type(model)
@@ -174,20 +189,25 @@ def stop_waiting(model: Model, act: Callable[[], None]) -> None:
             model.__class__ = kind.__base__
 
 
-def show_gradients(model: Model) -> None:
-    """Call the functions that wait for a model's gradients."""
+def show_gradients(model: Model) -> Callable[[Model, Optimizer], None]:
+    """Call the functions that wait for a model's gradients.
+
+    Returns:
+        The model's own `finish_update`, for which nobody waits.
+    """
     kind: Any = type(model)
     acts = vars(kind).get(ACTS)
-    if acts is not None:
-        model.__class__ = kind.__base__
-        for act in acts:
-            act()
+    if acts is None:
+        return kind.finish_update
+    model.__class__ = kind.__base__
+    for act in acts:
+        act()
+    return kind.__base__.finish_update
 
 
 def show_and_update(model: Model, optimizer: Optimizer) -> None:
     """Stand in for `finish_update` of a model that somebody waits for."""
-    show_gradients(model)
-    model.finish_update(optimizer)  # that of the model's own class
+    show_gradients(model)(model, optimizer)
 
 
 def gradient_arrays(model: Model) -> list[FloatsXd]:

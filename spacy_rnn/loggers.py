@@ -50,8 +50,13 @@ def create_console_logger(
     def setup(
         nlp: Language, stdout: IO = sys.stdout, stderr: IO = sys.stderr
     ) -> tuple[LogStep, Callable[[], None]]:
-        log_step, finalize = setup_console(nlp, stdout, stderr)
-        return LogSteps(log_step), finalize
+        log_console, finalize = setup_console(nlp, stdout, stderr)
+
+        def log_step(info: dict[str, Any] | None) -> None:
+            log_console(info)
+            report(info)
+
+        return log_step, finalize
 
     return setup
 
@@ -85,28 +90,24 @@ def create_gradient_logger(
         log_other, finalize_other = setup_other(nlp, stdout, stderr)
         log = GradientLog(nlp, Path(path), every, read_sample(nlp, sample))
 
+        def log_step(info: dict[str, Any] | None) -> None:
+            log_other(info)
+            log.log_step()
+            report(info)
+
         def finalize() -> None:
             log.close()
             finalize_other()
 
-        return LogSteps(log_other, log), finalize
+        return log_step, finalize
 
     return setup
 
 
-class LogSteps:
-    """Several log steps in one, which tells schedules of the dev score: once."""
-
-    def __init__(self, *steps: LogStep) -> None:
-        self.steps: list[LogStep] = []
-        for step in steps:
-            self.steps += step.steps if isinstance(step, LogSteps) else [step]
-
-    def __call__(self, info: dict[str, Any] | None) -> None:
-        for step in self.steps:
-            step(info)
-        if info is not None:
-            report_score(info["score"])
+def report(info: dict[str, Any] | None) -> None:
+    """Tell schedules of a dev score, if there is one."""
+    if info is not None:
+        report_score(info["score"], info["step"])
 
 
 class GradientLog:
@@ -117,29 +118,35 @@ class GradientLog:
     ) -> None:
         self.nlp, self.every, self.sample = nlp, every, sample
         self.models = trained_models(nlp)
-        self.step = -1  # the last one that was made
+        self.step = -1  # the one that is being made
         self.measured: dict[str, dict[str, Any]] = {}
         path.parent.mkdir(parents=True, exist_ok=True)
         self.stream = path.open("a", buffering=1, encoding="utf8")
         self.wait()
 
-    def __call__(self, info: dict[str, Any] | None) -> None:
-        self.step = self.step + 1 if info is None else info["step"]
+    def wait(self) -> None:
+        """Wait for the next step. Loggers are told only of those with an evaluation."""
+        for model in islice(self.models.values(), 1):
+            once_before_update(model, self.begin_update)
+
+    def begin_update(self) -> None:
+        """Measure all gradients, which are complete and not clipped yet.
+
+        A step that is replayed when training goes on has none, but counts.
+        """
+        self.step += 1
+        self.wait()
+        if self.step % self.every == 0:
+            measured = {
+                name: measure_layers(each) for name, each in self.models.items()
+            }
+            if any(component["layers"] for component in measured.values()):
+                self.measured = measured
+
+    def log_step(self) -> None:
+        """Write a line, if it is its turn."""
         if self.measured:
             self.write(self.look_at_cells())
-        self.wait()
-
-    def wait(self) -> None:
-        """Let the gradients of the next step be measured, if it is its turn."""
-        if self.models and (self.step + 1) % self.every == 0:
-            first = next(iter(self.models.values()))
-            once_before_update(first, self.measure)
-
-    def measure(self) -> None:
-        """Measure all gradients, which are complete and not clipped yet."""
-        self.measured = {
-            name: measure_layers(model) for name, model in self.models.items()
-        }
 
     def look_at_cells(self) -> list[tuple[str, str, dict[str, Any]]]:
         """Return component, layer and report of each layer that can tell of its cells.
@@ -178,9 +185,8 @@ class GradientLog:
     def close(self) -> None:
         """Close the file. A step that couldn't be made gets its line, too."""
         for model in self.models.values():
-            stop_waiting(model, self.measure)
+            stop_waiting(model, self.begin_update)
         if self.measured:
-            self.step += 1
             self.write([])
         self.stream.close()
 

@@ -1,6 +1,7 @@
 """Gradients between the backward pass and the optimizer."""
 
 import pickle
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from spacy_rnn.architectures.encoder import build_rnn_encoder
 from spacy_rnn.gradients import (
     NonFiniteGradientError,
     clip_gradients,
+    finish_update,
     gradient_arrays,
     measure,
     named_gradients,
@@ -189,6 +191,26 @@ def test_waiting_changes_neither_the_update_nor_what_is_saved():
         model.finish_update(Adam(0.1))
     assert type(waiting) is Model
     for old, new in zip(plain.walk(), waiting.walk(), strict=True):
+        for name in old.param_names:
+            assert (old.get_param(name) == new.get_param(name)).all()
+
+
+def test_what_waits_again_waits_for_the_next_update():
+    model, plain, seen = make_model(), make_model(), []
+
+    def act():
+        seen.append(norm_of(model))
+        once_before_update(model, act)
+
+    once_before_update(model, act)
+    for update in (model.finish_update, partial(finish_update, "m", model, max_norm=0)):
+        for each in (model, plain):
+            backpropagate(each)
+        update(Adam(0.1))
+        plain.finish_update(Adam(0.1))
+    assert len(seen) == 2
+    assert min(seen) > 0
+    for old, new in zip(plain.walk(), model.walk(), strict=True):
         for name in old.param_names:
             assert (old.get_param(name) == new.get_param(name)).all()
 

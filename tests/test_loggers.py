@@ -3,7 +3,6 @@
 import io
 import json
 import math
-from itertools import count
 
 import numpy as np
 import pytest
@@ -196,22 +195,34 @@ def test_numbers_out_of_range_are_refused(every, sample):
 def reported(monkeypatch):
     """The scores that schedules are told of."""
     scores = []
-    monkeypatch.setattr(loggers, "report_score", scores.append)
+    monkeypatch.setattr(loggers, "report_score", lambda *each: scores.append(each))
     return scores
 
 
-def test_schedules_are_told_of_each_score_once(make, tmp_path, reported):
-    numbers = count()
-    nested = create_gradient_logger(
-        tmp_path / "one", logger=create_gradient_logger(tmp_path / "two", logger=silent)
-    )
+def test_schedules_are_told_of_each_score(make, tmp_path, reported):
     nlp, _ = make()
-    for logger in (nested, create_gradient_logger(tmp_path / "three", logger=silent)):
-        log_step, finalize = logger(nlp, io.StringIO(), io.StringIO())
-        log_step({"step": 0, "score": float(next(numbers))})
-        log_step(None)
-        finalize()
-    assert reported == [0.0, 1.0]
+    logger = create_gradient_logger(tmp_path / "log.jsonl", logger=silent)
+    log_step, finalize = logger(nlp, io.StringIO(), io.StringIO())
+    log_step({"step": 0, "score": 0.5})
+    log_step(None)
+    log_step({"step": 2, "score": 0.25})
+    finalize()
+    assert reported == [(0.5, 0), (0.25, 2)]
+
+
+def test_replayed_steps_count_but_are_not_written(make, tmp_path):
+    nlp, examples = make()
+    logger = create_gradient_logger(tmp_path / "log.jsonl", 2, 0, silent)
+    log_step, finalize = logger(nlp, io.StringIO(), io.StringIO())
+    for step in range(8):
+        if step >= 5:
+            nlp.update(examples, sgd=False)
+        for _, pipe in nlp.pipeline:
+            pipe.finish_update(Adam(0.01))
+        if step >= 5:
+            log_step(None)
+    finalize()
+    assert [line["step"] for line in read(tmp_path / "log.jsonl")] == [6]
 
 
 def test_the_console_logger_prints_what_that_of_spacy_prints(make, reported):
@@ -236,7 +247,7 @@ def test_the_console_logger_prints_what_that_of_spacy_prints(make, reported):
         finalize()
         printed.append(stdout.getvalue())
     assert printed[0] == printed[1]
-    assert reported == [0.25]
+    assert reported == [(0.25, 20)]
 
 
 def test_a_config_can_name_the_logger_beside_it(tmp_path):

@@ -16,7 +16,7 @@ from thinc.types import Floats2d
 
 from spacy_rnn.checks import check_choice, check_not_negative
 from spacy_rnn.decoding import best_paths, span_confidences
-from spacy_rnn.gradients import clip_gradients
+from spacy_rnn.gradients import finish_update
 from spacy_rnn.losses import crf_loss
 from spacy_rnn.pipeline.entity_docs import (
     Entities,
@@ -325,8 +325,8 @@ class RNNEntityRecognizer(TrainablePipe):
         Raises:
             NonFiniteGradientError: If a gradient is NaN or infinite.
         """
-        clip_gradients({self.name: self.model}, self.cfg["max_gradient_norm"])
-        super().finish_update(sgd)
+        max_norm = self.cfg["max_gradient_norm"]
+        finish_update(self.name, self.model, sgd, max_norm=max_norm)
 
     def from_disk(
         self, path: str | Path, *, exclude: Iterable[str] = ()

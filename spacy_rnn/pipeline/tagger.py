@@ -16,7 +16,7 @@ from thinc.types import Floats2d
 from thinc.util import to_numpy
 
 from spacy_rnn.checks import check_not_negative, check_rate
-from spacy_rnn.gradients import clip_gradients
+from spacy_rnn.gradients import finish_update
 from spacy_rnn.losses import token_cross_entropy
 from spacy_rnn.pipeline.loading import naming_the_path
 from spacy_rnn.pipeline.truths import UNKNOWN, Truth, Values, token_truths
@@ -202,8 +202,8 @@ class RNNTagger(Tagger):
         Raises:
             NonFiniteGradientError: If a gradient is NaN or infinite.
         """
-        clip_gradients({self.name: self.model}, self.cfg["max_gradient_norm"])
-        super().finish_update(sgd)
+        max_norm = self.cfg["max_gradient_norm"]
+        finish_update(self.name, self.model, sgd, max_norm=max_norm)
 
     def from_disk(
         self, path: str | Path, *, exclude: Iterable[str] = ()

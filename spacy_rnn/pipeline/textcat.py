@@ -17,7 +17,7 @@ from thinc.api import Config, Model, Optimizer
 from thinc.types import Floats2d
 
 from spacy_rnn.checks import check_not_negative, check_rate
-from spacy_rnn.gradients import clip_gradients
+from spacy_rnn.gradients import finish_update
 from spacy_rnn.losses import balanced_classes, balanced_labels, cross_entropy
 from spacy_rnn.pipeline.labels import (
     ClassWeights,
@@ -262,8 +262,8 @@ class RNNTextCategorizer(TextCategorizer):
         Raises:
             NonFiniteGradientError: If a gradient is NaN or infinite.
         """
-        clip_gradients({self.name: self.model}, self.cfg["max_gradient_norm"])
-        super().finish_update(sgd)
+        max_norm = self.cfg["max_gradient_norm"]
+        finish_update(self.name, self.model, sgd, max_norm=max_norm)
 
     def from_disk(
         self, path: str | Path, *, exclude: Iterable[str] = ()
