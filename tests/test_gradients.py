@@ -195,6 +195,15 @@ def test_waiting_changes_neither_the_update_nor_what_is_saved():
             assert (old.get_param(name) == new.get_param(name)).all()
 
 
+def test_functions_see_gradients_that_are_not_clipped_yet():
+    model, seen = make_model(), []
+    once_before_update(model, lambda: seen.append(norm_of(model)))
+    backpropagate(model, 40.0)
+    norm = norm_of(model)
+    finish_update("m", model, Adam(0.1), max_norm=1e-3)
+    assert seen == [norm]
+
+
 def test_what_waits_again_waits_for_the_next_update():
     model, plain, seen = make_model(), make_model(), []
 
