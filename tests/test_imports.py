@@ -54,7 +54,8 @@ ALLOWED = {
     "schedules": {"spacy", "thinc"},
     "atomic": set(),
     # torch: the states of its random generators
-    "training": {"spacy", "thinc", "srsly", "wasabi", "torch", "schedules", "atomic"}
+    "training": {"spacy", "thinc", "srsly", "wasabi", "torch", "atomic"}
+    | {"gradients", "schedules"}
     | ARRAYS,
     "visual": ANYTHING,
     "cli": ANYTHING,

@@ -15,6 +15,7 @@ from spacy.training.loop import (
 from spacy.util import registry, resolve_dot_names
 from thinc.api import fix_random_seed, set_gpu_allocator
 
+from spacy_rnn.gradients import trained_models
 from spacy_rnn.schedules import report_score
 from spacy_rnn.training.checkpoint import Checkpoint
 from spacy_rnn.training.identity import check_same, identify
@@ -25,7 +26,7 @@ from spacy_rnn.training.random_states import (
     torch_states,
 )
 from spacy_rnn.training.stream import Stream
-from spacy_rnn.training.weights import get_weights, restore_weights, trained_models
+from spacy_rnn.training.weights import get_weights, restore_weights
 
 SHOWN = 60  # characters of a text in a message
 
@@ -54,7 +55,7 @@ class Run:
         self.settings = settings
         self.optimizer = settings["optimizer"]
         self.frozen: list[str] = settings["frozen_components"]
-        self.models = trained_models(nlp, self.frozen)
+        self.models = trained_models(nlp)
         self.identity = identify(config)
         self.start = 0
         self.saved: Checkpoint | None = None

@@ -5,11 +5,11 @@ next program. Here it is known by its pipe, its layer's place in `model.walk()`,
 name.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from spacy.language import Language
 from thinc.api import Model, Ops, Optimizer
+from thinc.util import to_numpy
 
 ARRAYS = ("mom1", "mom2", "averages")
 COUNTS = ("nr_update", "last_seen")
@@ -21,16 +21,6 @@ class Place(NamedTuple):
     pipe: str
     layer: int
     shim: int | None
-
-
-def trained_models(nlp: Language, frozen: Iterable[str]) -> dict[str, Model[Any, Any]]:
-    """Return the models of the pipes that are trained."""
-    models = {name: getattr(pipe, "model", None) for name, pipe in nlp.pipeline}
-    return {
-        name: model
-        for name, model in models.items()
-        if isinstance(model, Model) and name not in frozen
-    }
 
 
 def get_weights(
@@ -98,8 +88,3 @@ def recall(
             arrays[key] = ops.xp.array(record[field])  # a writable copy
     for field in COUNTS:
         getattr(optimizer, field)[key] = record[field]
-
-
-def to_numpy(array: Any) -> Any:
-    """Bring an array to the CPU."""
-    return array.get() if hasattr(array, "get") else array
