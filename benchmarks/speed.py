@@ -39,18 +39,37 @@ EMBED = {
 }
 
 
-def tok2vec(embed: str, encode: dict) -> dict:
+def tok2vec(embed: str, encode: dict, width: int = WIDTH) -> dict:
     return {
         "@architectures": "spacy.Tok2Vec.v2",
-        "embed": {"@architectures": embed, **EMBED},
-        "encode": {"width": WIDTH, **encode},
+        "embed": {"@architectures": embed, **EMBED, "width": width},
+        "encode": {"width": width, **encode},
     }
 
 
-SPACY_BILSTM = tok2vec(
-    "spacy.MultiHashEmbed.v2",
-    {"@architectures": "spacy.TorchBiLSTMEncoder.v1", "depth": 2, "dropout": 0.0},
-)
+def spacy_bilstm(width: int = WIDTH) -> dict:
+    encode = {
+        "@architectures": "spacy.TorchBiLSTMEncoder.v1",
+        "depth": 2,
+        "dropout": 0.0,
+    }
+    return reduce_mean(tok2vec("spacy.MultiHashEmbed.v2", encode, width))
+
+
+def our_bilstm(width: int = WIDTH, *, mixed_precision: bool = False) -> dict:
+    encode = {
+        "@architectures": "spacy-rnn.RNNEncoder.v1",
+        "depth": 2,
+        "mixed_precision": mixed_precision,
+    }
+    return {
+        "@architectures": "spacy-rnn.TextCat.v1",
+        "tok2vec": tok2vec("spacy-rnn.MultiHashEmbed.v1", encode, width),
+        "exclusive_classes": True,
+        "pooling": ["mean"],
+    }
+
+
 SPACY_CNN = tok2vec(
     "spacy.MultiHashEmbed.v2",
     {
@@ -59,10 +78,6 @@ SPACY_CNN = tok2vec(
         "window_size": 1,
         "maxout_pieces": 3,
     },
-)
-OUR_BILSTM = tok2vec(
-    "spacy-rnn.MultiHashEmbed.v1",
-    {"@architectures": "spacy-rnn.RNNEncoder.v1", "depth": 2},
 )
 
 
@@ -79,7 +94,7 @@ def reduce_mean(vectors: dict) -> dict:
 
 
 MODELS = {
-    "spaCy BiLSTM, depth 2": ("textcat", reduce_mean(SPACY_BILSTM)),
+    "spaCy BiLSTM, depth 2": ("textcat", spacy_bilstm()),
     "spaCy CNN, depth 4": ("textcat", reduce_mean(SPACY_CNN)),
     "spaCy bag of words": (
         "textcat",
@@ -90,15 +105,7 @@ MODELS = {
             "no_output_layer": False,
         },
     ),
-    "spacy-rnn BiLSTM, depth 2": (
-        "rnn_textcat",
-        {
-            "@architectures": "spacy-rnn.TextCat.v1",
-            "tok2vec": OUR_BILSTM,
-            "exclusive_classes": True,
-            "pooling": ["mean"],
-        },
-    ),
+    "spacy-rnn BiLSTM, depth 2": ("rnn_textcat", our_bilstm()),
     "spacy-rnn, default model": ("rnn_textcat", None),
 }
 
