@@ -62,9 +62,12 @@ def our_bilstm(width: int = WIDTH, *, mixed_precision: bool = False) -> dict:
         "depth": 2,
         "mixed_precision": mixed_precision,
     }
+    vectors = tok2vec("spacy-rnn.MultiHashEmbed.v1", encode, width)
+    vectors["embed"]["word_dropout"] = 0.0
     return {
         "@architectures": "spacy-rnn.TextCat.v1",
-        "tok2vec": tok2vec("spacy-rnn.MultiHashEmbed.v1", encode, width),
+        "tok2vec": vectors,
+        "linear_model": None,  # else the component's default is filled in
         "exclusive_classes": True,
         "pooling": ["mean"],
     }
