@@ -158,7 +158,8 @@ def distinct_tokens(
     _, first, distinct_of = np.unique(keys, return_index=True, return_inverse=True)
     static = None
     if model.has_dim("nM"):
-        static = static_vectors(vocab, words[first, 0], model.get_dim("nM"))
+        found = static_vectors(vocab, words[first, 0], model.get_dim("nM"))
+        static = model.ops.asarray2f(found)  # the table may be on another device
     return features[first], distinct_of, static
 
 

@@ -53,8 +53,11 @@ def torch_layer(
         dims: Dimensions of the layer, None where data will tell.
         attrs: Further attributes. "dropout_rate" is what `[training] dropout` sets,
             "mixed_precision" asks for bfloat16.
+
+    Raises:
+        ValueError: If Thinc computes on a GPU that torch can't use.
     """
-    return Model(
+    model: Model = Model(
         name,
         forward,
         init=InitWeights(init_dims),
@@ -62,6 +65,9 @@ def torch_layer(
         dims=dims,
         attrs={**attrs, "torch_module": TorchModule(build)},
     )
+    if model.ops.xp is not np:
+        check_cuda()
+    return model
 
 
 def run(
@@ -117,7 +123,24 @@ def as_tensor(array: ArrayXd) -> Tensor:
     """View an array as a tensor on the same device."""
     if isinstance(array, np.ndarray):
         return torch.from_numpy(np.require(array, requirements=["C", "W"]))
+    check_cuda()
     return torch.from_dlpack(array)
+
+
+def check_cuda() -> None:
+    """Raise a ValueError if torch can't use a GPU."""
+    if not torch.cuda.is_available():
+        raise ValueError(
+            f"The model is on a GPU, which cupy can use, but torch {torch.__version__} "
+            f"can't: it was built {cuda_version()}. Install a torch for the CUDA "
+            f"version of cupy (see pytorch.org), or stay on the CPU: --gpu-id -1, "
+            f"spacy.require_cpu()."
+        )
+
+
+def cuda_version() -> str:
+    version = torch.version.cuda
+    return "without CUDA" if version is None else f"for CUDA {version}"
 
 
 def as_array(tensor: Tensor, ops: Ops) -> ArrayXd:

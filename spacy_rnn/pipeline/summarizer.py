@@ -182,7 +182,10 @@ class RNNSummarizer(TrainablePipe):
     def predict(self, docs: Iterable[Doc]) -> list[np.ndarray]:
         """Predict the probability of each sentence of each document."""
         scores = self.model.predict(list(docs))
-        return [probabilities(to_numpy(each)) for each in scores]
+        if not scores:
+            return []
+        flat = probabilities(to_numpy(self.model.ops.xp.concatenate(scores)))
+        return np.split(flat, np.cumsum([len(each) for each in scores])[:-1])
 
     def set_annotations(self, docs: Iterable[Doc], scores: list[np.ndarray]) -> None:
         """Write the chosen sentences, their text, and the probabilities of all.

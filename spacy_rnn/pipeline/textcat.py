@@ -15,6 +15,7 @@ from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Config, Model, Optimizer
 from thinc.types import Floats2d
+from thinc.util import to_numpy
 
 from spacy_rnn.checks import check_not_negative, check_rate
 from spacy_rnn.gradients import finish_update
@@ -224,6 +225,10 @@ class RNNTextCategorizer(TextCategorizer):
 
     def predict(self, docs: Iterable[Doc]) -> Floats2d:
         return self.model.ops.asarray2f(self.model.predict(list(docs)))
+
+    def set_annotations(self, docs: Iterable[Doc], scores: Floats2d) -> None:
+        # One transfer from a GPU, where spaCy's method makes one for each score.
+        super().set_annotations(docs, to_numpy(scores))
 
     def get_loss(
         self, examples: Iterable[Example], scores: Floats2d
