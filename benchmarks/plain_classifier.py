@@ -60,7 +60,7 @@ class PlainClassifier(nn.Module):
 def feature_rows(
     docs: Sequence[Doc], attrs: Sequence[int | str], rows: Sequence[int]
 ) -> list[Tensor]:
-    """Look up which rows of the tables each token has: shape (tokens, attributes, 4)."""
+    """Look up the rows of each token. Shape (tokens, attributes, 4) for a document."""
     features = token_features(docs, list(attrs))
     lengths = [len(doc) for doc in docs]
     return list(torch.from_numpy(hash_rows(features, list(rows))).split(lengths))
