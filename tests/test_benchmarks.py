@@ -9,7 +9,9 @@ import pytest
 FOLDER = Path(__file__).parent.parent / "benchmarks"
 SCRIPTS = (
     "accuracy",
+    "batching",
     "crf_cost",
+    "gpu",
     "memory",
     "memory_task",
     "rouge",
@@ -19,6 +21,7 @@ SCRIPTS = (
     "tagging_accuracy",
     "tagging_speed",
     "tokenizers",
+    "training_speed",
 )
 CONLLU = """\
 # newdoc id = a
