@@ -41,6 +41,12 @@ from timing import batches_by_words, fastest, timed
 
 DROPOUT = 0.2
 BATCH_WORDS = 4000
+BATCHER = {
+    "@batchers": "spacy.batch_by_words.v1",
+    "size": BATCH_WORDS,
+    "tolerance": 0.2,
+    "discard_oversize": False,
+}
 PARTS = (
     "reading",
     "features",
@@ -67,30 +73,39 @@ class Run(NamedTuple):
     score: float
 
 
-def write_corpus(data: Path | None, folder: Path, limit: int) -> int:
+def read_parts(data: Path | None, limit: int) -> dict[str, list[dict]]:
+    """Read the rows of MR, or of the bundled corpus."""
+    bundled = ROOT / "corpus" / "sentiment"
+    source = bundled if data is None else data / "classification" / "mr"
+    parts = ("train", "dev")
+    return {part: read_rows(source, part)[: limit or None] for part in parts}
+
+
+def write_corpus(parts: dict[str, list[dict]], folder: Path) -> int:
     """Write train.spacy and dev.spacy. Returns the number of words in the first."""
-    source = (
-        ROOT / "corpus" / "sentiment"
-        if data is None
-        else data / "classification" / "mr"
-    )
     nlp = spacy.blank("en")
-    n_words = []
-    for part in ("train", "dev"):
-        rows = read_rows(source, part)[: limit or None]
-        labels = sorted({str(row["label"]) for row in rows})
+    labels = sorted({str(row["label"]) for row in parts["train"]})
+    n_words = {}
+    for part, rows in parts.items():
         docs = DocBin(store_user_data=False)
         for row in rows:
             doc = nlp.make_doc(row["text"])
             doc.cats = {name: float(name == str(row["label"])) for name in labels}
             docs.add(doc)
         docs.to_disk(folder / f"{part}.spacy")
-        n_words.append(sum(len(tokens) for tokens in docs.tokens))
-    return n_words[0]
+        n_words[part] = sum(len(tokens) for tokens in docs.tokens)
+    return n_words["train"]
 
 
 def make_config(
-    factory: str, model: dict, reader: str, folder: Path, epochs: int, steps: int
+    factory: str,
+    model: dict,
+    reader: str,
+    folder: Path,
+    *,
+    epochs: int,
+    steps: int,
+    batcher: dict = BATCHER,
 ) -> Config:
     """Complete a config.
 
@@ -100,7 +115,8 @@ def make_config(
         reader: Of both corpora.
         folder: Where they are.
         epochs: How many to train.
-        steps: About how many an epoch has.
+        steps: After how many to evaluate.
+        batcher: Makes the batches.
     """
     config = {
         "nlp": {"lang": "en", "pipeline": [factory]},
@@ -115,12 +131,7 @@ def make_config(
             "max_steps": 0,
             "patience": 0,
             "eval_frequency": steps,
-            "batcher": {
-                "@batchers": "spacy.batch_by_words.v1",
-                "size": BATCH_WORDS,
-                "tolerance": 0.2,
-                "discard_oversize": False,
-            },
+            "batcher": batcher,
             "logger": {"@loggers": "benchmarks.best_score.v1"},
         },
     }
@@ -166,9 +177,8 @@ def train_all(folder: Path, n_words: int, epochs: int) -> dict[str, Run]:
         ("spaCy BiLSTM, without BLIS", theirs, False),
         ("spacy-rnn", ours, True),
     ):
-        runs[name] = run_training(
-            make_config(*settings, folder, epochs, steps), blis=blis
-        )
+        config = make_config(*settings, folder, epochs=epochs, steps=steps)
+        runs[name] = run_training(config, blis=blis)
     ours_took = runs["spacy-rnn"].seconds.total()
     print("\n| `spacy train` | seconds | words/s | x | best on dev |")
     print("|---|---:|---:|---:|---:|")
@@ -252,7 +262,7 @@ def main() -> None:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        n_words = write_corpus(args.data, folder, args.limit)
+        n_words = write_corpus(read_parts(args.data, args.limit), folder)
         print(f"{args.epochs} epochs of {n_words} words; torch {torch.__version__}")
         print_parts(train_all(folder, n_words, args.epochs))
         compare_steps(folder, 10, args.rounds)
