@@ -22,7 +22,14 @@ from spacy.training import Example
 from spacy.util import minibatch
 from speed import our_bilstm
 from timing import batches_by_words
-from training_speed import BATCHER, make_config, read_parts, run_training, write_corpus
+from training_speed import (
+    BATCHER,
+    make_config,
+    read_parts,
+    run_training,
+    sample,
+    write_corpus,
+)
 
 WINDOW = 2048
 N_SENTENCES, N_REVIEWS = 2000, 200
@@ -70,9 +77,12 @@ def read_uneven(data: Path) -> dict[str, list[dict]]:
     reviews = data / "classification" / "movie_reviews"
     parts = read_parts(data, N_SENTENCES)
     return {
-        part: rows + read_rows(reviews, part)[:N_REVIEWS]
+        part: rows + sample(read_rows(reviews, part), N_REVIEWS)
         for part, rows in parts.items()
     }
+
+
+SETS = {"MR": lambda data: read_parts(data, 0), "uneven": read_uneven}
 
 
 def compare(name: str, parts: dict[str, list[dict]], epochs: int, seeds: int) -> None:
@@ -108,13 +118,13 @@ def compare(name: str, parts: dict[str, list[dict]], epochs: int, seeds: int) ->
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of data sets")
-    parser.add_argument("--limit", type=int, default=0, help="texts of MR; 0: all")
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--seeds", type=int, default=2)
     args = parser.parse_args()
     torch.set_num_threads(1)
-    compare("MR", read_parts(args.data, args.limit), args.epochs, args.seeds)
-    compare("uneven", read_uneven(args.data), args.epochs, args.seeds)
+    for name in args.sets:
+        compare(name, SETS[name](args.data), args.epochs, args.seeds)
 
 
 if __name__ == "__main__":

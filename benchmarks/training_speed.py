@@ -20,6 +20,7 @@ from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from random import Random
 from time import process_time
 from typing import NamedTuple
 
@@ -77,8 +78,13 @@ def read_parts(data: Path | None, limit: int) -> dict[str, list[dict]]:
     """Read the rows of MR, or of the bundled corpus."""
     bundled = ROOT / "corpus" / "sentiment"
     source = bundled if data is None else data / "classification" / "mr"
-    parts = ("train", "dev")
-    return {part: read_rows(source, part)[: limit or None] for part in parts}
+    parts = {part: read_rows(source, part) for part in ("train", "dev")}
+    return {part: sample(rows, limit) for part, rows in parts.items()}
+
+
+def sample(rows: list[dict], size: int) -> list[dict]:
+    """Draw some of the rows, which may be sorted by label; 0 is for all of them."""
+    return Random(0).sample(rows, min(size, len(rows)) or len(rows))
 
 
 def write_corpus(parts: dict[str, list[dict]], folder: Path) -> int:
