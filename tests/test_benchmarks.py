@@ -4,6 +4,7 @@ import gzip
 import importlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 FOLDER = Path(__file__).parent.parent / "benchmarks"
@@ -12,8 +13,10 @@ SCRIPTS = (
     "batching",
     "crf_cost",
     "gpu",
+    "make_vectors",
     "memory",
     "memory_task",
+    "pretraining",
     "rouge",
     "sentences",
     "speed",
@@ -225,3 +228,72 @@ def test_the_memory_task_is_learned_over_a_short_distance(benchmark):
     assert steps < 100
     assert task.accuracy(nlp, 3, -1) > 0.95
     assert len(task.gradients(nlp, 0)) == len(task.DISTANCES)
+
+
+def test_words_with_the_same_neighbours_get_near_vectors(benchmark):
+    make_vectors = benchmark("make_vectors").make_vectors
+    texts = [
+        f"the {animal} ate {food} at home today"
+        for animal in ("cat", "dog")
+        for food in ("fish", "meat")
+    ]
+    words, table = make_vectors(texts * 5, width=4)
+    assert words[0] == "the"
+    assert table.shape == (len(words), 4)
+    unit = table / (table**2).sum(1, keepdims=True) ** 0.5
+    near = dict(zip(words, unit @ unit[words.index("cat")], strict=True))
+    assert near["dog"] > 0.99
+    assert near["today"] < 0.9
+
+
+def test_neighbours_do_not_reach_into_another_text(benchmark):
+    vectors = benchmark("make_vectors")
+    edge = [-1] * vectors.WINDOW
+    found = vectors.ppmi(np.array([0, 1, *edge, 2, 1, *edge]), 3).toarray()
+    assert found[0, 2] == found[2, 0] == 0.0
+    assert found[0, 1] > 0.0
+    assert found[2, 1] > 0.0
+
+
+def test_the_parts_of_a_training_add_up_to_the_whole(benchmark, tmp_path):
+    speed = benchmark("training_speed")
+    rows = [{"text": f"Ada is {word}.", "label": word} for word in ("in", "out")] * 9
+    n_words = speed.write_corpus({"train": rows, "dev": rows}, tmp_path)
+    assert n_words == 18 * 4
+    ours = ("rnn_textcat", speed.our_bilstm(8), "spacy-rnn.TextCorpus.v1")
+    config = speed.make_config(*ours, tmp_path, epochs=2, steps=1)
+    run = speed.run_training(config, blis=True)
+    assert set(run.seconds) <= set(speed.PARTS)
+    for part in ("reading", "features", "embed", "recurrence", "head", "backward"):
+        assert run.seconds[part] > 0.0
+    for part in ("optimizer", "evaluation", "saving", "the rest"):
+        assert run.seconds[part] > 0.0
+    assert 0.0 <= run.score <= 1.0
+
+
+def test_the_parts_of_a_stopwatch_do_not_count_twice(benchmark, monkeypatch):
+    stopwatch = benchmark("stopwatch")
+    now = iter([0.0, 1.0, 3.0, 7.0])
+    monkeypatch.setattr(stopwatch.time, "process_time", lambda: next(now))
+    watch = stopwatch.Stopwatch()
+    with watch.part("outer"), watch.part("evaluation"), watch.part("embed"):
+        pass
+    assert watch.seconds == {"outer": 1.0 + 4.0, "evaluation": 2.0}
+
+
+def test_ours_and_plain_pytorch_are_compared_without_a_gpu(benchmark, capsys):
+    gpu = benchmark("gpu")
+    docs = gpu.make_docs("short", 300)
+    speeds = gpu.measure(8, docs, 100, -1, 1)
+    assert set(speeds) == {gpu.PYTORCH, gpu.SPACY, gpu.OURS}
+    gpu.print_rows("short", 8, speeds)
+    assert capsys.readouterr().out.count("\n") == 3
+
+
+def test_batches_of_like_length_hold_every_document_once(benchmark):
+    batcher = benchmark("batching").make_length_batcher(10)
+    docs = ["x" * n for n in (3, 9, 4, 3, 12, 1, 4, 3)]
+    batches = list(batcher(docs))
+    assert sorted(doc for batch in batches for doc in batch) == sorted(docs)
+    for batch in batches:
+        assert sum(map(len, batch)) <= 10 or len(batch) == 1
