@@ -8,6 +8,7 @@ import typer
 from spacy.cli import app as spacy_app
 
 from spacy_rnn.cli.convert import convert_cli
+from spacy_rnn.cli.evaluate import evaluate_cli
 from spacy_rnn.cli.gradients import plot_gradients_cli
 from spacy_rnn.cli.punkt import punkt_cli
 from spacy_rnn.cli.train import train_cli
@@ -15,12 +16,12 @@ from spacy_rnn.cli.train import train_cli
 app = typer.Typer(
     name="rnn", help="Commands of spacy-rnn", no_args_is_help=True, add_completion=False
 )
+with_overrides = {"allow_extra_args": True, "ignore_unknown_options": True}
 app.command("convert")(convert_cli)
+app.command("evaluate", context_settings=with_overrides)(evaluate_cli)
 app.command("plot-gradients")(plot_gradients_cli)
 app.command("punkt")(punkt_cli)
-app.command(
-    "train", context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
-)(train_cli)
+app.command("train", context_settings=with_overrides)(train_cli)
 
 # spaCy only loads the entry points of its command line; adding commands is up to them.
 spacy_app.add_typer(app)

@@ -1,0 +1,198 @@
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from spacy.cli._util import import_code, parse_config_overrides, setup_gpu
+from wasabi import msg
+
+from spacy_rnn.cli.output import write_atomically
+from spacy_rnn.cli.score_tables import SPEED, print_scores
+
+if TYPE_CHECKING:  # the command line loads this module, whatever the command
+    from spacy.language import Language
+    from spacy.training import Example
+
+ONLY_SPACY = "spacy.Corpus.v1"  # a reader of .spacy files
+LABELLED = "spacy-rnn.TextCorpus.v1"  # a reader of these and others
+ALWAYS_THERE = (SPEED, "token_acc", "token_p", "token_r", "token_f")
+
+
+def evaluate_cli(
+    ctx: typer.Context,
+    model: Annotated[str, typer.Argument(help="Name or path of the pipeline")],
+    data_path: Annotated[
+        Path,
+        typer.Argument(
+            help="File or folder that the corpus in the pipeline's config reads",
+            exists=True,
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="JSON file to write", dir_okay=False),
+    ] = None,
+    code_path: Annotated[
+        Path | None,
+        typer.Option(
+            "--code", "-c", help="Python file that registers functions of your own"
+        ),
+    ] = None,
+    use_gpu: Annotated[
+        int, typer.Option("--gpu-id", "-g", help="GPU ID or -1 for CPU")
+    ] = -1,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Documents in a batch", show_default="that of the pipeline"
+        ),
+    ] = None,
+    per_component: Annotated[
+        bool,
+        typer.Option(
+            "--per-component", "-P", help="Keep the scores of the components apart"
+        ),
+    ] = False,
+    spans_key: Annotated[
+        str | None,
+        typer.Option(
+            "--spans-key",
+            "-sk",
+            help="The only group of doc.spans whose scores to print",
+            show_default="all",
+        ),
+    ] = None,
+) -> None:
+    """Evaluate a trained pipeline, and print every score that its components give.
+
+    The data is read by the corpus that the pipeline was evaluated with in training. Its
+    settings can be changed, as for the command train: --corpora.dev.text_column body.
+    Another reader is named in the same way, and starts from its own defaults:
+    --corpora.dev.@readers spacy-rnn.TokenCorpus.v1 --corpora.dev.entity_column ner
+    """
+    unknown = [arg for arg in ctx.args if arg.startswith("--") and "." not in arg]
+    if unknown:
+        raise typer.BadParameter(f"no such option: {unknown[0]}")
+    overrides = parse_config_overrides(ctx.args, env_var=None)
+    import_code(code_path)
+    try:
+        setup_gpu(use_gpu, silent=False)
+        if output is not None and output.resolve() == data_path.resolve():
+            raise ValueError(f"{output}: the output is the file to read")
+        scores = evaluate(
+            model,
+            data_path,
+            overrides=overrides,
+            batch_size=batch_size,
+            per_component=per_component,
+        )
+        for title, found in split_components(scores, per_component):
+            print_scores(found, title=title, spans_key=spans_key)
+        if output is not None:
+            write_scores(scores, output)
+            msg.good(f"Saved results to {output}")
+    except (ValueError, OSError, ImportError, LookupError) as error:
+        msg.fail("Can't evaluate the pipeline", str(error), exits=1)
+
+
+def evaluate(
+    model: str,
+    data_path: Path,
+    *,
+    overrides: Mapping[str, Any],
+    batch_size: int | None = None,
+    per_component: bool = False,
+) -> dict[str, Any]:
+    """Score a pipeline.
+
+    Args:
+        model: Its name or path.
+        data_path: What the corpus in its config is to read.
+        overrides: Settings of that corpus, such as "corpora.dev.text_column".
+        batch_size: Documents in a batch. None takes the pipeline's own.
+        per_component: Whether the scores of each component are under its name.
+
+    Returns:
+        What `Language.evaluate` returns.
+
+    Raises:
+        ValueError: If there is no document, or nothing to compare predictions with.
+    """
+    import spacy
+    from thinc.api import fix_random_seed
+
+    fix_random_seed()
+    nlp = spacy.load(model)
+    examples = list(open_corpus(nlp, data_path, overrides)(nlp))
+    if not examples:
+        raise ValueError(f"{data_path}: no document with a text")
+    scores = nlp.evaluate(examples, batch_size=batch_size, per_component=per_component)
+    parts = split_components(scores, per_component)
+    if not any(has_gold(part, examples) for _, part in parts):
+        raise ValueError(
+            f"{data_path}: no annotation of what the pipeline predicts. Its components "
+            f"are {nlp.pipe_names}"
+        )
+    return scores
+
+
+def open_corpus(
+    nlp: "Language", path: Path, overrides: Mapping[str, Any]
+) -> "Callable[[Language], Iterable[Example]]":
+    """Make the reader of a pipeline's corpus for evaluation, for another path.
+
+    Where that reads nothing but .spacy files, or has no path, labelled texts are read
+    as well.
+
+    Raises:
+        ValueError: If a setting belongs to another section of the config.
+    """
+    from spacy import registry
+    from spacy.util import dot_to_dict, dot_to_object
+    from thinc.api import Config
+
+    config = nlp.config.interpolate()
+    name = config["training"]["dev_corpus"]
+    others = [key for key in overrides if not key.startswith(f"{name}.")]
+    if others:
+        raise ValueError(f"--{others[0]} is not a setting of the corpus, [{name}]")
+    section = dot_to_object(config, name)
+    if section.get("@readers") == ONLY_SPACY or "path" not in section:
+        section = {"@readers": LABELLED}
+    if "limit" in section:  # meant for training
+        section["limit"] = 0
+    settings = {key.removeprefix(f"{name}."): value for key, value in overrides.items()}
+    changed = Config({"corpus": section}).merge({"corpus": dot_to_dict(settings)})
+    changed["corpus"]["path"] = str(path)
+    return registry.resolve(changed)["corpus"]
+
+
+def split_components(
+    scores: Mapping[str, Any], per_component: bool
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the scores of each component with its name, or all at once."""
+    if not per_component:
+        yield "Results", scores
+        return
+    for name, found in scores.items():
+        yield name, found if isinstance(found, Mapping) else {name: found}
+
+
+def has_gold(scores: Mapping[str, Any], examples: Sequence["Example"]) -> bool:
+    """Return whether any of the scores comes from annotation.
+
+    spaCy's scorers return None where nothing is annotated, but for categories.
+    """
+    without_cats = not any(example.reference.cats for example in examples)
+    return any(
+        value is not None and value != {}
+        for key, value in scores.items()
+        if key not in ALWAYS_THERE and not (without_cats and key.startswith("cats_"))
+    )
+
+
+def write_scores(scores: Mapping[str, Any], path: Path) -> None:
+    """Write scores as spaCy's command does, or leave what is there as it was."""
+    import srsly
+
+    write_atomically(path, srsly.json_dumps(scores, indent=2).encode())
