@@ -86,8 +86,9 @@ def to_article(row: dict, limit: int | None) -> Article:
         spans = split_sentences(sentences, line_breaks="always")
         sentences = [sentences[start:end] for start, end in spans]
     sentences = [" ".join(sentence.split()) for sentence in sentences]
-    references = row.get("refs") or row["summary"]
-    references = [references] if isinstance(references, str) else references
+    summary = row["summary"]  # a text, or its sentences
+    summary = summary if isinstance(summary, str) else "\n".join(summary)
+    references = row.get("refs") or [summary]
     labels = row.get("sent_labels")
     if labels is None:
         tokens = [tokenize(sentence, stemming=True) for sentence in sentences]

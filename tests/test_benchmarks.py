@@ -152,16 +152,26 @@ ARTICLES = [
         "summary": "The cat saw the dog.The dog saw a cat.",
     },
     {"text": "One line\nAnother one. And more.", "summary": "Another one."},
+    {"sents": ["It rained.", "Prices fell."], "summary": ["Rain.", "Prices fell."]},
+    {"sents": ["It rained."], "summary": "Rain.", "refs": ["Rain.", "It rained."]},
 ]
 
 
 def test_articles_are_read_with_their_sentences_and_labels(benchmark):
     data = benchmark("summaries_data")
-    first, second = (data.to_article(row, None) for row in ARTICLES)
+    first, second, *_ = (data.to_article(row, None) for row in ARTICLES)
     assert first.labels == [1, 0, 1]
     assert first.references == ["The cat saw the dog. The dog saw a cat."]
     assert second.sentences == ["One line", "Another one.", "And more."]
     assert second.labels == [0, 1, 0]
+
+
+def test_a_summary_in_sentences_is_one_reference(benchmark):
+    data = benchmark("summaries_data")
+    *_, listed, several = (data.to_article(row, None) for row in ARTICLES)
+    assert listed.references == ["Rain.\nPrices fell."]
+    assert listed.labels == [0, 1]
+    assert several.references == ["Rain.", "It rained."]
 
 
 def test_chosen_sentences_are_scored_as_many_as_are_right(benchmark):
@@ -178,7 +188,7 @@ def test_chosen_sentences_are_scored_as_many_as_are_right(benchmark):
 
 def test_peers_score_every_sentence_of_any_article(benchmark):
     data, peers = benchmark("summaries_data"), benchmark("summaries_peers")
-    articles = [data.to_article(row, None) for row in ARTICLES]
+    articles = [data.to_article(row, None) for row in ARTICLES[:2]]
     articles += [data.Article([], [], [""]), data.Article(["One."], [1], ["One."])]
     scorers = [peers.lead, peers.oracle, peers.make_random(0)]
     scorers += [peers.make_graph(kind) for kind in peers.GRAPHS.values()]
@@ -297,3 +307,22 @@ def test_batches_of_like_length_hold_every_document_once(benchmark):
     assert sorted(doc for batch in batches for doc in batch) == sorted(docs)
     for batch in batches:
         assert sum(map(len, batch)) <= 10 or len(batch) == 1
+
+
+def test_reviews_are_split_by_the_folds_of_their_authors(benchmark, monkeypatch):
+    accuracy = benchmark("accuracy")
+    parts = {"train": range(8), "dev": [8], "test": [9]}
+
+    def read_rows(folder, part):
+        assert folder == Path("classification") / "movie_reviews"
+        return [{"text": str(i), "label": "pos", "fold": i} for i in parts[part]]
+
+    monkeypatch.setattr(accuracy, "read_rows", read_rows)
+    split = accuracy.read_split(Path(), accuracy.FOLDS, tune=False)
+    assert [[row.text for row in part] for part in split] == [
+        ["0", "1", "2", "3", "4", "5", "6"],
+        ["7"],
+        ["8", "9"],
+    ]
+    del parts["dev"], parts["test"]
+    assert accuracy.read_split(Path(), accuracy.FOLDS, tune=True).test == split.dev
