@@ -3,10 +3,10 @@
     OMP_NUM_THREADS=1 python benchmarks/summaries.py --data DIR --sets bbc --seeds 0 1 2
 
 DIR holds summarization/<set>/{train,dev,test}.jsonl[.gz]. Every set is trained by
-configs/summarizer.cfg with other paths and another length of summaries, one recipe for
-all. The best evaluation on dev is kept, and scored on test. With --tune no test file is
-read, and dev is scored. Without --data, the set is "bundled", corpus/summaries, in five
-folds.
+configs/summarizer.cfg with other paths and another length of summaries, and from the
+published sets, which are large, without soft labels. The best evaluation on dev is
+kept, and scored on test. With --tune no test file is read, and dev is scored. Without
+--data, the set is "bundled", corpus/summaries, in five folds.
 
 ROUGE is stemmed F1, of several references the best one, means over articles. The column
 "sentences" is the micro F1 of the chosen sentences. Of BBC and the bundled corpus as
@@ -78,7 +78,11 @@ def train_ours(
                 "system.seed": seed,
                 **{
                     f"components.rnn_summarizer.{name}": value
-                    for name, value in summary_set.budget.items()
+                    for name, value in summary_set.component.items()
+                },
+                **{
+                    f"training.{name}": value
+                    for name, value in summary_set.training.items()
                 },
                 **overrides,
             },

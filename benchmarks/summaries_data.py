@@ -19,21 +19,29 @@ class SummarySet(NamedTuple):
 
     Attributes:
         folder: Its name under DIR/summarization.
-        budget: How long summaries are, as settings of the component.
         n_sentences: Sentences that are chosen; None takes as many as the reference has.
+        component: Settings of the component: how long summaries are, and where there
+            are many articles, that the choice of sentences is learned.
+        training: Settings of the training.
     """
 
     folder: str
-    budget: dict[str, str | float]
     n_sentences: int | None
+    component: dict[str, str | float]
+    training: dict[str, int]
 
 
 SETS = {
-    "bbc": SummarySet("bbc_news_summary", {"unit": "share", "budget": 0.45}, None),
-    "scitldr": SummarySet("scitldr_a", {"unit": "sentences", "budget": 1}, 1),
-    "aeslc": SummarySet("aeslc", {"unit": "sentences", "budget": 1}, 1),
+    "bbc": SummarySet(
+        "bbc_news_summary",
+        None,
+        {"unit": "share", "budget": 0.45, "soft_labels": 0.0},
+        {},
+    ),
+    "scitldr": SummarySet("scitldr_a", 1, {"budget": 1, "soft_labels": 0.0}, {}),
+    "aeslc": SummarySet("aeslc", 1, {"budget": 1, "soft_labels": 0.0}, {}),
 }
-BUNDLED = SummarySet("", {"unit": "sentences", "budget": 3}, None)
+BUNDLED = SummarySet("", None, {}, {"max_steps": 400})
 
 
 class Article(NamedTuple):

@@ -34,6 +34,12 @@ def check_share(name: str, value: float) -> None:
         raise ValueError(f"{name} has to be in (0, 1), but it is {value}")
 
 
+def check_portion(name: str, value: float) -> None:
+    """Raise a ValueError for what can't be a part of a whole."""
+    if not 0.0 <= value <= 1.0:
+        raise ValueError(f"{name} has to be in [0, 1], but it is {value}")
+
+
 def check_not_negative(name: str, value: float) -> None:
     """Raise a ValueError for a number below 0, or none at all."""
     if not 0.0 <= value < float("inf"):

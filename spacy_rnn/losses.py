@@ -36,7 +36,7 @@ def cross_entropy(
         ops: Where to compute.
         probabilities: In [0, 1], from a softmax if exclusive, else logistic. Shape
             (B, K).
-        truths: 0 or 1. Shape (B, K).
+        truths: 0 or 1, or if not exclusive, anything between. Shape (B, K).
         weights: How much each value counts, 0 where the truth is unknown. Shape (B, K);
             if exclusive, the same along a row.
         exclusive: Whether exactly one label of a document is right.

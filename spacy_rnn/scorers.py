@@ -96,12 +96,17 @@ def make_rouge_scorer() -> Callable:
     return summary_score
 
 
-def summaries_of(doc: Doc, spans_key: str) -> list[str]:
-    """Return the summaries of a document that aren't blank: mostly one, or none."""
+def written_summaries(doc: Doc) -> list[str]:
+    """Return the texts in `doc._.summary` that aren't blank: mostly one, or none."""
     written: Any = doc._.summary if Doc.has_extension("summary") else None
     # What was a list comes as a tuple from a .spacy file.
     several: Any = written if isinstance(written, list | tuple) else [written]
-    texts = [text for text in several if not is_blank(text)]
+    return [text for text in several if not is_blank(text)]
+
+
+def summaries_of(doc: Doc, spans_key: str) -> list[str]:
+    """Return the written summaries of a document, or else the chosen sentences."""
+    texts = written_summaries(doc)
     if texts or spans_key not in doc.spans:
         return texts
     lines = [" ".join(sentence.text.split()) for sentence in doc.spans[spans_key]]

@@ -77,6 +77,26 @@ def label_sentences(
     )
 
 
+def sentence_gains(sentences: Iterable[str], summary: str) -> list[float]:
+    """Compare each sentence by itself with a summary.
+
+    Args:
+        sentences: The text of each.
+        summary: The text to be like.
+
+    Returns:
+        For each sentence the F1 of ROUGE-1 plus that of ROUGE-2, by stems, in [0, 2].
+    """
+    texts = [tokenize(sentence, stemming=True) for sentence in sentences]
+    reference = tokenize(summary, stemming=True)
+    words = Overlap(texts, reference)
+    pairs = Overlap(map(pairs_of, texts), pairs_of(reference))
+    halves = (
+        add(words.with_sentence(i), pairs.with_sentence(i)) for i in range(len(texts))
+    )
+    return [2 * hits / size for hits, size in halves]
+
+
 class Overlap:
     """What the chosen sentences have in common with a reference, kept up to date.
 

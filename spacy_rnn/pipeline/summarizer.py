@@ -15,12 +15,12 @@ from thinc.api import Config, Model, Optimizer
 from thinc.types import Floats1d
 from thinc.util import to_numpy
 
-from spacy_rnn.checks import check_choice, check_not_negative
+from spacy_rnn.checks import check_choice, check_not_negative, check_portion
 from spacy_rnn.gradients import finish_update
 from spacy_rnn.losses import cross_entropy
 from spacy_rnn.pipeline.loading import naming_the_path
 from spacy_rnn.pipeline.summary_choice import Order, Unit, check_budget, choose
-from spacy_rnn.pipeline.summary_gold import has_gold, sentence_truths
+from spacy_rnn.pipeline.summary_gold import has_gold, sentence_truths, soften
 from spacy_rnn.scorers import summary_score
 
 SAMPLE = 10  # documents that a model is initialized with
@@ -64,6 +64,7 @@ bidirectional = true
         "trigram_blocking": False,
         "order": "document",
         "spans_key": "summary",
+        "soft_labels": 0.0,
         "scorer": {"@scorers": "spacy-rnn.rouge_scorer.v1"},
         "max_gradient_norm": 0.0,
     },
@@ -86,6 +87,7 @@ def make_rnn_summarizer(
     trigram_blocking: bool,
     order: Order,
     spans_key: str,
+    soft_labels: float,
     scorer: Callable | None,
     max_gradient_norm: float,
 ) -> "RNNSummarizer":
@@ -104,6 +106,8 @@ def make_rnn_summarizer(
         order: Whether chosen sentences come as in the "document" or by "rank", the best
             first.
         spans_key: The group of `doc.spans` that holds the chosen sentences.
+        soft_labels: How much of what is learned, in [0, 1], is what each sentence has
+            in common with a written summary, instead of whether it was chosen.
         scorer: The scoring method.
         max_gradient_norm: The largest norm that the gradients of all weights together
             may have; larger ones are scaled down. 0 for any.
@@ -117,6 +121,7 @@ def make_rnn_summarizer(
         trigram_blocking=trigram_blocking,
         order=order,
         spans_key=spans_key,
+        soft_labels=soft_labels,
         scorer=scorer,
         max_gradient_norm=max_gradient_norm,
     )
@@ -136,6 +141,7 @@ class RNNSummarizer(TrainablePipe):
         trigram_blocking: bool = False,
         order: Order = "document",
         spans_key: str = "summary",
+        soft_labels: float = 0.0,
         scorer: Callable | None = summary_score,
         max_gradient_norm: float = 0.0,
     ) -> None:
@@ -143,6 +149,7 @@ class RNNSummarizer(TrainablePipe):
         check_choice("order", order, get_args(Order))
         check_budget(budget, unit)
         check_not_negative("max_gradient_norm", max_gradient_norm)
+        check_portion("soft_labels", soft_labels)
         super().__init__(
             vocab,
             model,
@@ -153,6 +160,7 @@ class RNNSummarizer(TrainablePipe):
             order=order,
             spans_key=spans_key,
             max_gradient_norm=max_gradient_norm,
+            soft_labels=soft_labels,
         )
         self.scorer = scorer
         if not Doc.has_extension("summary"):
@@ -219,11 +227,13 @@ class RNNSummarizer(TrainablePipe):
 
         A document without chosen sentences and without a summary counts nothing.
         """
-        examples = list(examples)
+        examples, share = list(examples), self.cfg["soft_labels"]
         validate_examples(examples, f"{type(self).__name__}.get_loss")
         truths, known = [], []
         for example, score in zip(examples, scores, strict=True):
             truth = sentence_truths(example, self.cfg["spans_key"])
+            if truth is not None and share:
+                truth = (1.0 - share) * truth + share * soften(truth, example)
             known.append(np.full(len(score), truth is not None))
             truths.append(np.zeros(len(score)) if truth is None else truth)
         ops: Any = self.model.ops

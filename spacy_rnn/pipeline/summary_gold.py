@@ -4,9 +4,10 @@ import numpy as np
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from spacy_rnn.metrics.oracle import label_sentences
-from spacy_rnn.scorers import summaries_of
+from spacy_rnn.metrics.oracle import label_sentences, sentence_gains
+from spacy_rnn.scorers import summaries_of, written_summaries
 
+SHARPNESS = 1.5  # of soft labels: log odds for a standard deviation
 ENOUGH = 0.5  # share of a sentence's tokens that chosen sentences have to cover
 
 
@@ -48,6 +49,34 @@ def sentence_truths(example: Example, key: str) -> np.ndarray | None:
         covered[tokens if same else example.alignment.y2x[tokens]] = 1.0
     shares = [covered[sentence.start : sentence.end].mean() for sentence in sentences]
     return (np.array(shares) >= ENOUGH).astype("f")
+
+
+def soften(truths: np.ndarray, example: Example) -> np.ndarray:
+    """Say how much each sentence by itself has in common with a written summary.
+
+    Which of several like sentences are chosen is a matter of luck, and from a few
+    articles a network learns just that. What they have in common with the summary is
+    known of every sentence, and says more (Zhou et al., 2018, train on it as well).
+
+    Args:
+        truths: 0 or 1 for each sentence. Shape (number of sentences,).
+        example: The document, with sentence boundaries.
+
+    Returns:
+        Values in (0, 1), shape (number of sentences,): about the mean of the truths for
+        an average sentence. The truths, if the reference has no written summary.
+    """
+    summaries = written_summaries(example.reference)
+    if not summaries or not len(truths):
+        return truths
+    texts = [sentence.text for sentence in example.predicted.sents]
+    gains = np.array(sentence_gains(texts, summaries[0]), dtype="f")
+    spread = gains.std()
+    scores = (gains - gains.mean()) / spread if spread else np.zeros_like(gains)
+    # As with half a sentence more of either kind, so that the log odds are finite.
+    odds = (truths.sum() + 0.5) / (len(truths) - truths.sum() + 0.5)
+    soft: np.ndarray = 1.0 / (1.0 + np.exp(-SHARPNESS * scores) / odds)
+    return soft
 
 
 def have_same_tokens(predicted: Doc, reference: Doc) -> bool:

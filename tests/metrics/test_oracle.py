@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_rnn.metrics.oracle import oracle_labels
+from spacy_rnn.metrics.oracle import oracle_labels, sentence_gains
 from spacy_rnn.metrics.rouge import rouge
 
 TOKENS = st.lists(st.sampled_from("abcdef"), max_size=8)
@@ -116,3 +116,12 @@ def test_nothing_in_common_chooses_nothing(sentences):
 def test_a_budget_below_one_sentence_is_an_error(budget):
     with pytest.raises(ValueError, match="max_sentences has to be 1 or more"):
         oracle_labels([["a"]], ["a"], max_sentences=budget)
+
+
+@given(SENTENCES, TOKENS)
+def test_gains_are_those_of_each_sentence_by_itself(sentences, reference):
+    texts, summary = [" ".join(each) for each in sentences], " ".join(reference)
+    expected = [rouge(text, summary) for text in texts]
+    assert sentence_gains(texts, summary) == pytest.approx(
+        [scores["rouge1"].f1 + scores["rouge2"].f1 for scores in expected]
+    )

@@ -10,6 +10,8 @@ from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 from thinc.api import fix_random_seed
 
+from spacy_rnn.pipeline.summary_gold import soften
+
 TEXTS = [
     "The cat sat on the mat. Nobody cared at all. The cat saw a dog. So it goes.",
     "Rain fell on Bern. The mayor of Bern resigned. Bern waits. Why? Who knows.",
@@ -86,6 +88,59 @@ def test_learns_from_chosen_sentences_and_from_summaries(make_tok2vec, summaries
     assert losses["rnn_summarizer"] < 0.2
     for scores, chosen in zip(scores_of(nlp), GOLD, strict=True):
         assert (scores > 0.5).nonzero()[0].tolist() == chosen
+
+
+def soft_truths(text, summary, chosen):
+    """Soften the choice of some sentences of a text."""
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sentencizer")
+    nlp.add_pipe("rnn_summarizer")  # registers doc._.summary
+    reference = nlp.make_doc(text)
+    reference._.summary = summary
+    example = Example(nlp.get_pipe("sentencizer")(nlp.make_doc(text)), reference)
+    n_sentences = len(list(example.predicted.sents))
+    return soften(np.isin(np.arange(n_sentences), chosen).astype("f"), example)
+
+
+def test_soft_labels_rank_sentences_by_what_they_say_of_the_summary():
+    found = soft_truths(TEXTS[0], "The cat sat there, and it saw a dog.", [0])
+    assert found.argsort().tolist()[:2] == [1, 3]
+    assert ((found > 0.0) & (found < 1.0)).all()
+    several = soft_truths(TEXTS[0], ["The cat sat.", "So it goes."], [0])
+    assert several.argmax() == 0  # the first reference counts
+
+
+@pytest.mark.parametrize("summary", [None, "", " "])
+def test_without_a_written_summary_soft_labels_are_the_choice(summary):
+    assert soft_truths(TEXTS[0], summary, [1]).tolist() == [0, 1, 0, 0]
+
+
+def test_sentences_that_are_alike_have_the_same_soft_label():
+    assert_allclose(soft_truths("No. No. No.", "Yes.", [1]), 1.5 / 4, rtol=1e-6)
+    assert_allclose(soft_truths("Yes.", "Yes.", [0]), 1.5 / 2, rtol=1e-6)
+    assert len(soft_truths("", "Yes.", [])) == 0
+
+
+def test_the_loss_is_that_of_the_mixture_of_choice_and_soft_labels(make_tok2vec):
+    nlp = make_nlp(make_tok2vec())
+    pipe = nlp.get_pipe("rnn_summarizer")
+    example = make_examples(nlp, summaries=True)[0]
+    nlp.get_pipe("sentencizer")(example.predicted)
+    scores = [np.zeros(4, dtype="f")]
+    gradients = []
+    for share in (0.0, 0.25, 1.0):
+        pipe.cfg["soft_labels"] = share
+        gradients.append(pipe.get_loss([example], scores)[1][0])
+    truths = np.array([1, 0, 1, 0], dtype="f")
+    assert_allclose(gradients[0], 0.5 - truths)
+    assert_allclose(gradients[2], 0.5 - soften(truths, example), rtol=1e-6)
+    assert_allclose(gradients[1], 0.75 * gradients[0] + 0.25 * gradients[2], rtol=1e-6)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1])
+def test_a_share_of_soft_labels_that_cannot_be_is_refused(make_tok2vec, share):
+    with pytest.raises(ValueError, match=r"soft_labels has to be in \[0, 1\]"):
+        make_nlp(make_tok2vec(), soft_labels=share)
 
 
 def test_a_summary_has_its_sentences_text_and_scores(trained):
