@@ -109,6 +109,16 @@ def test_an_interrupted_run_ends_with_the_same_models(
     check_equal(tmp_path / "run", whole)
 
 
+def test_the_same_seed_gives_the_same_bytes_and_another_one_others(
+    start, tmp_path, whole
+):
+    start()
+    check_equal(tmp_path / "run", whole)
+    start("other", overrides={"training.seed": 4})
+    with pytest.raises(AssertionError, match=r"rnn_textcat/model|tok2vec/model|meta"):
+        check_equal(tmp_path / "other", whole)
+
+
 def test_every_score_is_reported_once_replayed_ones_included(start, monkeypatch):
     reports = []
     monkeypatch.setattr(run, "report_score", lambda *each: reports.append(each))
