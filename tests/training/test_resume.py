@@ -5,6 +5,7 @@ import os
 import random
 import time
 from multiprocessing import get_context
+from pathlib import Path
 
 import pytest
 from spacy.training.loop import train as train_by_spacy
@@ -115,8 +116,8 @@ def test_the_same_seed_gives_the_same_bytes_and_another_one_others(
     start()
     check_equal(tmp_path / "run", whole)
     start("other", overrides={"training.seed": 4})
-    with pytest.raises(AssertionError, match=r"rnn_textcat/model|tok2vec/model|meta"):
-        check_equal(tmp_path / "other", whole)
+    weights = Path("model-last", "tok2vec", "model")
+    assert (tmp_path / "other" / weights).read_bytes() != (whole / weights).read_bytes()
 
 
 def test_every_score_is_reported_once_replayed_ones_included(start, monkeypatch):
