@@ -16,6 +16,8 @@ def build_rnn_encoder(
     residual: bool = False,
     layer_norm: bool = False,
     mixed_precision: bool = False,
+    bptt: int = 0,
+    recompute: int = 0,
 ) -> EncoderT:
     """Build a recurrent encoder.
 
@@ -37,6 +39,14 @@ def build_rnn_encoder(
         layer_norm: Normalize each layer's output (Ba et al., 2016).
         mixed_precision: Compute in bfloat16, with float32 parameters and results.
             Faster where the hardware has it, and exact to about two digits.
+        bptt: Length in words, at least 1, of the chunks that the gradient of a
+            recurrent state doesn't leave, or 0 for whole documents (Williams & Peng,
+            1990). States are carried on, so results stay the same. Chunks are counted
+            from where a direction starts to read.
+        recompute: Length in words, at least 1, of the chunks of long documents that are
+            computed again in the backward pass instead of remembered, or 0 to remember
+            everything (Gruslys et al., 2016). Takes less memory and more time, and
+            leaves results and gradients the same.
 
     Raises:
         ValueError: If the cell is unknown, a number is out of range, or an odd width is
@@ -46,6 +56,8 @@ def build_rnn_encoder(
     check_at_least("width", width, 1)
     check_at_least("depth", depth, 1)
     check_rate("dropout", dropout)
+    check_at_least("bptt", bptt, 0)
+    check_at_least("recompute", recompute, 0)
     if bidirectional:
         check_two_halves("width", width)
     return RNN(
@@ -57,4 +69,6 @@ def build_rnn_encoder(
         residual=residual,
         layer_norm=layer_norm,
         mixed_precision=mixed_precision,
+        bptt=bptt,
+        recompute=recompute,
     )

@@ -1,11 +1,13 @@
 """The recurrent encoder as a Thinc layer."""
 
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
 import torch
 from thinc.api import Model
+from thinc.model import deserialize_attr, serialize_attr
 from thinc.types import Floats2d
 from thinc.util import get_width
 
@@ -13,6 +15,17 @@ from spacy_rnn.layers.gates import note_inputs, watch_cells
 from spacy_rnn.layers.torch_layer import as_tensor, run, torch_layer
 from spacy_rnn.modules.rnn import RNNEncoder
 from spacy_rnn.types import Cell, EncoderT
+
+
+@dataclass(frozen=True)
+class Training:
+    """How an encoder is trained, which its weights don't depend on.
+
+    It isn't saved with them: a loaded layer obeys its config.
+    """
+
+    bptt: int
+    recompute: int
 
 
 def RNN(
@@ -26,6 +39,8 @@ def RNN(
     residual: bool,
     layer_norm: bool,
     mixed_precision: bool,
+    bptt: int = 0,
+    recompute: int = 0,
 ) -> EncoderT:
     """Encode each document's token vectors with a recurrent network."""
     build = partial(
@@ -47,6 +62,7 @@ def RNN(
             "bidirectional": bidirectional,
             "mixed_precision": mixed_precision,
             "watch_cells": watch_cells,
+            "training": Training(bptt, recompute),
         },
     )
 
@@ -57,6 +73,7 @@ def forward(
     model.get_param("W")  # a KeyError here tells spaCy that nothing is initialized
     note_inputs(model, Xs)
     X, lengths = concatenate(model, Xs, model.get_dim("nI"))
+    options = asdict(model.attrs["training"]) if is_train else {}
     dropout = model.attrs["dropout_rate"] if is_train else 0.0
     Y, backprop_torch = run(
         model,
@@ -64,6 +81,7 @@ def forward(
         torch.tensor(lengths, dtype=torch.long),
         dropout=dropout or 0.0,
         is_train=is_train,
+        **options,
     )
 
     def backprop(dYs: list[Floats2d]) -> list[Floats2d]:
@@ -102,3 +120,15 @@ def split(X: Any, lengths: list[int]) -> list[Floats2d]:
         Xs.append(X[start : start + length])
         start += length
     return Xs
+
+
+@serialize_attr.register
+def serialize_training(_: Training, value: Any, name: str, model: Model) -> bytes:
+    return b""
+
+
+@deserialize_attr.register
+def deserialize_training(
+    training: Training, value: bytes, name: str, model: Model
+) -> Training:
+    return training

@@ -1,14 +1,17 @@
 """Exact recurrence over documents of uneven length."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from spacy_rnn.modules.blocks import Blocks, Gather
+from spacy_rnn.modules.cells import Weights, advance, first_state
 from spacy_rnn.modules.dropout import keep_mask
 from spacy_rnn.modules.linear import Linear
+from spacy_rnn.modules.recompute import RecomputedCell
 
 CELLS: dict[str, tuple[Callable[..., nn.RNNBase], dict[str, Any]]] = {
     "rnn_tanh": (nn.RNN, {"nonlinearity": "tanh"}),
@@ -57,7 +60,15 @@ class RNNEncoder(nn.Module):
             for i in range(depth)
         )
 
-    def forward(self, X: Tensor, lengths: Tensor, *, dropout: float = 0.0) -> Tensor:
+    def forward(
+        self,
+        X: Tensor,
+        lengths: Tensor,
+        *,
+        dropout: float = 0.0,
+        bptt: int = 0,
+        recompute: int = 0,
+    ) -> Tensor:
         """Encode a batch.
 
         Args:
@@ -66,26 +77,33 @@ class RNNEncoder(nn.Module):
                 Shape (B,).
             dropout: Probability, in [0, 1), of zeroing a feature of a layer's output
                 throughout a document (Gal & Ghahramani, 2016).
+            bptt: Tokens in a chunk that the gradient of a recurrent state doesn't
+                leave, counted from where a cell starts to read a document; 0 for the
+                whole document (Williams & Peng, 1990).
+            recompute: Tokens in a chunk whose activations are computed again in the
+                backward pass instead of kept; 0 for none (Gruslys et al., 2016).
 
         Returns:
             Encoded tokens. Shape (N, nO).
         """
         if len(X) == 0:
             return X.new_zeros(0, self.output_width)
+        weights = {
+            cell: list(cell.parameters())
+            for cell in self.modules()
+            if isinstance(cell, nn.RNNBase)
+        }
+        if not torch.is_grad_enabled():
+            bptt = recompute = 0
         blocks = Blocks(lengths, X.device)
-        encoded = [
-            self.encode_block(grid, reverse, dropout)
-            for grid, reverse in blocks.split(X)
-        ]
+        encoded = []
+        for Y, reverse in blocks.split(X):
+            for layer in self.layers:
+                Y = layer(Y, reverse, weights, bptt=bptt, recompute=recompute)
+                if dropout:
+                    Y = Y * keep_mask(Y, (1, *Y.shape[1:]), dropout)
+            encoded.append(Y)
         return blocks.join(encoded)
-
-    def encode_block(self, X: Tensor, reverse: Tensor, dropout: float) -> Tensor:
-        """Encode one block, shape (T, B, nI), as shape (T, B, nO)."""
-        for layer in self.layers:
-            X = layer(X, reverse)
-            if dropout:
-                X = X * keep_mask(X, (1, *X.shape[1:]), dropout)
-        return X
 
 
 class RecurrentLayer(nn.Module):
@@ -113,6 +131,7 @@ class RecurrentLayer(nn.Module):
         self.backward_cell = (
             kind(input_width, width, **options) if bidirectional else None
         )
+        self.cell = cell
         self.residual = residual
         self.project = (
             Linear(input_width, output_width, bias=False)
@@ -124,24 +143,63 @@ class RecurrentLayer(nn.Module):
             if child is not None:
                 init_cell(child)
 
-    def forward(self, X: Tensor, reverse: Tensor) -> Tensor:
+    def forward(
+        self,
+        X: Tensor,
+        reverse: Tensor,
+        weights: Mapping[nn.RNNBase, Weights],
+        *,
+        bptt: int,
+        recompute: int,
+    ) -> Tensor:
         """Encode one block.
 
         Args:
             X: Token vectors, padded at the end. Shape (T, B, nI).
             reverse: For each of the T * B cells, the cell that takes its place when
                 each document is read from its end. Shape (T * B,).
+            weights: Parameters of each cell.
+            bptt: Time steps in a chunk that the gradient doesn't leave, or 0.
+            recompute: Time steps whose activations are computed again, or 0.
 
         Returns:
             Encoded tokens; what stands in the padding means nothing. Shape (T, B, nO).
         """
-        Y = self.forward_cell(X)[0]
+        run = partial(read, self.cell, X, bptt=bptt, recompute=recompute)
+        Y = run(None, weights[self.forward_cell])
         if self.backward_cell is not None:
-            Y_reversed = self.backward_cell(flip(X, reverse))[0]
-            Y = torch.cat([Y, flip(Y_reversed, reverse)], dim=2)
+            Y = torch.cat([Y, run(reverse, weights[self.backward_cell])], dim=2)
         if self.residual:
             Y = Y + (X if self.project is None else self.project(X))
         return Y if self.norm is None else self.norm(Y)
+
+
+def read(
+    cell: str,
+    X: Tensor,
+    reverse: Tensor | None,
+    weights: Weights,
+    *,
+    bptt: int,
+    recompute: int,
+) -> Tensor:
+    """Run a cell over a block, from its start or, by `reverse`, from its end."""
+    if 0 < recompute < len(X):
+        Y: Tensor = RecomputedCell.apply(X, reverse, cell, bptt, recompute, *weights)
+        return Y
+    if reverse is not None:
+        return flip(read_forwards(cell, flip(X, reverse), weights, bptt), reverse)
+    return read_forwards(cell, X, weights, bptt)
+
+
+def read_forwards(cell: str, X: Tensor, weights: Weights, bptt: int) -> Tensor:
+    """Run a cell from the first time step to the last. Shape (T, B, width)."""
+    state, Ys = first_state(cell, X, weights), []
+    for chunk in X.split(bptt or len(X)):
+        Y, state = advance(cell, chunk, state, weights)
+        state = tuple(each.detach() for each in state)
+        Ys.append(Y)
+    return Ys[0] if len(Ys) == 1 else torch.cat(Ys)
 
 
 def flip(X: Tensor, reverse: Tensor) -> Tensor:

@@ -77,9 +77,10 @@ def make_pair(make, X=None, **options):
     return model, twin
 
 
+@pytest.mark.parametrize("options", [{}, {"bptt": 8, "recompute": 4}], ids=str)
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("cell", CELLS)
-def test_output_and_gradients_are_those_of_the_cpu(cell, bidirectional):
+def test_output_and_gradients_are_those_of_the_cpu(cell, bidirectional, options):
     Xs = make_vectors(3, 30, 0, 1, 18)
     pair = make_pair(
         make_encoder,
@@ -87,6 +88,7 @@ def test_output_and_gradients_are_those_of_the_cpu(cell, bidirectional):
         bidirectional=bidirectional,
         residual=True,
         layer_norm=True,
+        **options,
     )
     results = []
     for model in pair:
@@ -109,9 +111,10 @@ def test_output_does_not_depend_on_the_batch(cell):
         assert_close(model.predict([X]), [Y], 1e-5)
 
 
+@pytest.mark.parametrize("options", [{}, {"recompute": 4}])
 @pytest.mark.parametrize("cell", CELLS)
-def test_cudnn_finds_its_weights_in_one_piece(cell):
-    model = make_encoder(cell=cell).initialize()
+def test_cudnn_finds_its_weights_in_one_piece(cell, options):
+    model = make_encoder(cell=cell, **options).initialize()
     Xs = on(model, make_vectors(3, 30))
     optimizer = Adam(0.01)
     always = torch.is_warn_always_enabled()

@@ -169,6 +169,57 @@ def test_gradient_passes_through_the_same_mask_as_the_output():
     assert not model.get_grad("W").any()
 
 
+def test_chunks_are_used_in_training():
+    Xs = make_vectors(9, 3, 0)
+    model = make_layer(cell="rnn_tanh", bidirectional=False).initialize(X=Xs)
+    cut = make_layer(cell="rnn_tanh", bidirectional=False, bptt=4, recompute=2)
+    cut.initialize(X=Xs).set_param("W", model.get_param("W"))
+    dYs = [np.zeros((n, NO), dtype="f") for n in (9, 3, 0)]
+    dYs[0][6] = 1
+    _, backprop = model.begin_update(Xs)
+    assert backprop(dYs)[0][:7].all()
+    Ys, backprop = cut.begin_update(Xs)
+    dX = backprop(dYs)[0]
+    assert dX[4:7].all()
+    assert not dX[:4].any()
+    for Y, predicted in zip(Ys, cut.predict(Xs), strict=True):
+        assert_allclose(Y, predicted, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("cell", CELLS)
+def test_gradients_of_chunks_do_not_depend_on_the_batch(cell, bidirectional, depth):
+    Xs = make_vectors(3, 30, 0, 18, 7)
+    model = make_layer(
+        cell=cell, depth=depth, bidirectional=bidirectional, bptt=7, recompute=3
+    )
+    model.initialize(X=Xs)
+    Ys, backprop = model.begin_update(Xs)
+    dXs = backprop(Ys)
+    grad = model.get_grad("W").copy()
+    model.get_grad("W")[:] = 0
+    for X, Y, dX in zip(Xs, Ys, dXs, strict=True):
+        if len(X):
+            _, backprop = model.begin_update([X])
+            assert_allclose(backprop([Y])[0], dX, rtol=0, atol=1e-5)
+    scale = np.abs(grad).max()
+    assert_allclose(model.get_grad("W"), grad, rtol=0, atol=1e-5 * scale)
+
+
+def test_how_a_layer_is_trained_comes_from_its_config_and_not_from_a_file():
+    Xs = make_vectors(9, 3)
+    settings = {"bptt": 4, "recompute": 2}
+    trained = make_layer(**settings).initialize(X=Xs)
+    before = make_layer().initialize(X=Xs)
+    for saved, loaded in ((trained, make_layer()), (before, make_layer(**settings))):
+        expected = loaded.attrs["training"]
+        loaded.from_bytes(saved.to_bytes())
+        assert loaded.attrs["training"] == expected
+        assert_array_equal(loaded.predict(Xs)[0], saved.predict(Xs)[0])
+    assert trained.copy().attrs["training"] == trained.attrs["training"]
+
+
 @pytest.mark.parametrize("dtype", ["float64", "float16", "int32"])
 def test_input_of_another_type_is_taken_as_float32(dtype):
     Xs = [(9 * X).astype(dtype) for X in make_vectors(3, 0, 4)]
@@ -243,3 +294,27 @@ def test_mixed_precision_is_near_single_precision(cell, residual, layer_norm):
         difference = np.linalg.norm(single - mixed)
         assert difference <= 0.3 * np.linalg.norm(single)
         assert difference or not single.size  # it was computed in another way
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("cell", CELLS)
+def test_chunks_keep_to_mixed_precision(cell, bidirectional):
+    Xs = make_vectors(50, 3, 0, 48, 4)  # some are shorter than a chunk
+    dYs = make_vectors(50, 3, 0, 48, 4, width=NO)
+    results = []
+    for recompute in (0, 7):
+        fix_random_seed(1)
+        model = make_layer(
+            cell=cell,
+            depth=2,
+            bidirectional=bidirectional,
+            mixed_precision=True,
+            bptt=14,
+            recompute=recompute,
+        ).initialize(X=Xs)
+        Ys, backprop = model.begin_update(Xs)
+        results.append([*Ys, *backprop(dYs), model.get_grad("W")])
+    for kept, recomputed in zip(*results, strict=True):
+        assert kept.dtype == recomputed.dtype == np.dtype("f")
+        difference = np.linalg.norm(kept - recomputed)
+        assert difference <= 0.05 * np.linalg.norm(kept)

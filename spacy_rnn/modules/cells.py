@@ -1,0 +1,54 @@
+"""Recurrent cells over time steps, by torch's own kernels."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+# What `nn.RNN`, `nn.LSTM` and `nn.GRU` call. These functions take weights as arguments,
+# where `torch.func.functional_call` would exchange those of the module: other threads
+# would see it, and on a GPU the module would move its parameters to another place.
+KERNELS: dict[str, Callable[..., Any]] = {
+    "rnn_tanh": torch.rnn_tanh,
+    "rnn_relu": torch.rnn_relu,
+    "lstm": torch.lstm,
+    "gru": torch.gru,
+}
+
+Weights = Sequence[Tensor]  # of a cell: input, recurrent, and a bias of each
+State = tuple[Tensor, ...]  # h, and c of an LSTM, each of shape (1, B, width)
+
+
+def advance(
+    cell: str, X: Tensor, state: State, weights: Weights
+) -> tuple[Tensor, State]:
+    """Run a cell over some time steps.
+
+    Args:
+        cell: One of `KERNELS`.
+        X: Shape (T, B, nI).
+        state: The state before the first of them.
+        weights: Parameters of the cell.
+
+    Returns:
+        Its output at each step, shape (T, B, width), and the state after the last.
+    """
+    Y, *after = KERNELS[cell](
+        X,
+        state if cell == "lstm" else state[0],
+        weights,
+        has_biases=True,
+        num_layers=1,
+        dropout=0.0,
+        train=torch.is_grad_enabled(),
+        bidirectional=False,
+        batch_first=False,
+    )
+    return Y, tuple(after)
+
+
+def first_state(cell: str, X: Tensor, weights: Weights) -> State:
+    """Return the state before a document, which is zero."""
+    zeros = X.new_zeros(1, X.shape[1], weights[1].shape[1])
+    return (zeros, zeros) if cell == "lstm" else (zeros,)
