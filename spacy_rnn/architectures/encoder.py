@@ -16,6 +16,7 @@ def build_rnn_encoder(
     residual: bool = False,
     layer_norm: bool = False,
     mixed_precision: bool = False,
+    weight_dropout: float = 0.0,
     bptt: int = 0,
     recompute: int = 0,
 ) -> EncoderT:
@@ -39,6 +40,9 @@ def build_rnn_encoder(
         layer_norm: Normalize each layer's output (Ba et al., 2016).
         mixed_precision: Compute in bfloat16, with float32 parameters and results.
             Faster where the hardware has it, and exact to about two digits.
+        weight_dropout: Probability, in [0, 1), of zeroing a recurrent weight throughout
+            a batch (Merity et al., 2018). Only in training; `[training] dropout` leaves
+            it alone.
         bptt: Length in words, at least 1, of the chunks that the gradient of a
             recurrent state doesn't leave, or 0 for whole documents (Williams & Peng,
             1990). States are carried on, so results stay the same. Chunks are counted
@@ -56,6 +60,7 @@ def build_rnn_encoder(
     check_at_least("width", width, 1)
     check_at_least("depth", depth, 1)
     check_rate("dropout", dropout)
+    check_rate("weight_dropout", weight_dropout)
     check_at_least("bptt", bptt, 0)
     check_at_least("recompute", recompute, 0)
     if bidirectional:
@@ -69,6 +74,7 @@ def build_rnn_encoder(
         residual=residual,
         layer_norm=layer_norm,
         mixed_precision=mixed_precision,
+        weight_dropout=weight_dropout,
         bptt=bptt,
         recompute=recompute,
     )

@@ -24,6 +24,7 @@ class Training:
     It isn't saved with them: a loaded layer obeys its config.
     """
 
+    weight_dropout: float
     bptt: int
     recompute: int
 
@@ -39,6 +40,7 @@ def RNN(
     residual: bool,
     layer_norm: bool,
     mixed_precision: bool,
+    weight_dropout: float = 0.0,
     bptt: int = 0,
     recompute: int = 0,
 ) -> EncoderT:
@@ -62,7 +64,7 @@ def RNN(
             "bidirectional": bidirectional,
             "mixed_precision": mixed_precision,
             "watch_cells": watch_cells,
-            "training": Training(bptt, recompute),
+            "training": Training(weight_dropout, bptt, recompute),
         },
     )
 

@@ -4,7 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from spacy_rnn.modules.dropout import keep_mask
 
 # What `nn.RNN`, `nn.LSTM` and `nn.GRU` call. These functions take weights as arguments,
 # where `torch.func.functional_call` would exchange those of the module: other threads
@@ -52,3 +54,23 @@ def first_state(cell: str, X: Tensor, weights: Weights) -> State:
     """Return the state before a document, which is zero."""
     zeros = X.new_zeros(1, X.shape[1], weights[1].shape[1])
     return (zeros, zeros) if cell == "lstm" else (zeros,)
+
+
+def cell_weights(cell: nn.RNNBase, dropout: float) -> Weights:
+    """Return the parameters of a cell, with dropout of its recurrent weights.
+
+    A mask serves all time steps and documents of a batch (Wan et al., 2013; Merity et
+    al., 2018).
+
+    Args:
+        cell: A cell of one layer.
+        dropout: Probability, in [0, 1), of zeroing a weight.
+    """
+    weights: list[Tensor] = list(cell.parameters())
+    if not dropout:
+        return weights
+    weights[1] = weights[1] * keep_mask(weights[1], tuple(weights[1].shape), dropout)
+    # Lie them end to end again, as cuDNN wants them.
+    flat = torch.cat([each.flatten() for each in weights])
+    pieces = flat.split([each.numel() for each in weights])
+    return [piece.view_as(like) for piece, like in zip(pieces, weights, strict=True)]

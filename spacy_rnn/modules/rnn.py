@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from spacy_rnn.modules.blocks import Blocks, Gather
-from spacy_rnn.modules.cells import Weights, advance, first_state
+from spacy_rnn.modules.cells import Weights, advance, cell_weights, first_state
 from spacy_rnn.modules.dropout import keep_mask
 from spacy_rnn.modules.linear import Linear
 from spacy_rnn.modules.recompute import RecomputedCell
@@ -66,6 +66,7 @@ class RNNEncoder(nn.Module):
         lengths: Tensor,
         *,
         dropout: float = 0.0,
+        weight_dropout: float = 0.0,
         bptt: int = 0,
         recompute: int = 0,
     ) -> Tensor:
@@ -77,6 +78,8 @@ class RNNEncoder(nn.Module):
                 Shape (B,).
             dropout: Probability, in [0, 1), of zeroing a feature of a layer's output
                 throughout a document (Gal & Ghahramani, 2016).
+            weight_dropout: Probability, in [0, 1), of zeroing a recurrent weight
+                throughout the batch (Merity et al., 2018).
             bptt: Tokens in a chunk that the gradient of a recurrent state doesn't
                 leave, counted from where a cell starts to read a document; 0 for the
                 whole document (Williams & Peng, 1990).
@@ -89,7 +92,7 @@ class RNNEncoder(nn.Module):
         if len(X) == 0:
             return X.new_zeros(0, self.output_width)
         weights = {
-            cell: list(cell.parameters())
+            cell: cell_weights(cell, weight_dropout)
             for cell in self.modules()
             if isinstance(cell, nn.RNNBase)
         }

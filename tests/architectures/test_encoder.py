@@ -160,6 +160,8 @@ def test_an_unknown_cell_is_refused_with_the_known_ones():
         ({"width": 8, "dropout": 1.0}, "dropout"),
         ({"width": 8, "dropout": -0.1}, "dropout"),
         ({"width": 8, "dropout": float("nan")}, "dropout"),
+        ({"width": 8, "weight_dropout": 1.0}, "weight_dropout"),
+        ({"width": 8, "weight_dropout": -0.1}, "weight_dropout"),
         ({"width": 8, "bptt": -1}, "bptt"),
         ({"width": 8, "recompute": -50}, "recompute"),
     ],

@@ -111,7 +111,7 @@ def test_output_does_not_depend_on_the_batch(cell):
         assert_close(model.predict([X]), [Y], 1e-5)
 
 
-@pytest.mark.parametrize("options", [{}, {"recompute": 4}])
+@pytest.mark.parametrize("options", [{}, {"weight_dropout": 0.5, "recompute": 4}])
 @pytest.mark.parametrize("cell", CELLS)
 def test_cudnn_finds_its_weights_in_one_piece(cell, options):
     model = make_encoder(cell=cell, **options).initialize()

@@ -209,7 +209,7 @@ def test_gradients_of_chunks_do_not_depend_on_the_batch(cell, bidirectional, dep
 
 def test_how_a_layer_is_trained_comes_from_its_config_and_not_from_a_file():
     Xs = make_vectors(9, 3)
-    settings = {"bptt": 4, "recompute": 2}
+    settings = {"weight_dropout": 0.2, "bptt": 4, "recompute": 2}
     trained = make_layer(**settings).initialize(X=Xs)
     before = make_layer().initialize(X=Xs)
     for saved, loaded in ((trained, make_layer()), (before, make_layer(**settings))):
@@ -298,7 +298,7 @@ def test_mixed_precision_is_near_single_precision(cell, residual, layer_norm):
 
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("cell", CELLS)
-def test_chunks_keep_to_mixed_precision(cell, bidirectional):
+def test_chunks_and_weight_dropout_keep_to_mixed_precision(cell, bidirectional):
     Xs = make_vectors(50, 3, 0, 48, 4)  # some are shorter than a chunk
     dYs = make_vectors(50, 3, 0, 48, 4, width=NO)
     results = []
@@ -309,6 +309,7 @@ def test_chunks_keep_to_mixed_precision(cell, bidirectional):
             depth=2,
             bidirectional=bidirectional,
             mixed_precision=True,
+            weight_dropout=0.3,
             bptt=14,
             recompute=recompute,
         ).initialize(X=Xs)
@@ -318,3 +319,21 @@ def test_chunks_keep_to_mixed_precision(cell, bidirectional):
         assert kept.dtype == recomputed.dtype == np.dtype("f")
         difference = np.linalg.norm(kept - recomputed)
         assert difference <= 0.05 * np.linalg.norm(kept)
+
+
+def test_weight_dropout_is_for_training_and_keeps_its_rate():
+    Xs = make_vectors(20, 0, 7)
+    model = make_layer(weight_dropout=0.5).initialize(X=Xs)
+    plain = make_layer().initialize(X=Xs)
+    plain.set_param("W", model.get_param("W"))
+    for rate in (0.0, 0.9):
+        set_dropout_rate(model, rate)
+        for Y, expected in zip(model.predict(Xs), plain.predict(Xs), strict=True):
+            assert_array_equal(Y, expected)
+    set_dropout_rate(model, 0.0)
+    trained = model.begin_update(Xs)[0][0]
+    assert (trained != plain.predict(Xs)[0]).any()
+    fix_random_seed(1)
+    first = model.begin_update(Xs)[0][0]
+    fix_random_seed(1)
+    assert_array_equal(model.begin_update(Xs)[0][0], first)
