@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
+import srsly
 import torch
 from thinc.api import Model
 from thinc.model import deserialize_attr, serialize_attr
@@ -126,7 +127,7 @@ def split(X: Any, lengths: list[int]) -> list[Floats2d]:
 
 @serialize_attr.register
 def serialize_training(_: Training, value: Any, name: str, model: Model) -> bytes:
-    return b""
+    return srsly.msgpack_dumps(None)
 
 
 @deserialize_attr.register
