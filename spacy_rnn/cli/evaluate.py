@@ -6,7 +6,7 @@ import typer
 from spacy.cli._util import import_code, parse_config_overrides, setup_gpu
 from wasabi import msg
 
-from spacy_rnn.cli.output import write_atomically
+from spacy_rnn.atomic import write_atomically
 from spacy_rnn.cli.score_tables import SPEED, print_scores
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
