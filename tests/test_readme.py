@@ -153,7 +153,7 @@ def test_a_config_snippet_is_valid(text):
     for name, settings in config.pop("initialize", {}).get("components", {}).items():
         assert Language.has_factory(name)
         registry.fill(settings, validate=True)
-    for name in ("model", "corpora", "nlp", "training"):
+    for name in ("model", "corpora", "nlp", "training", "pretraining"):
         registry.fill({name: config.pop(name, {})}, validate=True)
     assert config.keys() <= {"paths"}
 

@@ -3,6 +3,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 import spacy
@@ -12,7 +13,6 @@ from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
 import spacy_rnn.cli  # noqa: F401 (adds the commands to those of spaCy)
-from spacy_rnn.cli import output
 from spacy_rnn.corpora.summary_corpus import SummaryCorpus
 
 NLP = spacy.blank("en")
@@ -118,12 +118,13 @@ def test_an_interrupted_convert_leaves_the_previous_shards(
     written = []
 
     def write_and_fail(path, data):
-        path.write_bytes(data[: len(data) // 2])
+        with path.open("wb") as file:
+            file.write(data[: len(data) // 2])
         written.append(path)
         if len(written) == 3:
             raise error
 
-    monkeypatch.setattr(output, "_write", write_and_fail)
+    monkeypatch.setattr(Path, "write_bytes", write_and_fail)
     assert run(source, out, *ROW_OPTIONS, "--shard-size", 1)[0] != 0
     assert len(written) == 3
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
