@@ -28,6 +28,7 @@ from spacy.training.pretrain import pretrain
 from spacy.util import load_config
 from spacy.vectors import Vectors
 
+OBJECTIVES = ("characters", "vectors")
 SETS = ("mr", "subj", "movie_reviews")
 VECTORS = {
     "@architectures": "spacy.PretrainVectors.v1",
@@ -111,6 +112,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of data sets")
     parser.add_argument("--words", type=int, default=600_000, help="of raw text")
     parser.add_argument("--epochs", type=int, default=5, help="of pretraining")
+    parser.add_argument(
+        "--objectives", nargs="+", choices=OBJECTIVES, default=list(OBJECTIVES)
+    )
     parser.add_argument("--labelled", type=int, default=500)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     args = parser.parse_args()
@@ -124,7 +128,7 @@ def main() -> None:
         seconds = time.process_time() - start
         print(f"vectors of width {WIDTH}: {seconds:.0f} s", flush=True)
         variants: dict[str, dict] = {"from scratch": {}}
-        for objective in ("characters", "vectors"):
+        for objective in args.objectives:
             start = time.process_time()
             weights = make_weights(folder, objective, args.epochs)
             variants[f"pretrained, {objective}"] = {"paths.init_tok2vec": str(weights)}
