@@ -23,7 +23,7 @@ import spacy
 import srsly
 import torch
 from make_vectors import WIDTH, make_vectors
-from recipe import ROOT, read_rows, train_best
+from recipe import ROOT, parse_overrides, read_rows, train_best
 from spacy.training.pretrain import pretrain
 from spacy.util import load_config
 from spacy.vectors import Vectors
@@ -70,9 +70,9 @@ def write_labelled(data: Path, folder: Path, n_labelled: int) -> None:
         srsly.write_jsonl(folder / f"{part}.jsonl", pairs)
 
 
-def make_weights(folder: Path, objective: str, epochs: int) -> Path:
+def make_weights(folder: Path, objective: str, epochs: int, settings: dict) -> Path:
     """Pretrain with an objective. Returns where the weights are."""
-    overrides = {"paths.raw_text": str(folder / "raw.jsonl")}
+    overrides = {"paths.raw_text": str(folder / "raw.jsonl"), **settings}
     if objective == "vectors":
         overrides["paths.vectors"] = str(folder / "vectors")
     config = load_config(ROOT / "configs" / "pretrain.cfg", overrides)
@@ -117,7 +117,9 @@ def main() -> None:
     )
     parser.add_argument("--labelled", type=int, default=500)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--set", nargs="*", default=[], help="config values, a.b=1")
     args = parser.parse_args()
+    settings = parse_overrides(args.set)
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -130,7 +132,7 @@ def main() -> None:
         variants: dict[str, dict] = {"from scratch": {}}
         for objective in args.objectives:
             start = time.process_time()
-            weights = make_weights(folder, objective, args.epochs)
+            weights = make_weights(folder, objective, args.epochs, settings)
             variants[f"pretrained, {objective}"] = {"paths.init_tok2vec": str(weights)}
             seconds = time.process_time() - start
             print(f"pretraining, {objective}: {seconds:.0f} s", flush=True)
