@@ -1,7 +1,7 @@
 """Documents of uneven length as dense blocks of documents of similar length."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -22,11 +22,29 @@ STEP_BITS = 4
 DOC_BITS = 3
 
 
+class Block(NamedTuple):
+    """Where the tokens of a block come from and go to.
+
+    Attributes:
+        shape: Time steps and documents.
+        rows: The token in each cell, any in the padding. Shape (T * B,).
+        reverse: For each cell, the one that takes its place when each document is
+            reversed; padding stays in place. Shape (T * B,).
+        tokens: Which tokens are in the block, each of them once. Shape (n_tokens,).
+        places: In which of its cells they are. Shape (n_tokens,).
+    """
+
+    shape: tuple[int, int]
+    rows: Tensor
+    reverse: Tensor
+    tokens: Tensor
+    places: Tensor
+
+
 class Blocks:
     """A batch cut into blocks, and the way there and back.
 
     A block is a grid of T time steps by B documents, longest first, padded at the end.
-    The grids of all blocks lie end to end in one matrix of cells.
     """
 
     def __init__(self, lengths: Tensor, device: torch.device) -> None:
@@ -62,13 +80,21 @@ class Blocks:
         rows[cells] = torch.arange(total)
         reverse = torch.cat([torch.arange(n) for n in n_cells.tolist()])
         reverse[cells] = column + left * step
-        padding = torch.ones(len(rows), dtype=torch.bool)
-        padding[cells] = False
+        filled = torch.zeros(len(rows), dtype=torch.bool)
+        filled[cells] = True
+        self.n_tokens = total
         self.n_cells = n_cells.tolist()
-        self.cells = cells.to(device)
-        self.rows = rows.to(device)
-        self.reverse = reverse.to(device)
-        self.padding = padding.nonzero().squeeze(1).to(device)
+        self.blocks = []
+        for shape, block_rows, block_reverse, mask in zip(
+            self.shapes,
+            rows.to(device).split(self.n_cells),
+            reverse.to(device).split(self.n_cells),
+            filled.split(self.n_cells),
+            strict=True,
+        ):
+            places = mask.nonzero().squeeze(1).to(device)
+            tokens = block_rows[places]
+            self.blocks.append(Block(shape, block_rows, block_reverse, tokens, places))
 
     def split(self, X: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """Lay tokens, shape (N, n), out in blocks.
@@ -77,20 +103,24 @@ class Blocks:
             The block, shape (T, B, n), and for each cell the one that takes its place
             when each document is reversed, shape (T * B,); padding stays in place.
         """
-        grids: Tensor = Gather.apply(X, self.rows, self.cells, None)
-        for shape, grid, reverse in zip(
-            self.shapes,
-            grids.split(self.n_cells),
-            self.reverse.split(self.n_cells),
-            strict=True,
-        ):
-            yield grid.view(*shape, -1), reverse
+        for block in self.blocks:
+            is_last = block is self.blocks[-1]
+            X, grid = Take.apply(X, block.rows, block.tokens, block.places, is_last)
+            yield grid.view(*block.shape, -1), block.reverse
 
-    def join(self, grids: list[Tensor]) -> Tensor:
-        """Bring blocks of shape (T, B, n) back to tokens, shape (N, n)."""
-        flat = torch.cat([grid.flatten(0, 1) for grid in grids])
-        tokens: Tensor = Gather.apply(flat, self.cells, self.rows, self.padding)
-        return tokens
+    def join(self, grids: Iterable[Tensor]) -> Tensor:
+        """Bring blocks of shape (T, B, n) back to tokens, shape (N, n).
+
+        Each is used before the next one is asked for.
+        """
+        joined = None
+        for grid, block in zip(grids, self.blocks, strict=True):
+            if joined is None:
+                joined = grid.new_empty(self.n_tokens, grid.shape[2])
+            cells = grid.flatten(0, 1)
+            joined = Put.apply(joined, cells, block.tokens, block.places)
+        assert joined is not None
+        return joined
 
 
 def plan(lengths: list[int], *, max_docs: int, max_cells: int) -> list[tuple[int, int]]:
@@ -119,33 +149,96 @@ def plan(lengths: list[int], *, max_docs: int, max_cells: int) -> list[tuple[int
     return blocks
 
 
-class Gather(torch.autograd.Function):
-    """Select rows by an index whose inverse is known.
+# The next two hand what belongs to all blocks from one to the next. So the gradient of
+# a block is made when its turn comes and used up before the next one's, and those of
+# all blocks never exist at once.
+
+
+class Take(torch.autograd.Function):
+    """Select the tokens of a block."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        X: Tensor,
+        rows: Tensor,
+        tokens: Tensor,
+        places: Tensor,
+        is_last: bool,
+    ) -> tuple[Tensor, Tensor]:
+        """Return `X`, for the next block, and the cells of this one.
+
+        Args:
+            ctx: Torch's record for the backward pass.
+            X: All tokens. Shape (N, n).
+            rows: The token in each cell of the block. Shape (n_cells,).
+            tokens: Which tokens are in it, each of them once. Shape (n_tokens,).
+            places: In which of its cells. Shape (n_tokens,).
+            is_last: Whether no block comes after it.
+        """
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(tokens, places)
+        ctx.shape, ctx.is_last = X.shape, is_last
+        return X, X.index_select(0, rows)
+
+    @staticmethod
+    def backward(  # type: ignore[override]
+        ctx: Any, dX: Tensor | None, dgrid: Tensor | None
+    ) -> tuple[Tensor | None, None, None, None, None]:
+        tokens, places = ctx.saved_tensors
+        if dX is None and dgrid is not None:
+            # Before the last block nothing is written, and all of it will be.
+            make = dgrid.new_empty if ctx.is_last else dgrid.new_zeros
+            dX = make(ctx.shape)
+        if dX is not None:
+            if dgrid is None:
+                dX.index_fill_(0, tokens, 0.0)
+            else:
+                dX.index_copy_(0, tokens, dgrid.index_select(0, places))
+        return dX, None, None, None, None
+
+
+class Put(torch.autograd.Function):
+    """Write the tokens of a block."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, joined: Tensor, grid: Tensor, tokens: Tensor, places: Tensor
+    ) -> Tensor:
+        """Return `joined`, changed.
+
+        Args:
+            ctx: Torch's record for the backward pass.
+            joined: All tokens. Shape (N, n).
+            grid: The cells of the block. Shape (n_cells, n).
+            tokens: Which tokens are in it, each of them once. Shape (n_tokens,).
+            places: In which of its cells. Shape (n_tokens,).
+        """
+        ctx.save_for_backward(tokens, places)
+        ctx.shape = grid.shape
+        ctx.mark_dirty(joined)
+        return joined.index_copy_(0, tokens, grid.index_select(0, places))
+
+    @staticmethod
+    def backward(ctx: Any, dY: Tensor) -> tuple[Tensor, Tensor, None, None]:  # type: ignore[override]
+        tokens, places = ctx.saved_tensors
+        dgrid = dY.new_zeros(ctx.shape)
+        dgrid.index_copy_(0, places, dY.index_select(0, tokens))
+        return dY, dgrid, None, None  # no other block reads what this one wrote
+
+
+class Flip(torch.autograd.Function):
+    """Select rows by an index that is its own inverse.
 
     The gradient is a selection too, where torch's own would add row by row.
     """
 
     @staticmethod
-    def forward(
-        ctx: Any, X: Tensor, index: Tensor, inverse: Tensor, unread: Tensor | None
-    ) -> Tensor:
-        """Return `X[index]`.
-
-        Args:
-            ctx: Torch's record for the backward pass.
-            X: Shape (n_rows, n).
-            index: The row of X that each result is. Shape (n_results,).
-            inverse: The result that each row of X became. Shape (n_rows,).
-            unread: The rows of X that became no result, so that `inverse` means nothing
-                there. Shape (n_unread,).
-        """
-        ctx.save_for_backward(inverse, unread)
+    def forward(ctx: Any, X: Tensor, index: Tensor) -> Tensor:
+        ctx.save_for_backward(index)
         return X.index_select(0, index)
 
     @staticmethod
-    def backward(ctx: Any, dY: Tensor) -> tuple[Tensor, None, None, None]:  # type: ignore[override]
-        inverse, unread = ctx.saved_tensors
-        dX = dY.index_select(0, inverse)
-        if unread is not None:
-            dX.index_fill_(0, unread, 0.0)
-        return dX, None, None, None
+    def backward(ctx: Any, dY: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+        (index,) = ctx.saved_tensors
+        return dY.index_select(0, index), None

@@ -1,17 +1,19 @@
-"""A recurrent cell that computes its activations again when they are needed."""
+"""A recurrent layer that computes its activations again when they are needed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from spacy_rnn.modules.cells import advance, first_state
+from spacy_rnn.modules.cells import Weights, advance, first_state
+
+N_WEIGHTS = 4  # of a cell
 
 
-class RecomputedCell(torch.autograd.Function):
-    """A cell over a block that keeps little for its backward pass.
+class RecomputedLayer(torch.autograd.Function):
+    """A layer in one or two directions that keeps little for its backward pass.
 
     What it keeps is its input, and the states between chunks of time steps; the rest
     exists for one chunk at a time (Chen et al., 2016; Gruslys et al., 2016).
@@ -24,7 +26,7 @@ class RecomputedCell(torch.autograd.Function):
     def forward(
         ctx: Any,
         X: Tensor,
-        reverse: Tensor | None,
+        reverse: Tensor,
         cell: str,
         bptt: int,
         recompute: int,
@@ -35,15 +37,16 @@ class RecomputedCell(torch.autograd.Function):
         Args:
             ctx: Torch's record for the backward pass.
             X: Token vectors. Shape (T, B, nI).
-            reverse: To read documents from their ends: for each of the T * B places in
-                the block, the one that is read instead. Shape (T * B,).
+            reverse: For each of the T * B places in the block, the one that is read
+                instead when documents are read from their ends. Shape (T * B,).
             cell: One of `KERNELS`.
             bptt: Time steps in a chunk that no gradient leaves, 0 for all of them.
             recompute: Time steps that are computed again at once, at least 1.
-            weights: Parameters of the cell.
+            weights: Parameters of the forward cell, and of the backward cell if there
+                is one.
 
         Returns:
-            Its outputs. Shape (T, B, width).
+            Outputs of both directions side by side. Shape (T, B, nO).
         """
         ctx.save_for_backward(X, reverse, *weights)
         ctx.cell, ctx.bptt, ctx.recompute = cell, bptt, recompute
@@ -55,44 +58,60 @@ class RecomputedCell(torch.autograd.Function):
         }
         # Autocast would remember its copy of a weight, without the way to its gradient.
         constants = [weight.detach() for weight in weights]
-        ctx.states, state, Y = [], first_state(cell, X, constants), None
-        for rows, _ in chunks(X, reverse, bptt, recompute):
-            ctx.states.append(state)
-            part, state = advance(cell, take(X, rows), state, constants)
-            if Y is None:
-                Y = part.new_empty(*X.shape[:2], part.shape[2])
-            Y.flatten(0, 1)[rows] = part.flatten(0, 1)
+        ctx.states, Y = [], None
+        for i, own in enumerate(by_direction(constants)):
+            state = first_state(cell, X, own)
+            ctx.states.append([])
+            for rows, _ in chunks(X, reverse if i else None, bptt, recompute):
+                ctx.states[i].append(state)
+                part, state = advance(cell, take(X, rows), state, own)
+                if Y is None:
+                    n_directions = len(weights) // N_WEIGHTS
+                    Y = part.new_empty(*X.shape[:2], n_directions, part.shape[2])
+                Y.flatten(0, 1)[rows, i] = part.flatten(0, 1)
         assert Y is not None
-        return Y
+        return Y.flatten(2)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, dY: Tensor) -> tuple[Tensor | None, ...]:
         X, reverse, *weights = ctx.saved_tensors
-        dX = X.new_empty(X.shape)
+        dX = X.new_zeros(X.shape)
         dweights = [torch.zeros_like(weight) for weight in weights]
-        dafter: list[Tensor] = []  # none leaves the last chunk
-        plan = list(chunks(X, reverse, ctx.bptt, ctx.recompute))
-        for (rows, is_cut), state in zip(plan[::-1], ctx.states[::-1], strict=True):
-            inputs = [
-                each.detach().requires_grad_()
-                for each in (take(X, rows), *state, *weights)
-            ]
-            with torch.enable_grad(), torch.autocast(**ctx.autocast):
-                part, after = advance(
-                    ctx.cell,
-                    inputs[0],
-                    tuple(inputs[1 : 1 + len(state)]),
-                    inputs[1 + len(state) :],
+        dYs = dY.chunk(len(ctx.states), dim=2)
+        for i, (own, totals) in enumerate(
+            zip(by_direction(weights), by_direction(dweights), strict=True)
+        ):
+            dafter: list[Tensor] = []  # none leaves the last chunk
+            plan = list(chunks(X, reverse if i else None, ctx.bptt, ctx.recompute))
+            for (rows, is_cut), state in zip(
+                plan[::-1], ctx.states[i][::-1], strict=True
+            ):
+                inputs = [
+                    each.detach().requires_grad_()
+                    for each in (take(X, rows), *state, *own)
+                ]
+                with torch.enable_grad(), torch.autocast(**ctx.autocast):
+                    part, after = advance(
+                        ctx.cell,
+                        inputs[0],
+                        tuple(inputs[1:-N_WEIGHTS]),
+                        inputs[-N_WEIGHTS:],
+                    )
+                dpart, *grads = torch.autograd.grad(
+                    (part, *after[: len(dafter)]), inputs, (take(dYs[i], rows), *dafter)
                 )
-            dpart, *grads = torch.autograd.grad(
-                (part, *after[: len(dafter)]), inputs, (take(dY, rows), *dafter)
-            )
-            dX.flatten(0, 1)[rows] = dpart.flatten(0, 1)
-            dafter = [] if is_cut else grads[: len(state)]
-            for total, grad in zip(dweights, grads[len(state) :], strict=True):
-                total += grad
+                dX.flatten(0, 1)[rows] += dpart.flatten(0, 1)
+                dafter = [] if is_cut else grads[:-N_WEIGHTS]
+                for total, grad in zip(totals, grads[-N_WEIGHTS:], strict=True):
+                    total += grad
         return dX, None, None, None, None, *dweights
+
+
+def by_direction(weights: Sequence[Tensor]) -> Iterator[Weights]:
+    """Cut the parameters of a layer into those of its cells."""
+    for i in range(0, len(weights), N_WEIGHTS):
+        yield weights[i : i + N_WEIGHTS]
 
 
 def chunks(

@@ -1,17 +1,17 @@
 """Exact recurrence over documents of uneven length."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from itertools import chain
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from spacy_rnn.modules.blocks import Blocks, Gather
+from spacy_rnn.modules.blocks import Blocks, Flip
 from spacy_rnn.modules.cells import Weights, advance, cell_weights, first_state
 from spacy_rnn.modules.dropout import keep_mask
 from spacy_rnn.modules.linear import Linear
-from spacy_rnn.modules.recompute import RecomputedCell
+from spacy_rnn.modules.recompute import RecomputedLayer
 
 CELLS: dict[str, tuple[Callable[..., nn.RNNBase], dict[str, Any]]] = {
     "rnn_tanh": (nn.RNN, {"nonlinearity": "tanh"}),
@@ -99,14 +99,29 @@ class RNNEncoder(nn.Module):
         if not torch.is_grad_enabled():
             bptt = recompute = 0
         blocks = Blocks(lengths, X.device)
-        encoded = []
-        for Y, reverse in blocks.split(X):
-            for layer in self.layers:
-                Y = layer(Y, reverse, weights, bptt=bptt, recompute=recompute)
-                if dropout:
-                    Y = Y * keep_mask(Y, (1, *Y.shape[1:]), dropout)
-            encoded.append(Y)
-        return blocks.join(encoded)
+        return blocks.join(
+            self.encode_block(
+                *block, weights, dropout=dropout, bptt=bptt, recompute=recompute
+            )
+            for block in blocks.split(X)
+        )
+
+    def encode_block(
+        self,
+        X: Tensor,
+        reverse: Tensor,
+        weights: Mapping[nn.RNNBase, Weights],
+        *,
+        dropout: float,
+        bptt: int,
+        recompute: int,
+    ) -> Tensor:
+        """Encode one block, shape (T, B, nI), as shape (T, B, nO)."""
+        for layer in self.layers:
+            X = layer(X, reverse, weights, bptt=bptt, recompute=recompute)
+            if dropout:
+                X = X * keep_mask(X, (1, *X.shape[1:]), dropout)
+        return X
 
 
 class RecurrentLayer(nn.Module):
@@ -168,34 +183,25 @@ class RecurrentLayer(nn.Module):
         Returns:
             Encoded tokens; what stands in the padding means nothing. Shape (T, B, nO).
         """
-        run = partial(read, self.cell, X, bptt=bptt, recompute=recompute)
-        Y = run(None, weights[self.forward_cell])
+        cells = [self.forward_cell]
         if self.backward_cell is not None:
-            Y = torch.cat([Y, run(reverse, weights[self.backward_cell])], dim=2)
+            cells.append(self.backward_cell)
+        own = [weights[cell] for cell in cells]
+        if 0 < recompute < len(X):
+            Y: Tensor = RecomputedLayer.apply(
+                X, reverse, self.cell, bptt, recompute, *chain.from_iterable(own)
+            )
+        else:
+            Y = read(self.cell, X, own[0], bptt)
+            if len(own) > 1:
+                backwards = read(self.cell, flip(X, reverse), own[1], bptt)
+                Y = torch.cat([Y, flip(backwards, reverse)], dim=2)
         if self.residual:
             Y = Y + (X if self.project is None else self.project(X))
         return Y if self.norm is None else self.norm(Y)
 
 
-def read(
-    cell: str,
-    X: Tensor,
-    reverse: Tensor | None,
-    weights: Weights,
-    *,
-    bptt: int,
-    recompute: int,
-) -> Tensor:
-    """Run a cell over a block, from its start or, by `reverse`, from its end."""
-    if 0 < recompute < len(X):
-        Y: Tensor = RecomputedCell.apply(X, reverse, cell, bptt, recompute, *weights)
-        return Y
-    if reverse is not None:
-        return flip(read_forwards(cell, flip(X, reverse), weights, bptt), reverse)
-    return read_forwards(cell, X, weights, bptt)
-
-
-def read_forwards(cell: str, X: Tensor, weights: Weights, bptt: int) -> Tensor:
+def read(cell: str, X: Tensor, weights: Weights, bptt: int) -> Tensor:
     """Run a cell from the first time step to the last. Shape (T, B, width)."""
     state, Ys = first_state(cell, X, weights), []
     for chunk in X.split(bptt or len(X)):
@@ -207,7 +213,7 @@ def read_forwards(cell: str, X: Tensor, weights: Weights, bptt: int) -> Tensor:
 
 def flip(X: Tensor, reverse: Tensor) -> Tensor:
     """Reverse each document of a block. Shape (T, B, n) in and out."""
-    flipped: Tensor = Gather.apply(X.flatten(0, 1), reverse, reverse, None)
+    flipped: Tensor = Flip.apply(X.flatten(0, 1), reverse)
     return flipped.view_as(X)
 
 

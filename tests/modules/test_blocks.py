@@ -1,4 +1,3 @@
-import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +11,7 @@ from spacy_rnn.modules.blocks import (
     FILL,
     STEP_BITS,
     Blocks,
-    Gather,
+    Flip,
     plan,
     round_up,
 )
@@ -45,11 +44,10 @@ def test_a_column_of_a_block_is_one_document_in_its_order(lengths):
     if not expected:
         return
     cut = Blocks(torch.tensor(lengths), CPU)
-    padding = torch.zeros(sum(cut.n_cells), dtype=torch.bool)
-    padding[cut.padding] = True
     found = []
-    for (grid, _), padded in zip(cut.split(X), padding.split(cut.n_cells), strict=True):
-        padded = padded.view(grid.shape[:2])
+    for (grid, _), block in zip(cut.split(X), cut.blocks, strict=True):
+        padded = torch.ones(grid.shape[:2], dtype=torch.bool)
+        padded.view(-1)[block.places] = False
         for column in range(grid.shape[1]):
             length = int((~padded[:, column]).sum())
             assert not padded[:length, column].any()  # padding is at the end
@@ -130,13 +128,10 @@ def test_no_block_is_much_larger_than_the_budget_of_cells(monkeypatch):
     assert max(cut.n_cells) <= ROUNDING * 1_000
 
 
-@pytest.mark.parametrize("unread", [False, True])
-def test_gradient_of_gather_is_that_of_finite_differences(unread):
-    index = torch.tensor([3, 0, 2, 1])
-    X = torch.randn(5 if unread else 4, 3, dtype=torch.float64, requires_grad=True)
-    inverse = torch.tensor([1, 3, 2, 0] + [0] * unread)
-    nowhere = torch.tensor([4]) if unread else None
-    assert gradcheck(lambda X: Gather.apply(X, index, inverse, nowhere), X)
+def test_gradient_of_flip_is_that_of_finite_differences():
+    X = torch.randn(4, 3, dtype=torch.float64, requires_grad=True)
+    index = torch.tensor([3, 1, 2, 0])
+    assert gradcheck(lambda X: Flip.apply(X, index), X)
 
 
 def test_gradient_of_split_and_join_reaches_each_token_once():
@@ -146,3 +141,15 @@ def test_gradient_of_split_and_join_reaches_each_token_once():
     weights = torch.randn(41, 2, dtype=torch.float64)
     (cut.join([2 * grid for grid, _ in cut.split(X)]) * weights).sum().backward()
     assert torch.allclose(X.grad, 2 * weights)
+
+
+def test_gradient_of_split_is_zero_where_a_block_is_not_used():
+    lengths = [40, 15, 5]
+    X = torch.randn(sum(lengths), 2, requires_grad=True)
+    grids = [grid for grid, _ in Blocks(torch.tensor(lengths), CPU).split(X)]
+    assert len(grids) == len(lengths)
+    for used in [(0,), (1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2)]:
+        value = sum(grids[i][: lengths[i], 0].sum() for i in used)
+        (dX,) = torch.autograd.grad(value, X, retain_graph=True)
+        for i, part in enumerate(dX.split(lengths)):
+            assert torch.equal(part, torch.full_like(part, float(i in used)))

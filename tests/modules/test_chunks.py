@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.autograd import gradcheck
 
-from spacy_rnn.modules.rnn import CELLS
+from spacy_rnn.modules.rnn import CELLS, RNNEncoder
 from tests.modules.test_rnn import NI, SETTINGS, assert_close, make_encoder
 
 LENGTHS = [9, 20, 0, 1, 8, 4]
@@ -116,3 +116,22 @@ def test_recomputed_gradients_are_those_of_finite_differences(cell):
         )
 
     assert gradcheck(encode, (X, *values), fast_mode=True)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_little_is_kept_of_what_is_computed_again(cell):
+    encoder = RNNEncoder(32, 32, cell=cell, depth=2)
+    X = torch.randn(1_000, 32, requires_grad=True)
+    kept = []
+    for recompute in (0, 50):
+        sizes = {}
+
+        def note(tensor, sizes=sizes):
+            sizes[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().size()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+            Y = encoder(X, torch.tensor([1_000]), recompute=recompute)
+        Y.sum().backward()
+        kept.append(sum(sizes.values()))
+    assert kept[1] < kept[0] / 2
