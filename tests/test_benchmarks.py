@@ -13,6 +13,7 @@ SCRIPTS = (
     "batching",
     "crf_cost",
     "gpu",
+    "long_documents",
     "make_vectors",
     "memory",
     "memory_task",

@@ -56,7 +56,7 @@ class RecomputedLayer(torch.autograd.Function):
             "dtype": torch.get_autocast_dtype(device),
             "enabled": torch.is_autocast_enabled(device),
         }
-        # Autocast would remember its copy of a weight, without the way to its gradient.
+        # Autocast of an older torch would keep its copy of a weight without gradient.
         constants = [weight.detach() for weight in weights]
         ctx.states, Y = [], None
         for i, own in enumerate(by_direction(constants)):

@@ -296,11 +296,15 @@ def test_mixed_precision_is_near_single_precision(cell, residual, layer_norm):
         assert difference or not single.size  # it was computed in another way
 
 
+@pytest.mark.parametrize("weight_dropout", [0.0, 0.3])
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("cell", CELLS)
-def test_chunks_and_weight_dropout_keep_to_mixed_precision(cell, bidirectional):
+def test_chunks_and_weight_dropout_keep_to_mixed_precision(
+    cell, bidirectional, weight_dropout
+):
     Xs = make_vectors(50, 3, 0, 48, 4)  # some are shorter than a chunk
     dYs = make_vectors(50, 3, 0, 48, 4, width=NO)
+    dYs[1] *= 9
     results = []
     for recompute in (0, 7):
         fix_random_seed(1)
@@ -309,7 +313,7 @@ def test_chunks_and_weight_dropout_keep_to_mixed_precision(cell, bidirectional):
             depth=2,
             bidirectional=bidirectional,
             mixed_precision=True,
-            weight_dropout=0.3,
+            weight_dropout=weight_dropout,
             bptt=14,
             recompute=recompute,
         ).initialize(X=Xs)
