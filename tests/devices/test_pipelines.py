@@ -222,7 +222,7 @@ def test_a_pipeline_from_a_gpu_is_loaded_in_a_process_without_one(tmp_path):
 
 REPEAT = """
 import hashlib, spacy, torch
-from tests.gpu.test_pipelines import make_pipeline
+from tests.devices.test_pipelines import make_pipeline
 spacy.require_gpu()
 torch.use_deterministic_algorithms(True)
 for factory in ("rnn_textcat", "rnn_tagger", "rnn_ner"):
