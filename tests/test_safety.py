@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from threading import Barrier
 
@@ -339,6 +340,8 @@ def test_interrupted_training_leaves_a_model_that_loads(path, tmp_path):
         env=ONE_THREAD,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
+        # Jobs in the background ignore the signal, and whatever they start does.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     ) as training:
         deadline = time.monotonic() + 60
         while not is_copied(output / "model-last", output / "model-best"):
