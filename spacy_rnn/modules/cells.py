@@ -56,6 +56,15 @@ def first_state(cell: str, X: Tensor, weights: Weights) -> State:
     return (zeros, zeros) if cell == "lstm" else (zeros,)
 
 
+def all_weights(module: nn.Module, dropout: float) -> dict[nn.RNNBase, Weights]:
+    """Return the parameters of each cell of a module, see `cell_weights`."""
+    return {
+        cell: cell_weights(cell, dropout)
+        for cell in module.modules()
+        if isinstance(cell, nn.RNNBase)
+    }
+
+
 def cell_weights(cell: nn.RNNBase, dropout: float) -> Weights:
     """Return the parameters of a cell, with dropout of its recurrent weights.
 

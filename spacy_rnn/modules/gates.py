@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 from torch.nn.utils.rnn import pad_sequence
 
-from spacy_rnn.modules.cells import cell_weights
+from spacy_rnn.modules.cells import all_weights
 from spacy_rnn.modules.rnn import RNNEncoder, flip
 
 LOW, HIGH = 0.1, 0.9  # left- and right-saturated (Karpathy et al., 2015)
@@ -65,11 +65,7 @@ def inspect_encoder(encoder: RNNEncoder, Xs: list[Tensor]) -> dict[str, CellRepo
     X = pad_sequence(Xs)
     lengths = torch.tensor([len(each) for each in Xs], device=X.device)
     reverse = reversal(lengths)
-    weights = {
-        cell: cell_weights(cell, 0.0)
-        for cell in encoder.modules()
-        if isinstance(cell, nn.RNNBase)
-    }
+    weights = all_weights(encoder, dropout=0.0)
     reports = {}
     for i, layer in enumerate(encoder.layers):
         assert isinstance(layer.forward_cell, nn.RNNBase)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from spacy_rnn.modules.blocks import Blocks, Flip
-from spacy_rnn.modules.cells import Weights, advance, cell_weights, first_state
+from spacy_rnn.modules.cells import Weights, advance, all_weights, first_state
 from spacy_rnn.modules.dropout import keep_mask
 from spacy_rnn.modules.linear import Linear
 from spacy_rnn.modules.recompute import RecomputedLayer
@@ -91,11 +91,7 @@ class RNNEncoder(nn.Module):
         """
         if len(X) == 0:
             return X.new_zeros(0, self.output_width)
-        weights = {
-            cell: cell_weights(cell, weight_dropout)
-            for cell in self.modules()
-            if isinstance(cell, nn.RNNBase)
-        }
+        weights = all_weights(self, weight_dropout)
         if not torch.is_grad_enabled():
             bptt = recompute = 0
         blocks = Blocks(lengths, X.device)

@@ -27,6 +27,7 @@ from spacy_rnn.pipeline.labels import (
     count_labels,
     prepare_labels,
 )
+from spacy_rnn.pipeline.loading import naming_the_path
 
 DEFAULT_MODEL = """
 [model]
@@ -278,12 +279,8 @@ class RNNTextCategorizer(TextCategorizer):
         Raises:
             ValueError: If the weights are damaged, or those of another model.
         """
-        try:
+        with naming_the_path(self.name, path):
             return super().from_disk(path, exclude=exclude)
-        except (ValueError, TypeError, KeyError, IndexError) as error:
-            raise ValueError(
-                f"Can't load the component '{self.name}' from {path}: {error}"
-            ) from error
 
     def _learn_class_weights(
         self, get_examples: Callable[[], Iterable[Example]]
