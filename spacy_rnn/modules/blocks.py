@@ -8,18 +8,34 @@ from torch import Tensor
 
 from spacy_rnn.modules.shapes import round_up
 
-# The documents of a block run side by side. On one CPU core the matrix products are
-# efficient from 32 documents on, and up to about 96 the block of one layer stays in
-# the cache; a GPU wants as many as there are. The budget of cells bounds the memory
-# whatever the lengths are. A document joins a block that it fills to 40 % at least:
-# with more padding, another block costs less.
-CPU_DOCS = 48
-GPU_DOCS = 1024
-CPU_CELLS = 16_384
-GPU_CELLS = 262_144
-FILL = 0.4
 STEP_BITS = 4
 DOC_BITS = 3
+
+
+class Costs(NamedTuple):
+    """What blocks cost, in cells of one layer and direction, and their limits.
+
+    The documents of a block run side by side. On one CPU core a step costs what its
+    cells cost, and up to about 64 documents a layer's block stays in the cache. The
+    steps of a GPU cost nearly the same whether few documents run or many; its values
+    are not measured.
+
+    Attributes:
+        block: The cost of a block, however small.
+        step: The cost of a time step, beside that of its cells.
+        max_docs: Documents in a block.
+        max_cells: Cells in a block, unless it holds one document. The budget bounds the
+            memory, whatever the lengths are.
+    """
+
+    block: int
+    step: int
+    max_docs: int
+    max_cells: int
+
+
+CPU = Costs(block=160, step=1, max_docs=64, max_cells=16_384)
+GPU = Costs(block=4_096, step=256, max_docs=1_024, max_cells=262_144)
 
 
 class Block(NamedTuple):
@@ -48,18 +64,10 @@ class Blocks:
     """
 
     def __init__(self, lengths: Tensor, device: torch.device) -> None:
-        on_gpu = device.type != "cpu"
         order = lengths.argsort(descending=True, stable=True)
         order = order[: int((lengths > 0).sum())]
-        planned = plan(
-            lengths[order].tolist(),
-            max_docs=GPU_DOCS if on_gpu else CPU_DOCS,
-            max_cells=GPU_CELLS if on_gpu else CPU_CELLS,
-        )
-        self.shapes = [
-            (round_up(steps, STEP_BITS), round_up(docs, DOC_BITS))
-            for steps, docs in planned
-        ]
+        planned = plan(lengths[order].tolist(), CPU if device.type == "cpu" else GPU)
+        self.shapes = [round_shape(*shape) for shape in planned]
         shapes, docs = torch.tensor(self.shapes), torch.tensor(planned)[:, 1]
         n_cells = shapes.prod(dim=1)
         # Of each document: its block, its column there, the columns of the block, and
@@ -123,30 +131,72 @@ class Blocks:
         return joined
 
 
-def plan(lengths: list[int], *, max_docs: int, max_cells: int) -> list[tuple[int, int]]:
-    """Cut documents, sorted by falling length, into blocks.
+def plan(lengths: list[int], costs: Costs) -> list[tuple[int, int]]:
+    """Cut documents, sorted by falling length, into the blocks that cost least.
 
-    A block is closed when it is full, or when the next document would be mostly
-    padding.
+    Runs of documents of nearly the same length are joined to blocks by dynamic
+    programming.
 
     Args:
         lengths: Tokens in each document, at least 1, falling.
-        max_docs: Documents in a block.
-        max_cells: Cells in a block, unless it holds one document.
+        costs: Of where the blocks are to run.
 
     Returns:
-        Time steps and documents of each block.
+        Time steps and documents of each block, before they are rounded.
     """
-    blocks: list[tuple[int, int]] = []
+    runs = cut_runs(lengths, costs)
+    # Of the first runs: what their blocks cost, and where the last of these starts.
+    totals, starts = [0], [0]
+    for end in range(1, len(runs) + 1):
+        found: list[tuple[int, int]] = []
+        docs = 0
+        for start in reversed(range(end)):
+            docs += runs[start][1]
+            steps, columns = round_shape(runs[start][0], docs)
+            full = docs > costs.max_docs or steps * columns > costs.max_cells
+            if found and full:
+                break
+            cost = costs.block + steps * (costs.step + columns)
+            found.append((totals[start] + cost, start))
+        cost, start = min(found)
+        totals.append(cost)
+        starts.append(start)
+    blocks, end = [], len(runs)
+    while end:
+        start = starts[end]
+        blocks.append((runs[start][0], sum(docs for _, docs in runs[start:end])))
+        end = start
+    return blocks[::-1]
+
+
+def cut_runs(lengths: list[int], costs: Costs) -> list[tuple[int, int]]:
+    """Cut documents, sorted by falling length, into runs of an eighth of a block.
+
+    Within a run, lengths fall by an eighth at most.
+
+    Args:
+        lengths: Tokens in each document.
+        costs: Of where the blocks are to run.
+
+    Returns:
+        Length of the first document of each run, and documents in it.
+    """
+    max_docs = max(1, costs.max_docs // 8)
+    runs: list[tuple[int, int]] = []
     for length in lengths:
-        if blocks:
-            steps, docs = blocks[-1]
-            full = docs >= max_docs or steps * (docs + 1) > max_cells
-            if not full and length >= FILL * steps:
-                blocks[-1] = (steps, docs + 1)
+        if runs:
+            longest, docs = runs[-1]
+            full = docs >= max_docs or longest * (docs + 1) > costs.max_cells
+            if not full and length >= 0.875 * longest:
+                runs[-1] = (longest, docs + 1)
                 continue
-        blocks.append((length, 1))
-    return blocks
+        runs.append((length, 1))
+    return runs
+
+
+def round_shape(steps: int, docs: int) -> tuple[int, int]:
+    """Round up to one of few shapes, see `round_up`."""
+    return round_up(steps, STEP_BITS), round_up(docs, DOC_BITS)
 
 
 # The next two hand what belongs to all blocks from one to the next. So the gradient of

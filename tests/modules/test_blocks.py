@@ -1,3 +1,5 @@
+from itertools import combinations, pairwise
+
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -5,14 +7,14 @@ from torch.autograd import gradcheck
 
 from spacy_rnn.modules import blocks
 from spacy_rnn.modules.blocks import (
-    CPU_CELLS,
-    CPU_DOCS,
     DOC_BITS,
-    FILL,
     STEP_BITS,
     Blocks,
+    Costs,
     Flip,
+    cut_runs,
     plan,
+    round_shape,
     round_up,
 )
 
@@ -73,23 +75,51 @@ def test_reverse_reads_each_document_from_its_end_and_back(lengths):
     assert torch.equal(cut.join(flipped), backwards)
 
 
-@given(
-    st.lists(st.integers(1, 500), max_size=200),
-    st.integers(1, 50),
-    st.integers(1, 3_000),
+some_costs = st.builds(
+    Costs,
+    block=st.integers(0, 200),
+    step=st.integers(0, 50),
+    max_docs=st.integers(1, 50),
+    max_cells=st.integers(1, 3_000),
 )
-def test_plan_respects_its_limits_and_loses_no_document(lengths, max_docs, max_cells):
+
+
+@given(st.lists(st.integers(1, 500), max_size=200), some_costs)
+def test_plan_respects_its_limits_and_loses_no_document(lengths, costs):
     lengths = sorted(lengths, reverse=True)
-    shapes = plan(lengths, max_docs=max_docs, max_cells=max_cells)
+    shapes = plan(lengths, costs)
     assert sum(docs for _, docs in shapes) == len(lengths)
     start = 0
     for steps, docs in shapes:
-        inside = lengths[start : start + docs]
-        assert steps == max(inside)
-        assert docs <= max_docs
-        assert docs == 1 or steps * docs <= max_cells
-        assert min(inside) >= FILL * steps
+        assert steps == max(lengths[start : start + docs])
+        assert docs <= costs.max_docs
+        assert docs == 1 or steps * docs <= costs.max_cells
         start += docs
+
+
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=30), some_costs)
+def test_no_other_way_to_join_the_runs_costs_less(lengths, costs):
+    def price(shapes):
+        cells = [round_shape(*shape) for shape in shapes]
+        return sum(costs.block + T * (costs.step + B) for T, B in cells)
+
+    def fits(shape):
+        steps, docs = round_shape(*shape)
+        few = shape[1] <= costs.max_docs and costs.max_cells >= steps * docs
+        return few or shape in runs
+
+    lengths = sorted(lengths, reverse=True)
+    runs = cut_runs(lengths, costs)[:9]
+    n_docs = sum(docs for _, docs in runs)
+    inner = range(1, len(runs))
+    prices = []
+    for size in range(len(runs)):
+        for cuts in combinations(inner, size):
+            parts = [runs[i:j] for i, j in pairwise([0, *cuts, len(runs)])]
+            shapes = [(part[0][0], sum(docs for _, docs in part)) for part in parts]
+            if all(fits(shape) for shape in shapes):
+                prices.append(price(shapes))
+    assert price(plan(lengths[:n_docs], costs)) == min(prices)
 
 
 @given(st.integers(1, 10**6), st.integers(1, 8))
@@ -112,18 +142,18 @@ def test_blocks_have_few_shapes(lengths):
 def test_a_long_document_beside_many_short_ones_costs_only_its_length():
     lengths = torch.tensor([20] * 500 + [100_000] + [20] * 500)
     cut = Blocks(lengths, CPU)
-    assert sum(cut.n_cells) <= ROUNDING * int(lengths.sum()) / FILL
+    assert sum(cut.n_cells) <= ROUNDING * int(lengths.sum())
     for (steps, docs), cells in zip(cut.shapes, cut.n_cells, strict=True):
         assert cells == steps * docs
-        assert docs <= round_up(CPU_DOCS, DOC_BITS)
-        assert cells <= ROUNDING * CPU_CELLS or docs == 1
+        assert docs <= blocks.CPU.max_docs
+        assert cells <= blocks.CPU.max_cells or docs == 1
     steps, docs = cut.shapes[0]
     assert steps >= 100_000
     assert docs == 1
 
 
 def test_no_block_is_much_larger_than_the_budget_of_cells(monkeypatch):
-    monkeypatch.setattr(blocks, "CPU_CELLS", 1_000)
+    monkeypatch.setattr(blocks, "CPU", blocks.CPU._replace(max_cells=1_000))
     cut = Blocks(torch.full((64,), 300), CPU)
     assert max(cut.n_cells) <= ROUNDING * 1_000
 
@@ -144,7 +174,7 @@ def test_gradient_of_split_and_join_reaches_each_token_once():
 
 
 def test_gradient_of_split_is_zero_where_a_block_is_not_used():
-    lengths = [40, 15, 5]
+    lengths = [4000, 1500, 500]
     X = torch.randn(sum(lengths), 2, requires_grad=True)
     grids = [grid for grid, _ in Blocks(torch.tensor(lengths), CPU).split(X)]
     assert len(grids) == len(lengths)
