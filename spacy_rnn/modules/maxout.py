@@ -32,9 +32,11 @@ class Maxout(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, dY: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
         X, highest = ctx.saved_tensors
-        parts, free = [], torch.ones_like(highest, dtype=torch.bool)
-        for piece in X.chunk(ctx.pieces, dim=1):
-            chosen = (piece == highest) & free
-            free = free & ~chosen
-            parts.append(dY * chosen)
-        return torch.cat(parts, dim=1), None
+        dX, left = torch.empty_like(X), dY.clone()
+        for piece, part in zip(
+            X.chunk(ctx.pieces, 1), dX.chunk(ctx.pieces, 1), strict=True
+        ):
+            torch.eq(piece, highest, out=part)  # as numbers, since masks are slow
+            part *= left
+            left -= part
+        return dX, None
