@@ -60,7 +60,7 @@ width = 128
 attrs = ["NORM", "PREFIX", "SUFFIX", "SHAPE"]
 rows = [20000, 1000, 2500, 2500]
 include_static_vectors = false
-word_dropout = 0.05
+word_dropout = 0.2
 unknown_rate = 0.5
 
 [model.tok2vec.embed.embeds.chars]
@@ -71,7 +71,7 @@ width = 64
 @architectures = "spacy-rnn.RNNEncoder.v1"
 width = 256
 cell = "lstm"
-depth = 1
+depth = 2
 bidirectional = true
 """
 

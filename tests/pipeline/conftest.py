@@ -59,6 +59,7 @@ def tiny_tok2vec(width: int = 8, **encode) -> dict:
         "encode": {
             "@architectures": "spacy-rnn.RNNEncoder.v1",
             "width": width,
+            "depth": 1,
             **encode,
         },
     }
