@@ -66,7 +66,11 @@ SAME_LAYERS = {
             },
         },
     },
-    "encode": {"@architectures": "spacy-rnn.RNNEncoder.v1", "width": 2 * HIDDEN_WIDTH},
+    "encode": {
+        "@architectures": "spacy-rnn.RNNEncoder.v1",
+        "width": 2 * HIDDEN_WIDTH,
+        "depth": 1,  # else the component's default is filled in
+    },
 }
 
 
