@@ -6,17 +6,16 @@ from hypothesis import strategies as st
 from torch.autograd import gradcheck
 
 from spacy_rnn.modules import blocks
-from spacy_rnn.modules.blocks import (
+from spacy_rnn.modules.block_plan import (
     DOC_BITS,
     STEP_BITS,
-    Blocks,
     Costs,
-    Flip,
     cut_runs,
     plan,
     round_shape,
     round_up,
 )
+from spacy_rnn.modules.blocks import Blocks, Flip
 
 CPU = torch.device("cpu")
 ROUNDING = (1 + 2 ** (1 - STEP_BITS)) * (1 + 2 ** (1 - DOC_BITS))  # of shapes, at most
