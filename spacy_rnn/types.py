@@ -27,7 +27,7 @@ from thinc.types import Floats1d, Floats2d
 Cell = Literal["rnn_tanh", "rnn_relu", "lstm", "gru"]
 Pooling = Literal["last", "mean", "max", "attention"]
 CharEncoder = Literal["cnn", "lstm"]
-CharAttr = Literal["ORTH", "LOWER", "NORM"]  # attributes that are read as characters
+WordAttr = Literal["ORTH", "LOWER", "NORM"]  # attributes that are whole words
 
 EncoderT = Model[list[Floats2d], list[Floats2d]]  # token vectors of each document
 Tok2VecT = Model[list[Doc], list[Floats2d]]

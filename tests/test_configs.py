@@ -9,6 +9,7 @@ import srsly
 from spacy.cli.debug_config import debug_config
 from spacy.cli.init_config import fill_config
 from spacy.cli.train import train
+from spacy.training.pretrain import pretrain
 from spacy.util import load_config, load_model_from_config, registry
 
 ROOT = Path(__file__).parent.parent
@@ -85,6 +86,25 @@ def test_a_config_trains_and_reloads(path, tmp_path):
     scores = nlp.evaluate(examples)
     del scores["speed"], again["speed"]
     assert scores == again
+
+
+def test_pretraining_is_of_the_network_that_is_trained_afterwards(
+    monkeypatch, tmp_path
+):
+    monkeypatch.chdir(ROOT)
+    path = ROOT / "configs" / "pretrain.cfg"
+    few = {"corpora.pretrain.limit": 20, "pretraining.max_epochs": 1}
+    pretrain(load_config(path, overrides=few, interpolate=True), tmp_path)
+    weights = str(tmp_path / "model-last.bin")
+    train(path, tmp_path, overrides=FEW_STEPS | {"paths.init_tok2vec": weights})
+    assert spacy.load(tmp_path / "model-last").pipe_names == ["rnn_ner"]
+
+
+def test_pretraining_adds_to_the_config_of_entities():
+    pretraining = load_config(ROOT / "configs" / "pretrain.cfg")
+    pretraining["pretraining"] = {}
+    del pretraining["paths"]["raw_text"], pretraining["corpora"]["pretrain"]
+    assert pretraining == load_config(ROOT / "configs" / "ner.cfg")
 
 
 @pytest.mark.slow

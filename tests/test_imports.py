@@ -48,7 +48,6 @@ ALLOWED = {
     | ARRAYS,
     "corpora": {"spacy", "nltk", "srsly", "metrics", "tag_schemes"},
     "tokenizers": {"spacy", "corpora.nltk_text"},
-    "batchers": {"spacy", "thinc"},
     "loggers": {"spacy", "thinc", "gradients", "schedules"},
     "callbacks": {"spacy", "thinc", "gradients"},
     "schedules": {"spacy", "thinc"},

@@ -4,7 +4,7 @@ from typing import get_args
 
 from spacy_rnn.checks import check_at_least, check_choice, check_rate, check_two_halves
 from spacy_rnn.layers.char_embed import CharEmbed
-from spacy_rnn.types import CharAttr, CharEncoder, Tok2VecT
+from spacy_rnn.types import CharEncoder, Tok2VecT, WordAttr
 
 
 def build_char_embed(
@@ -13,7 +13,7 @@ def build_char_embed(
     char_width: int = 30,
     rows: int = 2000,
     max_chars: int = 32,
-    attr: CharAttr = "ORTH",
+    attr: WordAttr = "ORTH",
     dropout: float = 0.0,
 ) -> Tok2VecT:
     """Build an embedding of tokens by their characters.
@@ -42,7 +42,7 @@ def build_char_embed(
             to be shared by the two directions of "lstm".
     """
     check_choice("encoder", encoder, get_args(CharEncoder))
-    check_choice("attr", attr, get_args(CharAttr))
+    check_choice("attr", attr, get_args(WordAttr))
     check_at_least("width", width, 1)
     check_at_least("char_width", char_width, 1)
     check_at_least("rows", rows, 1)

@@ -16,7 +16,7 @@ from spacy_rnn.layers.rnn import split
 from spacy_rnn.layers.row_cache import RowCache
 from spacy_rnn.layers.torch_layer import backprop_nothing, run, torch_layer
 from spacy_rnn.modules import char_embed
-from spacy_rnn.types import CharAttr, CharEncoder, Tok2VecT
+from spacy_rnn.types import CharEncoder, Tok2VecT, WordAttr
 
 
 def CharEmbed(
@@ -26,7 +26,7 @@ def CharEmbed(
     char_width: int,
     rows: int,
     max_chars: int,
-    attr: CharAttr,
+    attr: WordAttr,
     dropout: float,
 ) -> Tok2VecT:
     """Embed the tokens of documents, each distinct word of a batch once.

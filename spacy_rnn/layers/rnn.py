@@ -1,7 +1,7 @@
 """The recurrent encoder as a Thinc layer."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -28,6 +28,7 @@ class Training:
     weight_dropout: float
     bptt: int
     recompute: int
+    directions_meet: bool = True
 
 
 def RNN(
@@ -123,6 +124,27 @@ def split(X: Any, lengths: list[int]) -> list[Floats2d]:
         Xs.append(X[start : start + length])
         start += length
     return Xs
+
+
+def find_encoders(model: Model) -> list[EncoderT]:
+    """Find the recurrent encoders within a model."""
+    return [node for node in model.walk() if "training" in node.attrs]
+
+
+def keep_directions_apart(model: EncoderT) -> None:
+    """Let neither direction of an encoder know of the other, in training, from now on.
+
+    Raises:
+        ValueError: If there are two, and layers are normalized, which takes both
+            together.
+    """
+    settings = model.attrs["torch_module"].build.keywords
+    if settings["bidirectional"] and settings["layer_norm"]:
+        raise ValueError(
+            "The directions of an encoder can't be kept apart with layer_norm = true, "
+            "which normalizes both together. Set it to false."
+        )
+    model.attrs["training"] = replace(model.attrs["training"], directions_meet=False)
 
 
 @serialize_attr.register

@@ -79,7 +79,18 @@ def cell_weights(cell: nn.RNNBase, dropout: float) -> Weights:
     if not dropout:
         return weights
     weights[1] = weights[1] * keep_mask(weights[1], tuple(weights[1].shape), dropout)
-    # Lie them end to end again, as cuDNN wants them.
+    return end_to_end(weights)
+
+
+def read_only(weights: Weights, columns: slice) -> Weights:
+    """Let a cell read some features of its input, and take the others for zero."""
+    kept = torch.zeros_like(weights[0][:1])
+    kept[:, columns] = 1.0
+    return end_to_end([weights[0] * kept, *weights[1:]])
+
+
+def end_to_end(weights: Weights) -> Weights:
+    """Lie the parameters of a cell end to end, as cuDNN wants them."""
     flat = torch.cat([each.flatten() for each in weights])
     pieces = flat.split([each.numel() for each in weights])
     return [piece.view_as(like) for piece, like in zip(pieces, weights, strict=True)]

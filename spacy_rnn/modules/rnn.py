@@ -8,7 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from spacy_rnn.modules.blocks import Blocks, Flip
-from spacy_rnn.modules.cells import Weights, advance, all_weights, first_state
+from spacy_rnn.modules.cells import (
+    Weights,
+    advance,
+    all_weights,
+    first_state,
+    read_only,
+)
 from spacy_rnn.modules.dropout import keep_mask
 from spacy_rnn.modules.linear import Linear
 from spacy_rnn.modules.recompute import RecomputedLayer
@@ -69,6 +75,7 @@ class RNNEncoder(nn.Module):
         weight_dropout: float = 0.0,
         bptt: int = 0,
         recompute: int = 0,
+        directions_meet: bool = True,
     ) -> Tensor:
         """Encode a batch.
 
@@ -85,6 +92,9 @@ class RNNEncoder(nn.Module):
                 whole document (Williams & Peng, 1990).
             recompute: Tokens in a chunk whose activations are computed again in the
                 backward pass instead of kept; 0 for none (Gruslys et al., 2016).
+            directions_meet: Whether a layer reads both directions of the one below, or
+                each direction its own only, as a language model has to (Peters et al.,
+                2017).
 
         Returns:
             Encoded tokens. Shape (N, nO).
@@ -92,6 +102,8 @@ class RNNEncoder(nn.Module):
         if len(X) == 0:
             return X.new_zeros(0, self.output_width)
         weights = all_weights(self, weight_dropout)
+        if not directions_meet:
+            weights |= self.part_directions(weights)
         if not torch.is_grad_enabled():
             bptt = recompute = 0
         blocks = Blocks(lengths, X.device)
@@ -101,6 +113,22 @@ class RNNEncoder(nn.Module):
             )
             for block in blocks.split(X)
         )
+
+    def part_directions(
+        self, weights: Mapping[nn.RNNBase, Weights]
+    ) -> dict[nn.RNNBase, Weights]:
+        """Let each direction of the upper layers read its own half of their input."""
+        half = self.output_width // 2
+        parted = {}
+        for layer in self.layers[1:]:
+            assert isinstance(layer, RecurrentLayer)
+            for cell, own in (
+                (layer.forward_cell, slice(half)),
+                (layer.backward_cell, slice(half, None)),
+            ):
+                if layer.backward_cell is not None and cell is not None:
+                    parted[cell] = read_only(weights[cell], own)
+        return parted
 
     def encode_block(
         self,

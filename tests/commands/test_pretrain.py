@@ -6,9 +6,22 @@ from numpy.testing import assert_allclose, assert_array_equal
 from spacy.training.initialize import init_nlp
 from spacy.util import load_config
 
+CHARACTERS = {
+    "@architectures": "spacy.PretrainCharacters.v1",
+    "maxout_pieces": 3,
+    "hidden_size": 10,
+    "n_characters": 4,
+}
+LANGUAGE_MODEL = {"@architectures": "spacy-rnn.PretrainLanguageModel.v1", "rows": 50}
 
-@pytest.fixture
-def pretrained(config, factory, run_spacy, tmp_path):
+
+@pytest.fixture(
+    params=[
+        pytest.param(CHARACTERS, id="characters"),
+        pytest.param(LANGUAGE_MODEL, id="language model"),
+    ]
+)
+def pretrained(request, config, factory, run_spacy, tmp_path):
     """A config for pretraining, and the weights after it."""
     run_spacy("init", "fill-config", config, tmp_path / "pt.cfg", "--pretraining")
     texts = ["We loved the warm soup", "The staff were rude", "A purple goat sang"]
@@ -18,7 +31,7 @@ def pretrained(config, factory, run_spacy, tmp_path):
     filled["pretraining"]["component"] = factory
     filled["pretraining"]["layer"] = "tok2vec"
     filled["pretraining"]["max_epochs"] = 2
-    filled["pretraining"]["objective"]["hidden_size"] = 10
+    filled["pretraining"]["objective"] = request.param
     filled.to_disk(tmp_path / "pt.cfg")
     run_spacy("pretrain", tmp_path / "pt.cfg", tmp_path / "weights")
     return tmp_path / "pt.cfg", tmp_path / "weights" / "model1.bin"

@@ -191,3 +191,35 @@ def test_a_batch_without_tokens_is_encoded_as_nothing(lengths):
     X = torch.zeros(0, NI)
     Y = make_encoder("lstm")(X, torch.tensor(lengths, dtype=torch.long))
     assert Y.shape == (0, NO)
+
+
+@pytest.mark.parametrize("recompute", [0, 2])
+@pytest.mark.parametrize("depth", [1, 2, 3])
+@pytest.mark.parametrize("residual", [False, True])
+def test_directions_that_do_not_meet_know_nothing_of_each_other(
+    depth, residual, recompute
+):
+    encoder = make_encoder("lstm", depth, residual=residual)
+    X, lengths = torch.randn(7, NI), torch.tensor([7])
+
+    def encode(X):
+        return encoder(X, lengths, directions_meet=False, recompute=recompute)
+
+    Y, middle, half = encode(X), 3, NO // 2
+    changed = X.clone()
+    changed[middle] += 1.0
+    same = (encode(changed) == Y).all(dim=1), encode(changed) == Y
+    assert same[1][:middle, :half].all()  # read before the change
+    assert same[1][middle + 1 :, half:].all()
+    assert not same[1][middle:, :half].all(dim=1).any()
+    assert not same[1][: middle + 1, half:].all(dim=1).any()
+    if depth > 1:  # else there is nowhere to meet
+        both = encoder(X, lengths) != encoder(changed, lengths)
+        assert both[:middle, :half].any()
+
+
+def test_a_layer_alone_or_a_direction_alone_is_the_same_with_directions_apart():
+    X, lengths = torch.randn(7, NI), torch.tensor([4, 3])
+    for encoder in (make_encoder("gru"), make_encoder("lstm", 2, bidirectional=False)):
+        apart = encoder(X, lengths, directions_meet=False)
+        assert_close(apart, encoder(X, lengths), tolerance=0.0)
