@@ -69,7 +69,7 @@ width = 64
 
 [model.tok2vec.encode]
 @architectures = "spacy-rnn.RNNEncoder.v1"
-width = 192
+width = 256
 cell = "lstm"
 depth = 2
 bidirectional = true
