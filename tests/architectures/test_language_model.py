@@ -13,7 +13,7 @@ OBJECTIVE = "spacy-rnn.PretrainLanguageModel.v1"
 TEXTS = ["the soup was warm", "the goat sang opera", "we sang", "soup", ""]
 
 
-def make_nlp(**encode):
+def make_nlp(unknown_rate=0.0, **encode):
     """Make a pipeline of a tok2vec whose encoder has some settings."""
     nlp = spacy.blank("en")
     embed = {
@@ -22,6 +22,7 @@ def make_nlp(**encode):
         "attrs": ["NORM"],
         "rows": [200],
         "include_static_vectors": False,
+        "unknown_rate": unknown_rate,
     }
     encode = {"@architectures": ENCODER, "width": 16} | encode
     model = {"@architectures": "spacy.Tok2Vec.v2", "embed": embed, "encode": encode}
@@ -74,6 +75,22 @@ def test_pretrained_weights_are_for_directions_that_meet():
     assert find_encoders(tok2vec)[0].attrs["training"].directions_meet
     trained = tok2vec(docs, is_train=True)[0][0]
     assert_allclose(trained, tok2vec.predict(docs)[0], atol=1e-6)
+
+
+def test_words_of_raw_text_are_known_after_pretraining():
+    nlp, fresh = make_nlp(unknown_rate=0.5), make_nlp(unknown_rate=0.5)
+    model = make_objective(nlp)
+    docs = [nlp.make_doc(text) for text in TEXTS]
+    make_update(model, docs, Adam(0.01), model.attrs["loss"])
+    fresh.initialize()
+    tok2vec = fresh.get_pipe("tok2vec").model
+    tok2vec.from_bytes(model.get_ref("tok2vec").to_bytes())
+    embed = tok2vec.layers[0]
+    known, unknown = embed.predict(
+        [fresh.make_doc("goat opera"), fresh.make_doc("x y")]
+    )
+    assert (known[0] != known[1]).any()
+    assert_array_equal(unknown[0], unknown[1])
 
 
 def test_nothing_to_predict_is_no_loss_and_changes_no_weights():
