@@ -1,57 +1,133 @@
-"""What pretraining on raw text adds where few texts are labelled.
+"""What pretraining on raw text adds where little is labelled.
 
     OMP_NUM_THREADS=1 python benchmarks/pretraining.py --data DIR
 
-DIR holds classification/{mr,subj,movie_reviews}/{train,dev,test}.jsonl[.gz]. The raw
-text is the training texts of all three, without labels, in lines, up to a number of
-words. It pretrains the network of configs/pretrain.cfg once for each objective. Then
-500 labelled texts of MR train it, over three seeds, with and without; the best
-evaluation on dev is kept and scored on test. Without the bag of n-grams that the config
-has beside the network, its gain is seen by itself. "static vectors" puts the vectors
-themselves into the embedding instead.
+DIR holds the data sets, see below. The network of a task's shipped config is pretrained
+on raw text, once for each objective, with the other settings of configs/pretrain.cfg.
+Then few labelled texts train it, over several seeds, with and without; the best
+evaluation on one half of the development data is kept, and scored on the other half.
+
+entities: configs/ner.cfg on tagging/conll2003_en; raw text are the training sentences
+of this set, of conll2000 and of ud_english_ewt. The score is the F1 of whole spans.
+sentiment: configs/sentiment.cfg on classification/mr; raw text are the training texts
+of mr, subj and movie_reviews, in lines. The score is the accuracy.
 """
 
 import argparse
 import tempfile
 import time
-from operator import itemgetter
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from random import Random
+from typing import Any, NamedTuple
 
 import numpy as np
 import spacy
 import srsly
 import torch
-from make_vectors import WIDTH, make_vectors
+from make_vectors import make_vectors
 from recipe import ROOT, parse_overrides, read_rows, train_best
 from spacy.training.pretrain import pretrain
 from spacy.util import load_config
 from spacy.vectors import Vectors
+from tagging_data import read_split
+from tagging_training import annotate
+from thinc.api import Config
 
-OBJECTIVES = ("characters", "vectors")
-SETS = ("mr", "subj", "movie_reviews")
-VECTORS = {
-    "@architectures": "spacy.PretrainVectors.v1",
-    "maxout_pieces": 3,
-    "hidden_size": 300,
-    "loss": "cosine",
+OBJECTIVES: dict[str, dict[str, Any]] = {
+    "characters": {
+        "@architectures": "spacy.PretrainCharacters.v1",
+        "maxout_pieces": 3,
+        "hidden_size": 300,
+        "n_characters": 4,
+    },
+    "vectors": {
+        "@architectures": "spacy.PretrainVectors.v1",
+        "maxout_pieces": 3,
+        "hidden_size": 300,
+        "loss": "cosine",
+    },
+    "language model": {"@architectures": "spacy-rnn.PretrainLanguageModel.v1"},
 }
 
 
-def write_raw(data: Path, path: Path, n_words: int) -> list[str]:
-    """Write lines of unlabelled text, as many as have so many words."""
-    lines: list[str] = []
-    for name in SETS:
-        for row in read_rows(data / "classification" / name, "train"):
-            lines += [line for line in row["text"].split("\n") if line.strip()]
-    Random(0).shuffle(lines)
-    ends = np.cumsum([len(line.split()) for line in lines])
-    lines = lines[: int(np.searchsorted(ends, n_words))]
-    srsly.write_jsonl(path, ({"text": line} for line in lines))
-    return lines
+class Data(NamedTuple):
+    """Rows of labelled texts, as a task's corpus reads them, and raw text."""
+
+    train: list[dict]
+    dev: list[dict]
+    raw: list[str]
 
 
-def write_vectors(lines: list[str], path: Path) -> None:
+class Task(NamedTuple):
+    """What is learned from few texts.
+
+    Attributes:
+        config: The shipped config that learns it.
+        columns: What its corpus needs to be told of the data.
+        score: What the component calls its score.
+        read: Reads the data from a folder.
+    """
+
+    config: str
+    columns: dict[str, str]
+    score: str
+    read: Callable[[Path], Data]
+
+
+def read_entities(data: Path) -> Data:
+    train, dev, _ = read_split(data, "conll2003_en")
+    raw = [
+        " ".join(sentence.tokens)
+        for name in ("conll2003_en", "conll2000", "ewt_upos")
+        for sentence in read_split(data, name).train
+    ]
+    rows = (
+        [{"tokens": s.tokens, "ner": s.tags} for s in part] for part in (train, dev)
+    )
+    return Data(*rows, raw)
+
+
+def read_sentiment(data: Path) -> Data:
+    folder = data / "classification"
+    lines = (
+        line
+        for name in ("mr", "subj", "movie_reviews")
+        for row in read_rows(folder / name, "train")
+        for line in row["text"].split("\n")
+    )
+    rows = (
+        [
+            {"text": row["text"], "label": str(row["label"])}
+            for row in read_rows(folder / "mr", part)
+        ]
+        for part in ("train", "dev")
+    )
+    return Data(*rows, [line for line in lines if line.strip()])
+
+
+TASKS = {
+    "entities": Task("ner", {"entity_column": "ner"}, "ents_f", read_entities),
+    "sentiment": Task("sentiment", {}, "cats_micro_f", read_sentiment),
+}
+
+
+def write_data(folder: Path, data: Data, n_labelled: int, n_words: int) -> None:
+    """Write some labelled texts, halves of the development data, and raw text."""
+    raw = data.raw
+    for part in (data.train, data.dev, raw):
+        Random(0).shuffle(part)
+    srsly.write_jsonl(folder / "train.jsonl", data.train[:n_labelled])
+    srsly.write_jsonl(folder / "dev.jsonl", data.dev[::2])
+    srsly.write_jsonl(folder / "test.jsonl", data.dev[1::2])
+    ends = np.cumsum([len(line.split()) for line in raw])
+    lines = raw[: int(np.searchsorted(ends, n_words))]
+    srsly.write_jsonl(folder / "raw.jsonl", ({"text": line} for line in lines))
+    write_vectors(lines, folder / "vectors")
+
+
+def write_vectors(lines: Iterable[str], path: Path) -> None:
     """Write a pipeline that has nothing but vectors of words."""
     words, table = make_vectors(lines)
     nlp = spacy.blank("en")
@@ -61,57 +137,69 @@ def write_vectors(lines: list[str], path: Path) -> None:
     nlp.to_disk(path)
 
 
-def write_labelled(data: Path, folder: Path, n_labelled: int) -> None:
-    for part in ("train", "dev", "test"):
-        rows = read_rows(data / "classification" / "mr", part)
-        if part == "train":
-            rows = Random(0).sample(rows, n_labelled)
-        pairs = [{"text": row["text"], "label": str(row["label"])} for row in rows]
-        srsly.write_jsonl(folder / f"{part}.jsonl", pairs)
+def make_config(task: Task, folder: Path, overrides: dict[str, Any]) -> Config:
+    """Give a shipped config other paths, and what configs/pretrain.cfg has besides."""
+    config = load_config(ROOT / "configs" / f"{task.config}.cfg")
+    more = load_config(ROOT / "configs" / "pretrain.cfg")
+    for part in ("train", "dev"):
+        config["corpora"][part] |= task.columns
+        config["paths"][part] = str(folder / f"{part}.jsonl")
+    config["paths"]["raw_text"] = str(folder / "raw.jsonl")
+    config["corpora"]["pretrain"] = more["corpora"]["pretrain"]
+    config["pretraining"] = more["pretraining"]
+    config["pretraining"]["component"] = config["nlp"]["pipeline"][-1]
+    return Config().from_str(config.to_str(), overrides=overrides)
 
 
-def make_weights(folder: Path, objective: str, epochs: int, settings: dict) -> Path:
+def pretrain_weights(
+    task: Task, folder: Path, objective: str, overrides: dict[str, Any]
+) -> Path:
     """Pretrain with an objective. Returns where the weights are."""
-    overrides = {"paths.raw_text": str(folder / "raw.jsonl"), **settings}
     if objective == "vectors":
-        overrides["paths.vectors"] = str(folder / "vectors")
-    config = load_config(ROOT / "configs" / "pretrain.cfg", overrides)
-    config["pretraining"]["max_epochs"] = epochs
-    if objective == "vectors":
-        config["pretraining"]["objective"] = VECTORS
-    output = folder / f"weights_{objective}"
+        overrides = overrides | {"paths.vectors": str(folder / "vectors")}
+    config = make_config(task, folder, overrides)
+    config["pretraining"]["objective"] = OBJECTIVES[objective]
+    output = folder / f"weights of {objective}"
     output.mkdir()
     pretrain(config.interpolate(), output, silent=True)
     return output / "model-last.bin"
 
 
-def accuracy(folder: Path, seed: int, overrides: dict, *, ngrams: bool) -> float:
-    """Train on the labelled texts; return the accuracy on test, in percent."""
-    settings = {
-        "system.seed": seed,
-        "training.max_epochs": 30,
-        "paths.train": str(folder / "train.jsonl"),
-        "paths.dev": str(folder / "dev.jsonl"),
-        **overrides,
-    }
-    config = load_config(ROOT / "configs" / "pretrain.cfg", settings)
-    if not ngrams:
-        config["components"]["rnn_textcat"]["model"]["linear_model"] = None
-    nlp, _ = train_best(config)
-    rows = list(srsly.read_jsonl(folder / "test.jsonl"))
-    found = nlp.pipe([row["text"] for row in rows])
-    right = [
-        max(doc.cats.items(), key=itemgetter(1))[0] == row["label"]
-        for doc, row in zip(found, rows, strict=True)
-    ]
-    return 100 * float(np.mean(right))
+def train_and_score(
+    task: Task, folder: Path, overrides: dict[str, Any], seed: int
+) -> float:
+    """Train on the labelled texts. Returns the score in percent."""
+    settings = overrides | {"system.seed": seed}
+    nlp, _ = train_best(make_config(task, folder, settings))
+    pipe: Any = nlp.get_pipe(nlp.pipe_names[-1])
+    return 100 * pipe.score(annotate(nlp, folder / "test.jsonl"))[task.score]
+
+
+def compare(task: Task, folder: Path, args: argparse.Namespace) -> None:
+    """Train from scratch, and from the weights of each objective."""
+    settings = parse_overrides(args.set)
+    print("| | seconds of pretraining | score | each |")
+    print("|---|---:|---:|---|")
+    for objective in (None, *args.objectives):
+        start, overrides, seconds = time.process_time(), settings, ""
+        if objective is not None:
+            epochs = settings | {"pretraining.max_epochs": args.epochs}
+            weights = pretrain_weights(task, folder, objective, epochs)
+            overrides = settings | {"paths.init_tok2vec": str(weights)}
+            seconds = f"{time.process_time() - start:.0f}"
+        run = partial(train_and_score, task, folder, overrides)
+        scores = [run(seed) for seed in args.seeds]
+        each = " ".join(f"{score:.1f}" for score in scores)
+        cells = (objective or "from scratch", seconds, f"{np.mean(scores):.1f}", each)
+        print(f"| {' | '.join(cells)} |", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of data sets")
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
     parser.add_argument("--words", type=int, default=600_000, help="of raw text")
-    parser.add_argument("--epochs", type=int, default=5, help="of pretraining")
+    parser.add_argument("--epochs", type=int, default=3, help="of pretraining")
     parser.add_argument(
         "--objectives", nargs="+", choices=OBJECTIVES, default=list(OBJECTIVES)
     )
@@ -119,39 +207,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--set", nargs="*", default=[], help="config values, a.b=1")
     args = parser.parse_args()
-    settings = parse_overrides(args.set)
     torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        write_labelled(args.data, folder, args.labelled)
-        lines = write_raw(args.data, folder / "raw.jsonl", args.words)
-        start = time.process_time()
-        write_vectors(lines, folder / "vectors")
-        seconds = time.process_time() - start
-        print(f"vectors of width {WIDTH}: {seconds:.0f} s", flush=True)
-        variants: dict[str, dict] = {"from scratch": {}}
-        for objective in args.objectives:
-            start = time.process_time()
-            weights = make_weights(folder, objective, args.epochs, settings)
-            variants[f"pretrained, {objective}"] = {"paths.init_tok2vec": str(weights)}
-            seconds = time.process_time() - start
-            print(f"pretraining, {objective}: {seconds:.0f} s", flush=True)
-        variants["static vectors"] = {
-            "paths.vectors": str(folder / "vectors"),
-            "components.rnn_textcat.model.tok2vec.embed.include_static_vectors": True,
-        }
-        print("\n| | network alone | each | with n-grams | each |")
-        print("|---|---:|---|---:|---|")
-        for label, overrides in variants.items():
-            cells = [label]
-            for ngrams in (False, True):
-                scores = [
-                    accuracy(folder, seed, overrides, ngrams=ngrams)
-                    for seed in args.seeds
-                ]
-                cells.append(f"{np.mean(scores):.1f}")
-                cells.append(" ".join(f"{score:.1f}" for score in scores))
-            print("| " + " | ".join(cells) + " |", flush=True)
+    for name in args.tasks:
+        with tempfile.TemporaryDirectory() as folder:
+            data = TASKS[name].read(args.data)
+            write_data(Path(folder), data, args.labelled, args.words)
+            print(f"\n{name}, {args.labelled} labelled texts\n", flush=True)
+            compare(TASKS[name], Path(folder), args)
 
 
 if __name__ == "__main__":
