@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from spacy_rnn.modules.shapes import round_up
+from spacy_rnn.modules.shapes import round_down, round_up
 
 ROW_BITS = 4
 
@@ -33,6 +33,8 @@ class OneDNNLinear(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, X: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        if not any(ctx.needs_input_grad):
+            return product_in_two(X, weight, bias)
         n_rows = len(X)
         X = pad(X)
         ctx.save_for_backward(X, weight)
@@ -57,6 +59,20 @@ def pad(X: Tensor) -> Tensor:
     """Add rows of zeros, so that oneDNN sees few shapes."""
     n_rows = round_up(len(X), ROW_BITS)
     return F.pad(X, (0, 0, 0, n_rows - len(X))) if n_rows > len(X) else X
+
+
+def product_in_two(X: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Compute `product` for any number of rows, and copy none but the last ones.
+
+    For many rows and a narrow result, a copy of all of them takes as long as the
+    product.
+    """
+    n_first = round_down(len(X), ROW_BITS)
+    first, rest = X[:n_first], X[n_first:]
+    Y = product(first, weight, bias)
+    if not len(rest):
+        return Y
+    return torch.cat([Y, product(pad(rest), weight, bias)[: len(rest)]])
 
 
 def product(X: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

@@ -13,3 +13,9 @@ def round_up(number: int, bits: int) -> int:
     """
     quantum = 1 << max(0, number.bit_length() - bits)
     return -(-number // quantum) * quantum
+
+
+def round_down(number: int, bits: int) -> int:
+    """Round down to a number with few significant bits, as `round_up` does."""
+    quantum = 1 << max(0, number.bit_length() - bits)
+    return number // quantum * quantum
