@@ -15,6 +15,7 @@ from spacy_rnn.layers.features import token_features
 from spacy_rnn.layers.rnn import (
     concatenate,
     find_encoders,
+    init_dims,
     keep_directions_apart,
     split,
 )
@@ -51,20 +52,17 @@ def LanguageModel(tok2vec: Tok2VecT, *, attr: WordAttr, rows: int) -> LanguageMo
         "word_predictions",
         build,
         predict_words,
-        init_dims=known_dims,
+        init_dims=init_dims,
         dims={"nI": tok2vec.get_dim("nO")},
         attrs={"attr": attr, "rows": rows},
     )
     return Model("language_model", forward, init=init, layers=[tok2vec, head])
 
 
-def known_dims(model: Model, X: Any, Y: Any) -> None:
-    """Set no dimensions: the width of the tok2vec is known from the start."""
-
-
 def init(model: LanguageModelT, X: Any = None, Y: Any = None) -> None:
-    for layer in model.layers:
-        layer.initialize(X=X)
+    tok2vec, head = model.layers
+    tok2vec.initialize(X=X)
+    head.initialize()
 
 
 def forward(

@@ -122,12 +122,10 @@ class RNNEncoder(nn.Module):
         parted = {}
         for layer in self.layers[1:]:
             assert isinstance(layer, RecurrentLayer)
-            for cell, own in (
-                (layer.forward_cell, slice(half)),
-                (layer.backward_cell, slice(half, None)),
-            ):
-                if layer.backward_cell is not None and cell is not None:
-                    parted[cell] = read_only(weights[cell], own)
+            first, second = layer.forward_cell, layer.backward_cell
+            if second is not None:
+                parted[first] = read_only(weights[first], slice(half))
+                parted[second] = read_only(weights[second], slice(half, None))
         return parted
 
     def encode_block(
