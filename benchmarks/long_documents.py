@@ -28,7 +28,7 @@ import torch
 from memory import highest
 from thinc.api import Model, fix_random_seed
 
-from spacy_rnn.architectures.encoder import build_rnn_encoder
+from spacy_rnn.architectures.rnn import build_rnn_encoder
 from spacy_rnn.types import Cell
 
 N_DOCS, N_WORDS = 8, 5000

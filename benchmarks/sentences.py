@@ -18,7 +18,7 @@ import spacy
 import srsly
 from nltk.tokenize.treebank import TreebankWordDetokenizer
 
-from spacy_rnn.corpora.nltk_text import (
+from spacy_rnn.nltk_text import (
     PunktModel,
     built_in_punkt,
     load_punkt,

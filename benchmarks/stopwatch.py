@@ -11,8 +11,8 @@ from spacy.language import Language
 from spacy.training import Corpus
 from thinc.api import Model
 
-from spacy_rnn.corpora.readers import TextCorpus
-from spacy_rnn.layers import embed
+from spacy_rnn.corpora.texts.corpus import TextCorpus
+from spacy_rnn.layers import hash_embed
 
 # What a part calls counts for that part, where it is one of these.
 WHOLE = ("evaluation", "saving", "backward")
@@ -102,7 +102,7 @@ def watched(stopwatch: Stopwatch, nlp: Language) -> Iterator[None]:
             timed = time(part, getattr(owner, name))
             stack.enter_context(patch.object(owner, name, timed))
 
-        replace(embed, "run", "embed", stopwatch.time)
+        replace(hash_embed, "run", "embed", stopwatch.time)
         replace(Corpus, "__call__", "reading", stopwatch.time_items)
         replace(TextCorpus, "__call__", "reading", stopwatch.time_items)
         replace(pipe, "finish_update", "optimizer", stopwatch.time)

@@ -7,9 +7,9 @@ import numpy as np
 import srsly
 from recipe import ROOT, read_rows
 
-from spacy_rnn.corpora.nltk_text import split_sentences
 from spacy_rnn.metrics.oracle import oracle_labels
 from spacy_rnn.metrics.rouge import rouge, tokenize
+from spacy_rnn.nltk_text import split_sentences
 
 FOLDS = 5
 

@@ -15,8 +15,8 @@ from spacy.util import load_config, load_config_from_str, registry
 from tagging_data import Sentence, Split, TagSet, write_sentences
 from thinc.api import Config
 
-from spacy_rnn.corpora.chunk_tags import to_bio
-from spacy_rnn.tag_schemes import Span, tags_to_spans
+from spacy_rnn.corpora.tokens.chunk_tags import to_bio
+from spacy_rnn.tags.schemes import Span, tags_to_spans
 
 COLUMNS = ("tag_column", "pos_column", "entity_column", "span_column")
 EPOCHS = 15  # of plain PyTorch

@@ -13,7 +13,7 @@ from spacy.training import Example, validate_examples
 from spacy.util import DummyTokenizer
 from spacy.vocab import Vocab
 
-from spacy_rnn.corpora.nltk_text import (
+from spacy_rnn.nltk_text import (
     RULES_OF_SENTENCES,
     PunktModel,
     Span,

@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose
 from thinc.api import Adam, Linear, Model, Relu, chain, fix_random_seed, get_ops
 
-from spacy_rnn.architectures.encoder import build_rnn_encoder
+from spacy_rnn.architectures.rnn import build_rnn_encoder
 from spacy_rnn.gradients import (
     NonFiniteGradientError,
     clip_gradients,

@@ -13,7 +13,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.vocab import Vocab
 
-from spacy_rnn.corpora.nltk_text import PunktModel
+from spacy_rnn.nltk_text import PunktModel
 from spacy_rnn.tokenizers import NLTKTokenizer, create_nltk_tokenizer
 
 NAME = "spacy-rnn.NLTKTokenizer.v1"

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spacy_rnn.atomic import neighbour, replace_folder, write_atomically
-from spacy_rnn.corpora.formats import DOCBIN_SUFFIX
+from spacy_rnn.corpora.files.rows import DOCBIN_SUFFIX
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
     from spacy.tokens import Doc
 
-    from spacy_rnn.corpora.readers import TextCorpus
-    from spacy_rnn.corpora.summary_corpus import SummaryCorpus
-    from spacy_rnn.corpora.token_corpus import TokenCorpus
+    from spacy_rnn.corpora.summaries.corpus import SummaryCorpus
+    from spacy_rnn.corpora.texts.corpus import TextCorpus
+    from spacy_rnn.corpora.tokens.corpus import TokenCorpus
 
 
 def convert(

@@ -9,7 +9,8 @@ from wasabi import msg
 
 from spacy_rnn.atomic import write_atomically
 from spacy_rnn.cli.options import ErrorsOption
-from spacy_rnn.corpora.formats import (
+from spacy_rnn.corpora.files.lines import DecodeErrors, has_suffix, read_lines
+from spacy_rnn.corpora.files.rows import (
     JSON_SUFFIXES,
     TABLE_SUFFIXES,
     find_files,
@@ -18,10 +19,9 @@ from spacy_rnn.corpora.formats import (
     read_jsonl,
     shorten,
 )
-from spacy_rnn.corpora.lines import DecodeErrors, has_suffix, read_lines
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
-    from spacy_rnn.corpora.nltk_text import PunktModel
+    from spacy_rnn.nltk_text import PunktModel
 
 
 PLAIN_SUFFIXES = (".txt", ".txt.gz")
@@ -81,7 +81,7 @@ def punkt_cli(
 
 def learn(texts: list[str], *, base: str | None) -> "PunktModel":
     """Learn from texts, and add what is known otherwise."""
-    from spacy_rnn.corpora.nltk_text import built_in_punkt, load_punkt, train_punkt
+    from spacy_rnn.nltk_text import built_in_punkt, load_punkt, train_punkt
 
     if not any(text.strip() for text in texts):
         raise ValueError("There is no text to learn from")

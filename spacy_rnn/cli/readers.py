@@ -5,12 +5,12 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spacy_rnn.corpora.lines import has_suffix
+from spacy_rnn.corpora.files.lines import has_suffix
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
-    from spacy_rnn.corpora.readers import TextCorpus
-    from spacy_rnn.corpora.summary_corpus import SummaryCorpus
-    from spacy_rnn.corpora.token_corpus import TokenCorpus
+    from spacy_rnn.corpora.summaries.corpus import SummaryCorpus
+    from spacy_rnn.corpora.texts.corpus import TextCorpus
+    from spacy_rnn.corpora.tokens.corpus import TokenCorpus
 
 TEXTS = "labelled texts"
 TOKENS = "annotated tokens"
@@ -60,14 +60,14 @@ def open_corpus(
     if options["errors"] == "skip" and kind != SUMMARIES:
         raise ValueError(f"--errors skip is of {SUMMARIES}, but these are {kind}")
     if kind == TEXTS:
-        from spacy_rnn.corpora.readers import TextCorpus
+        from spacy_rnn.corpora.texts.corpus import TextCorpus
 
         return TextCorpus(path, **options, **given)
     if kind == TOKENS:
-        from spacy_rnn.corpora.token_corpus import TokenCorpus
+        from spacy_rnn.corpora.tokens.corpus import TokenCorpus
 
         return TokenCorpus(path, **options, **given)
-    from spacy_rnn.corpora.summary_corpus import SummaryCorpus
+    from spacy_rnn.corpora.summaries.corpus import SummaryCorpus
 
     # A blank pipeline has no component that finds sentences.
     given = {"sentences": "punkt", "keep_summary": False, **given}
@@ -91,8 +91,8 @@ def _find_kind(path: Path, given: Iterable[str]) -> str:
 
 def _has_stories(path: Path) -> bool:
     """Tell whether a path leads to files that can be nothing but summaries."""
-    from spacy_rnn.corpora.summary_files import STORY_SUFFIXES
-    from spacy_rnn.corpora.text_files import ARCHIVE_SUFFIXES
+    from spacy_rnn.corpora.files.archives import ARCHIVE_SUFFIXES
+    from spacy_rnn.corpora.summaries.files import STORY_SUFFIXES
 
     files = path.rglob("*") if path.is_dir() else [path]
     return any(has_suffix(file, *STORY_SUFFIXES, *ARCHIVE_SUFFIXES) for file in files)

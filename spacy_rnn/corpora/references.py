@@ -10,7 +10,7 @@ from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 from spacy.util import logger
 
-from spacy_rnn.corpora.lines import DamagedFile, Unreadable
+from spacy_rnn.corpora.files.lines import DamagedFile, Unreadable
 
 EMPTY_TEXTS = "Empty texts"
 

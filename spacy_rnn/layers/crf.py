@@ -8,7 +8,7 @@ from thinc.types import Floats2d
 from thinc.util import get_width
 
 from spacy_rnn.layers.affine import affine
-from spacy_rnn.layers.rnn import concatenate, split
+from spacy_rnn.layers.batches import concatenate, split
 from spacy_rnn.types import CRFT, CRFScores
 
 # A tag that is added after training starts out with a probability of about 1e-7, so the

@@ -7,7 +7,7 @@ from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats2d
 
-from spacy_rnn.layers.rnn import concatenate, split
+from spacy_rnn.layers.batches import concatenate, split
 from spacy_rnn.layers.segments import Cut, with_segments
 from spacy_rnn.types import EncoderT, PoolT, ScorerT, Tok2VecT
 

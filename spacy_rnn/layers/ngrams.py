@@ -10,7 +10,7 @@ from spacy.tokens import Doc
 from thinc.types import Floats2d
 from thinc.util import get_width
 
-from spacy_rnn.layers.embed import no_docs, to_device
+from spacy_rnn.layers.batches import no_docs, to_device
 from spacy_rnn.layers.features import mix_keys, token_features
 from spacy_rnn.layers.key_table import KeyTable
 from spacy_rnn.layers.probabilities import NEW_LABEL_BIAS

@@ -6,9 +6,10 @@ from functools import partial
 import torch
 from thinc.types import Floats2d
 
-from spacy_rnn.layers.rnn import concatenate, init_dims, split
+from spacy_rnn.layers.batches import concatenate, split
+from spacy_rnn.layers.rnn import init_dims
 from spacy_rnn.layers.torch_layer import as_tensor, run, torch_layer
-from spacy_rnn.modules.pooling import Pool as TorchPool
+from spacy_rnn.modules.pool import Pool as TorchPool
 from spacy_rnn.types import Pooling, PoolT
 
 

@@ -12,6 +12,7 @@ from thinc.model import deserialize_attr, serialize_attr
 from thinc.types import Floats2d
 from thinc.util import get_width
 
+from spacy_rnn.layers.batches import concatenate, split
 from spacy_rnn.layers.gates import note_inputs, watch_cells
 from spacy_rnn.layers.torch_layer import as_tensor, run, torch_layer
 from spacy_rnn.modules.rnn import RNNEncoder
@@ -98,32 +99,6 @@ def forward(
 def init_dims(model: Model, X: Any, Y: Any) -> None:
     if X is not None and model.has_dim("nI") is None:
         model.set_dim("nI", get_width(X))
-
-
-def concatenate(
-    model: Model, Xs: list[Floats2d], width: int
-) -> tuple[Floats2d, list[int]]:
-    """Lay the vectors of all documents end to end. Shape (N, width)."""
-    lengths = [len(X) for X in Xs]
-    filled = [X for X in Xs if len(X)]
-    if not filled:
-        return model.ops.alloc2f(0, width), lengths
-    for X in filled:
-        if X.ndim != 2 or X.shape[1] != width:
-            raise ValueError(
-                f"'{model.name}' takes vectors of width {width}, one for each token, "
-                f"but got an array of shape {X.shape}"
-            )
-    return model.ops.asarray2f(model.ops.xp.concatenate(filled)), lengths
-
-
-def split(X: Any, lengths: list[int]) -> list[Floats2d]:
-    """Cut vectors that lie end to end into those of each document."""
-    start, Xs = 0, []
-    for length in lengths:
-        Xs.append(X[start : start + length])
-        start += length
-    return Xs
 
 
 def find_encoders(model: Model) -> list[EncoderT]:

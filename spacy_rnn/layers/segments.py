@@ -7,7 +7,7 @@ from spacy.tokens import Doc, Span
 from thinc.api import Model
 from thinc.types import Floats2d
 
-from spacy_rnn.layers.rnn import concatenate, split
+from spacy_rnn.layers.batches import concatenate, split
 from spacy_rnn.types import Tok2VecT
 
 Cut = Callable[[Doc], list[Span]]  # into segments that tile the document

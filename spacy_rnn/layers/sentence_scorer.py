@@ -10,8 +10,8 @@ from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats1d, Floats2d
 
+from spacy_rnn.layers.batches import concatenate, split
 from spacy_rnn.layers.features import mix_keys
-from spacy_rnn.layers.rnn import concatenate, split
 from spacy_rnn.layers.segments import sentences, with_segments
 from spacy_rnn.layers.torch_layer import as_tensor, run, torch_layer
 from spacy_rnn.modules.sentence_scorer import Layout

@@ -8,7 +8,7 @@ from thinc.api import Model, glorot_uniform_init
 from thinc.types import Floats2d
 
 from spacy_rnn.layers.affine import affine
-from spacy_rnn.layers.rnn import concatenate, split
+from spacy_rnn.layers.batches import concatenate, split
 from spacy_rnn.layers.torch_layer import as_array, as_tensor
 from spacy_rnn.types import EncoderT
 

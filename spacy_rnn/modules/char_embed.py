@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from spacy_rnn.modules.add_rows import AddRows
 from spacy_rnn.modules.distinct import spread
 from spacy_rnn.modules.linear import Linear
-from spacy_rnn.modules.pooling import final_states
+from spacy_rnn.modules.pool import final_states
 from spacy_rnn.modules.rnn import RNNEncoder
 from spacy_rnn.modules.segment_max import SegmentMax
 

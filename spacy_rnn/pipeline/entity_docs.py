@@ -7,8 +7,8 @@ import numpy as np
 from spacy.attrs import ENT_IOB, ENT_TYPE, IS_SPACE, SENT_START
 from spacy.tokens import Doc, Span
 
-from spacy_rnn import tag_schemes
-from spacy_rnn.pipeline.entity_tags import (
+from spacy_rnn.tags import schemes
+from spacy_rnn.tags.tag_set import (
     BEGIN,
     INSIDE,
     MISSING,
@@ -31,7 +31,7 @@ class Entities:
         confidences: The probability of each, in [0, 1]; None if nobody wants to know.
     """
 
-    spans: list[tag_schemes.Span]
+    spans: list[schemes.Span]
     confidences: list[float] | None
 
 

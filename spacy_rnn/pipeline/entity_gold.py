@@ -16,8 +16,8 @@ from spacy.strings import get_string_id
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-from spacy_rnn import tag_schemes
-from spacy_rnn.pipeline.entity_tags import (
+from spacy_rnn.tags import schemes
+from spacy_rnn.tags.tag_set import (
     BEGIN,
     INSIDE,
     MISSING,
@@ -130,7 +130,7 @@ def read_incorrect(
     examples: Sequence[Example],
     incorrect_key: str,
     spans_key: str | None,
-) -> list[list[tag_schemes.Span]]:
+) -> list[list[schemes.Span]]:
     """Read which spans are known not to be entities with their label.
 
     Args:
@@ -212,7 +212,7 @@ def same_words(example: Example) -> bool:
     )
 
 
-def as_tuples(spans: Iterable[Span]) -> set[tag_schemes.Span]:
+def as_tuples(spans: Iterable[Span]) -> set[schemes.Span]:
     return {(span.start, span.end, span.label_) for span in spans}
 
 

@@ -15,9 +15,7 @@ from thinc.api import Config, Model, Ops, Optimizer
 from thinc.types import Floats2d
 
 from spacy_rnn.checks import check_choice, check_not_negative
-from spacy_rnn.decoding import best_paths, span_confidences
 from spacy_rnn.gradients import finish_update
-from spacy_rnn.losses import crf_loss
 from spacy_rnn.pipeline.entity_docs import (
     Entities,
     add_preset,
@@ -31,15 +29,17 @@ from spacy_rnn.pipeline.entity_gold import (
     read_gold,
     read_incorrect,
 )
-from spacy_rnn.pipeline.entity_tags import (
+from spacy_rnn.pipeline.loading import naming_the_path
+from spacy_rnn.scorers import ner_score
+from spacy_rnn.tags.decoding import best_paths, span_confidences
+from spacy_rnn.tags.loss import crf_loss
+from spacy_rnn.tags.schemes import Scheme
+from spacy_rnn.tags.tag_set import (
     TagSet,
     allowed_tags,
     find_spans,
     make_tag_set,
 )
-from spacy_rnn.pipeline.loading import naming_the_path
-from spacy_rnn.scorers import ner_score
-from spacy_rnn.tag_schemes import Scheme
 from spacy_rnn.types import CRFScores
 
 DEFAULT_MODEL = """

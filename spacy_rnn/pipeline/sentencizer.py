@@ -16,7 +16,7 @@ from spacy.util import from_bytes, from_disk, to_bytes, to_disk
 from spacy.vocab import Vocab
 
 from spacy_rnn.checks import check_choice
-from spacy_rnn.corpora.nltk_text import (
+from spacy_rnn.nltk_text import (
     LineBreaks,
     PunktModel,
     load_punkt,

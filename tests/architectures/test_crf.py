@@ -6,10 +6,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from thinc.api import Adam, Config, set_dropout_rate
 
 from spacy_rnn.architectures.crf import build_crf_tagger
-from spacy_rnn.architectures.embed import build_hash_embed_rnn
-from spacy_rnn.decoding import best_paths, span_confidences
-from spacy_rnn.losses import crf_loss
-from spacy_rnn.tag_schemes import legal, make_tags, spans_to_tags
+from spacy_rnn.architectures.hash_embed import build_hash_embed_rnn
+from spacy_rnn.tags.decoding import best_paths, span_confidences
+from spacy_rnn.tags.loss import crf_loss
+from spacy_rnn.tags.schemes import legal, make_tags, spans_to_tags
 
 TAGS = make_tags(["WHO", "WHERE"], "BIO")
 CONSTRAINTS = legal(TAGS, "BIO")

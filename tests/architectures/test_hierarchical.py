@@ -6,9 +6,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from spacy.tokens import Doc
 from thinc.api import Adam
 
-from spacy_rnn.architectures.embed import build_hash_embed_rnn
+from spacy_rnn.architectures.hash_embed import build_hash_embed_rnn
 from spacy_rnn.architectures.hierarchical import build_hierarchical_textcat
-from spacy_rnn.architectures.textcat import build_bag_of_ngrams
+from spacy_rnn.architectures.ngrams import build_bag_of_ngrams
 from spacy_rnn.losses import cross_entropy
 
 TEXTS = ["The cat sat. It slept on the mat.", "", "No", "A dog! Three cats? A dog."]

@@ -5,7 +5,7 @@ from spacy.training.pretrain import create_pretraining_model, make_update
 from spacy.util import registry
 from thinc.api import Adam, get_current_ops
 
-from spacy_rnn.architectures.embed import build_hash_embed_rnn
+from spacy_rnn.architectures.hash_embed import build_hash_embed_rnn
 from spacy_rnn.layers.rnn import find_encoders
 
 ENCODER = "spacy-rnn.RNNEncoder.v1"

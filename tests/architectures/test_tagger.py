@@ -9,7 +9,7 @@ from spacy.ml.models.tagger import build_tagger_model
 from spacy.tokens import Doc
 from thinc.api import Adam, set_dropout_rate
 
-from spacy_rnn.architectures.embed import build_hash_embed_rnn
+from spacy_rnn.architectures.hash_embed import build_hash_embed_rnn
 from spacy_rnn.architectures.tagger import build_tagger
 from spacy_rnn.modules.rnn import CELLS
 

@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from spacy.tokens import Doc
 from thinc.api import Adam, NumpyOps, set_dropout_rate
 
-from spacy_rnn.architectures.embed import build_hash_embed_rnn
+from spacy_rnn.architectures.hash_embed import build_hash_embed_rnn
 from spacy_rnn.architectures.textcat import build_textcat
 from spacy_rnn.losses import cross_entropy
 from spacy_rnn.modules.rnn import CELLS

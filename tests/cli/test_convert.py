@@ -11,8 +11,8 @@ from spacy.training import Corpus
 from typer.testing import CliRunner
 
 import spacy_rnn.cli  # noqa: F401 (adds the commands to those of spaCy)
-from spacy_rnn.corpora.readers import TextCorpus
-from spacy_rnn.corpora.token_corpus import TokenCorpus
+from spacy_rnn.corpora.texts.corpus import TextCorpus
+from spacy_rnn.corpora.tokens.corpus import TokenCorpus
 
 NLP = spacy.blank("en")
 ROWS = [
@@ -280,7 +280,7 @@ def test_loading_the_commands_loads_neither_torch_nor_nltk():
     code = (
         "import sys; import spacy.cli; before = set(sys.modules);"
         "import spacy_rnn.cli; new = set(sys.modules) - before;"
-        "heavy = {'torch', 'nltk', 'spacy_rnn.corpora.readers'} & new;"
+        "heavy = {'torch', 'nltk', 'spacy_rnn.corpora.texts.corpus'} & new;"
         "sys.exit(str(heavy) if heavy else 0)"
     )
     done = subprocess.run(

@@ -13,7 +13,7 @@ from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
 import spacy_rnn.cli  # noqa: F401 (adds the commands to those of spaCy)
-from spacy_rnn.corpora.summary_corpus import SummaryCorpus
+from spacy_rnn.corpora.summaries.corpus import SummaryCorpus
 
 NLP = spacy.blank("en")
 ROWS = [

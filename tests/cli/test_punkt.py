@@ -6,7 +6,7 @@ from spacy.cli import app
 from typer.testing import CliRunner
 
 import spacy_rnn.cli  # noqa: F401 (adds the commands to those of spaCy)
-from spacy_rnn.corpora.nltk_text import (
+from spacy_rnn.nltk_text import (
     PunktModel,
     built_in_punkt,
     read_punkt,

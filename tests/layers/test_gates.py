@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from thinc.api import chain, noop
 
-from spacy_rnn.architectures.encoder import build_rnn_encoder
+from spacy_rnn.architectures.rnn import build_rnn_encoder
 
 
 def make_layer(cell="lstm"):

@@ -13,7 +13,7 @@ from spacy.ml.models.tok2vec import build_Tok2Vec_model
 from spacy.vectors import Vectors
 from thinc.api import Adam, set_dropout_rate, use_ops
 
-from spacy_rnn.layers.embed import HashEmbed
+from spacy_rnn.layers.hash_embed import HashEmbed
 from spacy_rnn.layers.language_model import LanguageModel
 from spacy_rnn.layers.pool import Pool
 from spacy_rnn.layers.rnn import RNN, keep_directions_apart

@@ -5,7 +5,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from spacy.pipeline.tok2vec import Tok2VecListener
 from spacy.tokens import Doc
 
-from spacy_rnn.architectures.embed import build_hash_embed_rnn
+from spacy_rnn.architectures.hash_embed import build_hash_embed_rnn
 from spacy_rnn.layers.segments import chunks, sentences, with_segments
 
 TEXTS = ["the cat sat . a dog ran off . no", "", "yes", "one . two . three ."]

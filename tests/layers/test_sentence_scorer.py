@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from spacy.tokens import Doc
 from thinc.api import Adam, set_dropout_rate
 
-from spacy_rnn.architectures.embed import build_hash_embed_rnn
+from spacy_rnn.architectures.hash_embed import build_hash_embed_rnn
 from spacy_rnn.layers.sentence_scorer import SentenceScorer, lay_out
 
 CLEAR_REFS = Path("/proc/self/clear_refs")

@@ -6,7 +6,7 @@ from spacy.ml.staticvectors import StaticVectors
 from thinc.api import Adam, Model
 
 from spacy_rnn.architectures.char_embed import build_char_embed
-from spacy_rnn.architectures.embed import build_multi_hash_embed
+from spacy_rnn.architectures.hash_embed import build_multi_hash_embed
 from spacy_rnn.layers.stacked import Stacked
 
 TEXTS = ["the cat sat on the mat", "", "The mat ate 3 cats"]

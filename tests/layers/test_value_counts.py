@@ -5,7 +5,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from spacy.tokens import Doc
 
-from spacy_rnn.architectures.embed import build_multi_hash_embed
+from spacy_rnn.architectures.hash_embed import build_multi_hash_embed
 from spacy_rnn.layers.value_counts import UNKNOWN, ValueCounts
 
 VOCAB = spacy.blank("en").vocab

@@ -16,7 +16,7 @@ from spacy_rnn.pipeline.entity_gold import (
     read_gold,
     read_incorrect,
 )
-from spacy_rnn.pipeline.entity_tags import BEGIN, INSIDE, MISSING, OUTSIDE, make_tag_set
+from spacy_rnn.tags.tag_set import BEGIN, INSIDE, MISSING, OUTSIDE, make_tag_set
 
 VOCAB = spacy.blank("en").vocab
 LABELS = ("LOC", "PER")

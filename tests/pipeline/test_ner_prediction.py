@@ -10,7 +10,7 @@ from spacy.tokens import Doc, DocBin, Span
 from thinc.api import Model
 
 from spacy_rnn.pipeline import ner
-from spacy_rnn.tag_schemes import tags_to_spans
+from spacy_rnn.tags.schemes import tags_to_spans
 
 SCHEMES = ("BIO", "BILUO")
 ODD_TEXTS = {

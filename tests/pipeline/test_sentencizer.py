@@ -11,7 +11,7 @@ from spacy.cli.init_config import fill_config
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from spacy_rnn.corpora.nltk_text import PunktModel, split_sentences
+from spacy_rnn.nltk_text import PunktModel, split_sentences
 from spacy_rnn.pipeline.sentencizer import NLTKSentencizer, find_starts
 
 TEXT = "\n Dr. Fox left.  He ran.\n\nA title\n\nAbg. Huber came. (It rained.)\n"

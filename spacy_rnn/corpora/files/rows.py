@@ -1,0 +1,205 @@
+"""Find files and read their rows, with the place that each comes from.
+
+Whatever is wrong in a file is a ValueError that begins with the file and the line.
+"""
+
+import csv
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path, PurePath
+from typing import Any
+
+from spacy_rnn.corpora.files.lines import (
+    Location,
+    NoColumn,
+    NoUnicode,
+    OnError,
+    RowErrors,
+    check_unicode,
+    has_suffix,
+    is_unicode,
+    raise_error,
+    read_lines,
+)
+
+DOCBIN_SUFFIX = ".spacy"
+JSON_SUFFIXES = (".jsonl", ".jsonl.gz")
+TABLE_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+
+Row = Mapping[str, Any]  # from key or column to value
+
+
+def find_files(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    """List the files to read, in the order of their names.
+
+    Args:
+        path: A file, or a folder that is searched with all its subfolders, but for
+            hidden files and folders.
+        suffixes: The ends of the names that are read, in lower case.
+    """
+    if path.is_file() and has_suffix(path, *suffixes):
+        return [path]
+    if path.is_file():
+        raise ValueError(f"{path}: expected a file that ends in {', '.join(suffixes)}")
+    if not path.is_dir():
+        raise FileNotFoundError(f"{path}: no such file or folder")
+    files = [
+        file
+        for file in sorted(path.rglob("*"))
+        if has_suffix(file, *suffixes)
+        and file.is_file()
+        and not is_hidden(file.relative_to(path))
+    ]
+    if not files:
+        raise ValueError(f"{path}: no file in it ends in {', '.join(suffixes)}")
+    return files
+
+
+def is_hidden(path: PurePath) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def read_jsonl(
+    path: Path, errors: RowErrors, on_error: OnError = raise_error
+) -> Iterator[tuple[Location, Row]]:
+    """Read a file of one JSON object a line. Blank lines are skipped.
+
+    Args:
+        path: The file.
+        errors: What becomes of text that is not valid Unicode: "replace" puts U+FFFD
+            in its place, all else makes it an error.
+        on_error: Raises the error of a row, or takes note of it; the row is left out.
+            With `errors = "strict"`, bytes that are not UTF-8 are raised before that.
+    """
+    lines = read_lines(path, errors, on_error, newline="\n")
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        location = Location(path, number)
+        try:
+            row = _parse_object(line, location, errors)
+        except ValueError as error:
+            on_error(error)
+        else:
+            yield location, row
+
+
+def _parse_object(line: str, location: Location, errors: RowErrors) -> Row:
+    if errors == "skip":
+        check_unicode(line, location)
+    row = parse_json(line, location, errors)
+    if not isinstance(row, dict):
+        raise ValueError(
+            f"{location}: expected a JSON object on each line, got {shorten(row)}"
+        )
+    return row
+
+
+def read_csv(
+    path: Path, errors: RowErrors, on_error: OnError = raise_error
+) -> Iterator[tuple[Location, Row]]:
+    """Read a file of comma-separated values, or of tab-separated ones if it is .tsv.
+
+    The first row names the columns. A cell that holds a separator, a line break or a
+    leading quote is quoted, and a quote in it doubled. The location of a record is the
+    line that it begins in.
+
+    Args:
+        path: The file.
+        errors: As for `read_jsonl`.
+        on_error: As for `read_jsonl`.
+    """
+    rows = _read_cells(path, errors, on_error)
+    header: list[str] | None = None
+    for location, cells in rows:
+        try:
+            if errors == "skip":
+                check_unicode("".join(cells), location)
+            if header is None:
+                header = _check_header(cells, location)
+                continue
+            if len(cells) != len(header):
+                raise ValueError(
+                    f"{location}: expected {len(header)} cells "
+                    f"({join_names(header)}), got {len(cells)}"
+                )
+        except ValueError as error:
+            on_error(error)
+            if header is None:
+                return  # what is in the columns is not known
+        else:
+            yield location, dict(zip(header, cells, strict=True))
+
+
+def _read_cells(
+    path: Path, errors: RowErrors, on_error: OnError
+) -> Iterator[tuple[Location, list[str]]]:
+    # The limit is global to the process and far below the length of a book. Raising it
+    # once, to what a C long holds everywhere, is safe beside other threads.
+    csv.field_size_limit(max(csv.field_size_limit(), 2**31 - 1))
+    delimiter = "\t" if has_suffix(path, ".tsv", ".tsv.gz") else ","
+    lines = read_lines(path, errors, on_error, newline="")
+    rows = csv.reader(lines, delimiter=delimiter, strict=True)
+    while True:
+        location = Location(path, rows.line_num + 1)
+        try:
+            cells = next(rows, None)
+        except csv.Error as error:
+            on_error(
+                ValueError(
+                    f"{location}: malformed row: {error}. A cell that begins with a "
+                    'quote must end with one, and a quote inside it is written as ""'
+                )
+            )
+            continue
+        if cells is None:
+            return
+        if cells:
+            yield location, cells
+
+
+def parse_json(string: str, location: Location, errors: RowErrors) -> Any:
+    """Parse JSON, all of whose strings are then valid Unicode."""
+    try:
+        value = json.loads(string)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(
+            f"{location}: malformed JSON: {error}. Found {shorten(string)}"
+        ) from error
+    if "\\u" not in string:
+        return value
+    # An escape can spell what Unicode does not have: half of a surrogate pair.
+    spelled_out = json.dumps(value, ensure_ascii=False)
+    if is_unicode(spelled_out):
+        return value
+    if errors != "replace":
+        raise NoUnicode(
+            f"{location}: half of a surrogate pair, which is no character; "
+            'errors = "replace" reads it as U+FFFD'
+        )
+    raw = spelled_out.encode("utf-16", "surrogatepass")
+    return json.loads(raw.decode("utf-16", "replace"))
+
+
+def get_value(row: Row, column: str, location: Location) -> Any:
+    if column not in row:
+        raise NoColumn(f"{location}: no column {column!r}; there is {join_names(row)}")
+    return row[column]
+
+
+def join_names(names: Iterable[str]) -> str:
+    return ", ".join(map(repr, names))
+
+
+def shorten(value: Any, length: int = 60) -> str:
+    string = repr(value)
+    return string if len(string) <= length else string[: length - 1] + "…"
+
+
+def _check_header(cells: list[str], location: Location) -> list[str]:
+    twice = sorted({name for name in cells if cells.count(name) > 1})
+    if twice:
+        raise ValueError(
+            f"{location}: more than one column is named {join_names(twice)}"
+        )
+    return cells

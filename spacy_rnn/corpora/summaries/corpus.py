@@ -1,0 +1,255 @@
+"""Corpora of articles and summaries for `[corpora]`."""
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, cached_property, partial
+from pathlib import Path
+from typing import NamedTuple, get_args
+
+from spacy.errors import Errors
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.training import Corpus, Example
+from spacy.vocab import Vocab
+
+from spacy_rnn import nltk_text
+from spacy_rnn.checks import check_at_least, check_choice
+from spacy_rnn.corpora.files.archives import check_folder
+from spacy_rnn.corpora.files.lines import OnError, RowErrors, has_suffix
+from spacy_rnn.corpora.files.rows import DOCBIN_SUFFIX, find_files
+from spacy_rnn.corpora.references import (
+    Augmenter,
+    LeftOut,
+    References,
+    check_texts,
+)
+from spacy_rnn.corpora.summaries.articles import EMPTY_SENTENCES, Article, complete
+from spacy_rnn.corpora.summaries.docs import (
+    SentenceSource,
+    complete_doc,
+    copy_starts,
+    find_split,
+    make_doc,
+    read_docs,
+    register_summary,
+    restore,
+)
+from spacy_rnn.corpora.summaries.files import (
+    PAIR_SUFFIXES,
+    SUMMARY_SUFFIXES,
+    read_articles,
+    read_pairs,
+)
+from spacy_rnn.corpora.summaries.rows import Columns
+from spacy_rnn.nltk_text import CleaningStep
+
+
+def create_summary_reader(
+    path: Path | None,
+    summary_path: Path | None = None,
+    limit: int = 0,
+    max_length: int = 0,
+    augmenter: Augmenter | None = None,
+    text_column: str | None = None,
+    summary_column: str | None = None,
+    references_column: str | None = None,
+    label_column: str | None = None,
+    sentences: SentenceSource = "pipeline",
+    language: str | None = None,
+    clean: list[CleaningStep] | None = None,
+    max_sentences: int = 0,
+    keep_summary: bool = True,
+    keep: bool = True,
+    errors: RowErrors = "strict",
+) -> Callable[[Language], Iterable[Example]]:
+    """Read examples from articles with summaries, in a file, a folder or an archive.
+
+    The chosen sentences are `reference.spans["summary"]`. The prediction has the
+    sentence boundaries of the reference.
+
+    Args:
+        path: A .jsonl, .csv, .tsv or .story file, .gz after it or not, a .spacy file,
+            an archive of .story files, or a folder that is searched with all its
+            subfolders. With `summary_path`, a folder or archive of .txt files.
+        summary_path: Folder or archive with a summary for each article in `path`, in
+            a file of the same name.
+        limit: Number of documents to read, for debugging; 0 reads all.
+        max_length: Documents of so many tokens or more are left out; 0 keeps all.
+        augmenter: Makes examples from each example, as `spacy.lower_case.v1` does.
+        text_column: Key or column that holds the article, or the list of its
+            sentences. None looks for "sents", or "text", "document" or "article".
+        summary_column: Key or column that holds the summary, or the list of its
+            sentences. None looks for "refs", or "summary" or "highlights".
+        references_column: Key or column that holds a list of several summaries.
+        label_column: Key or column that holds 0 or 1 for each sentence. None looks for
+            "sent_labels", and without it chooses sentences by the summary.
+        sentences: What splits articles into sentences that are no list of these yet:
+            a component of the "pipeline" or "punkt". "given" makes them an error.
+        language: The language, as NLTK calls it, whose data Punkt and the cleaning
+            use. None: English, as far as this needs no data.
+        clean: How to clean articles and summaries, in this order.
+        max_sentences: Number of sentences to choose at most by a summary; 0: any.
+        keep_summary: Keep the summaries as `reference._.summary`, for ROUGE.
+        keep: Keep the reference documents in memory. False reads the files again
+            whenever examples are asked for, one document at a time.
+        errors: What becomes of a record that is not as it should be: "strict" raises
+            an error, "skip" leaves it out and counts it. "replace" is strict, but
+            puts U+FFFD in the place of what is not valid Unicode.
+    """
+    if path is None:
+        raise ValueError(Errors.E913)
+    return SummaryCorpus(
+        path,
+        summary_path,
+        limit=limit,
+        max_length=max_length,
+        augmenter=augmenter,
+        text_column=text_column,
+        summary_column=summary_column,
+        references_column=references_column,
+        label_column=label_column,
+        sentences=sentences,
+        language=language,
+        clean=clean,
+        max_sentences=max_sentences,
+        keep_summary=keep_summary,
+        keep=keep,
+        errors=errors,
+    )
+
+
+class Contents(NamedTuple):
+    """What the first reading of a corpus finds."""
+
+    n_docs: int
+    left_out: LeftOut
+
+
+class SummaryCorpus(Corpus):
+    """spaCy's corpus, which also reads articles and summaries.
+
+    The first call reads everything once before it yields anything, so that a mistake
+    in the last line is found before training has begun.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        summary_path: str | Path | None = None,
+        *,
+        limit: int = 0,
+        max_length: int = 0,
+        augmenter: Augmenter | None = None,
+        text_column: str | None = None,
+        summary_column: str | None = None,
+        references_column: str | None = None,
+        label_column: str | None = None,
+        sentences: SentenceSource = "pipeline",
+        language: str | None = None,
+        clean: list[CleaningStep] | None = None,
+        max_sentences: int = 0,
+        keep_summary: bool = True,
+        keep: bool = True,
+        errors: RowErrors = "strict",
+    ) -> None:
+        check_at_least("limit", limit, 0)
+        check_at_least("max_length", max_length, 0)
+        check_at_least("max_sentences", max_sentences, 0)
+        check_choice("sentences", sentences, get_args(SentenceSource))
+        check_choice("errors", errors, get_args(RowErrors))
+        nltk_text.check_steps(clean or [])
+        super().__init__(path, limit=limit, max_length=max_length, augmenter=augmenter)
+        self.summary_path = None if summary_path is None else Path(summary_path)
+        self.columns = Columns(
+            text_column, summary_column, references_column, label_column
+        )
+        self.sentences = sentences
+        self.language = language
+        self.clean = clean
+        self.max_sentences = max_sentences
+        self.keep_summary = keep_summary
+        self.errors = errors
+        if self.summary_path is None:
+            self.files = find_files(Path(path), SUMMARY_SUFFIXES)
+        else:
+            self.files = [Path(path), self.summary_path]
+            for folder in self.files:
+                check_folder(folder, PAIR_SUFFIXES)
+        register_summary()
+        self.read_references = References(self._read, limit=limit, keep=keep)
+
+    def __call__(self, nlp: Language) -> Iterator[Example]:
+        """Yield the examples of the corpus.
+
+        Args:
+            nlp: Its tokenizer and vocabulary make the documents.
+        """
+        references = self.read_references(nlp)
+        if self.max_length:
+            # A part of an article has no summary.
+            references = (doc for doc in references if len(doc) < self.max_length)
+        for example in self.make_examples(nlp, references):
+            for augmented in self.augmenter(nlp, example):
+                restore(augmented.reference, example.reference)
+                copy_starts(augmented)
+                yield augmented
+
+    @cached_property
+    def contents(self) -> Contents:
+        """What is in the files. Reads, and so checks, all of them."""
+        left_out = LeftOut()
+        on_error = left_out.add_error if self.errors == "skip" else _refuse
+        n_docs = 0
+        for item in self._read_items(Vocab(), on_error):
+            n_docs += 1
+            if isinstance(item, Article):
+                for _ in range(item.n_empty):
+                    left_out.add(EMPTY_SENTENCES, item.location)
+        check_texts(self.path, n_docs, left_out)
+        return Contents(n_docs, left_out)
+
+    def _read(self, nlp: Language) -> Iterator[Doc]:
+        _ = self.contents  # what is wrong is raised or told of there, once
+        on_error = _ignore if self.errors == "skip" else _refuse
+        find = cache(partial(find_split, nlp, self.sentences, self.language))
+        for item in self._read_items(nlp.vocab, on_error):
+            if isinstance(item, Article):
+                yield make_doc(
+                    nlp,
+                    item,
+                    lambda doc: find()(doc),
+                    max_sentences=self.max_sentences,
+                    keep_summary=self.keep_summary,
+                )
+            else:
+                yield complete_doc(
+                    item, lambda doc: find()(doc), max_sentences=self.max_sentences
+                )
+
+    def _read_items(self, vocab: Vocab, on_error: OnError) -> Iterator[Article | Doc]:
+        """Read articles, and the documents of .spacy files."""
+        needs_sentences = self.sentences == "given"
+        finish = partial(complete, clean=self._clean, needs_sentences=needs_sentences)
+        if self.summary_path is not None:
+            articles, summaries = self.files
+            yield from read_pairs(articles, summaries, finish, self.errors, on_error)
+            return
+        for path in self.files:
+            if has_suffix(path, DOCBIN_SUFFIX):
+                yield from read_docs(path, vocab, needs_sentences, on_error)
+            else:
+                yield from read_articles(
+                    path, self.columns, finish, self.errors, on_error
+                )
+
+    def _clean(self, text: str) -> str:
+        if not self.clean:
+            return text
+        return nltk_text.clean(text, self.clean, language=self.language or "english")
+
+
+def _refuse(error: ValueError) -> None:
+    raise ValueError(f'{error}. errors = "skip" leaves it out') from error
+
+
+def _ignore(error: ValueError) -> None:
+    """Leave out what the report has already."""

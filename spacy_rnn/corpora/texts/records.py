@@ -1,0 +1,155 @@
+"""Read labelled texts from JSONL, CSV and TSV files, one record at a time."""
+
+import json
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from spacy_rnn.corpora.files.lines import DecodeErrors, Location, has_suffix
+from spacy_rnn.corpora.files.rows import (
+    DOCBIN_SUFFIX,
+    JSON_SUFFIXES,
+    TABLE_SUFFIXES,
+    Row,
+    get_value,
+    join_names,
+    parse_json,
+    read_csv,
+    read_jsonl,
+    shorten,
+)
+
+TEXT_SUFFIXES = (DOCBIN_SUFFIX, *JSON_SUFFIXES, *TABLE_SUFFIXES)
+
+# Where a label is looked for unless the user names the column. In a CSV or TSV file,
+# which has only strings, the name also says how a cell is read.
+LABEL_COLUMNS = ("label", "labels", "cats")
+LABEL_SEPARATOR = "|"
+
+
+class Record(NamedTuple):
+    """A text and what a file says about its categories.
+
+    At most one of `labels` and `cats` is set, none of them where the file has no
+    labels at all.
+    """
+
+    location: Location
+    text: str
+    labels: tuple[str, ...] | None  # those that apply, so that all others do not
+    cats: dict[str, float] | None  # 1.0 or 0.0; a label that is missing is unknown
+
+    @property
+    def names(self) -> Collection[str] | None:
+        """The labels that are spoken of. None where the file has no labels."""
+        return self.cats if self.labels is None else self.labels
+
+
+def read_records(
+    path: Path,
+    *,
+    text_column: str = "text",
+    label_column: str | None = None,
+    errors: DecodeErrors = "strict",
+) -> Iterator[Record]:
+    """Read the records of one file, lazily.
+
+    Args:
+        path: A .jsonl, .jsonl.gz, .csv or .tsv file.
+        text_column: Key or column that holds the text.
+        label_column: Key or column that holds the label or labels. None looks for
+            "label", "labels" or "cats", and finds no label where there is none.
+        errors: What becomes of bytes that are not UTF-8 and of half surrogate pairs:
+            "strict" raises an error, "replace" puts U+FFFD in their place.
+    """
+    is_table = has_suffix(path, *TABLE_SUFFIXES)
+    rows = read_csv(path, errors) if is_table else read_jsonl(path, errors)
+    expected: str | None = None
+    for n, (location, row) in enumerate(rows):
+        text = _find_text(row, text_column, location)
+        column = _find_label_column(row, label_column, location)
+        expected = column if n == 0 else expected
+        if column != expected:
+            raise ValueError(
+                f"{location}: the label is in {column!r} here, but in {expected!r} in "
+                "the records before (None: no label)"
+            )
+        labels, cats = None, None
+        if column is not None:
+            value = row[column]
+            if is_table:
+                value = _parse_cell(column, value, location, errors)
+            labels, cats = _read_annotation(column, value, location)
+        yield Record(location, text, labels, cats)
+
+
+def _find_text(row: Row, column: str, location: Location) -> str:
+    text = get_value(row, column, location)
+    if not isinstance(text, str):
+        raise ValueError(
+            f"{location}: {column!r} must be a string, got {shorten(text)}"
+        )
+    return text
+
+
+def _find_label_column(
+    row: Row, label_column: str | None, location: Location
+) -> str | None:
+    if label_column is not None:
+        get_value(row, label_column, location)
+        return label_column
+    found = [column for column in LABEL_COLUMNS if column in row]
+    if len(found) > 1:
+        raise ValueError(
+            f"{location}: labels in {join_names(found)}; name the one to read with "
+            "label_column"
+        )
+    return found[0] if found else None
+
+
+def _read_annotation(
+    column: str, value: Any, location: Location
+) -> tuple[tuple[str, ...] | None, dict[str, float] | None]:
+    """Read the labels that apply, or the mapping from label to truth."""
+    if isinstance(value, dict):
+        return None, {
+            _label(label, column, location): _truth(label, value[label], location)
+            for label in value
+        }
+    if column == "cats":
+        raise ValueError(
+            f"{location}: 'cats' must map each label to 0 or 1, got {shorten(value)}"
+        )
+    values = value if isinstance(value, list) else [value]
+    return tuple(_label(label, column, location) for label in values), None
+
+
+def _label(value: Any, column: str, location: Location) -> str:
+    if isinstance(value, bool | int):
+        return json.dumps(value)
+    if not isinstance(value, str) or not value:
+        raise ValueError(
+            f"{location}: a label in {column!r} must be a string that is not empty, "
+            f"an integer, true or false, got {shorten(value)}"
+        )
+    return value
+
+
+def _truth(label: str, value: Any, location: Location) -> float:
+    if not isinstance(value, bool | int | float) or value not in (0, 1):
+        raise ValueError(
+            f"{location}: the value of label {label!r} must be 0, 1, true or false, "
+            f"got {shorten(value)}"
+        )
+    return float(value)
+
+
+def _parse_cell(
+    column: str, cell: str, location: Location, errors: DecodeErrors
+) -> Any:
+    """Give a cell the type that the same value has in JSON."""
+    if column == "labels":
+        return [label.strip() for label in cell.split(LABEL_SEPARATOR)] if cell else []
+    if column == "cats":
+        return parse_json(cell, location, errors)
+    return cell

@@ -1,0 +1,263 @@
+"""Corpora of annotated tokens for `[corpora]`: tags, named entities, other chunks."""
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, NamedTuple, get_args
+
+from spacy.errors import Errors
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.training import Corpus, Example
+
+from spacy_rnn.checks import check_at_least, check_choice
+from spacy_rnn.corpora.files.lines import DecodeErrors, Location, has_suffix
+from spacy_rnn.corpora.files.rows import (
+    DOCBIN_SUFFIX,
+    JSON_SUFFIXES,
+    find_files,
+    join_names,
+)
+from spacy_rnn.corpora.references import (
+    EMPTY_TEXTS,
+    Augmenter,
+    LeftOut,
+    References,
+    check_texts,
+    load_docbin,
+)
+from spacy_rnn.corpora.tokens.chunk_tags import (
+    ChunkScheme,
+    Pair,
+    choose_scheme,
+    pair_up,
+)
+from spacy_rnn.corpora.tokens.docs import (
+    Annotation,
+    check_values,
+    group_sentences,
+    make_doc,
+)
+from spacy_rnn.corpora.tokens.records import TOKEN_SUFFIXES, Sentence, read_sentences
+
+SchemeOption = Literal["auto", "IOB1", "BIO", "BILUO", "IOBES"]
+
+
+def create_token_reader(
+    path: Path | None,
+    limit: int = 0,
+    max_length: int = 0,
+    augmenter: Augmenter | None = None,
+    token_column: str = "tokens",
+    tag_column: str | None = None,
+    pos_column: str | None = None,
+    entity_column: str | None = None,
+    span_column: str | None = None,
+    spans_key: str = "sc",
+    columns: list[str] | None = None,
+    scheme: SchemeOption = "auto",
+    sentences_per_doc: int = 1,
+    keep: bool = True,
+    errors: DecodeErrors = "strict",
+) -> Callable[[Language], Iterable[Example]]:
+    """Read examples from files of annotated tokens, or a folder of such files.
+
+    Predictions are made on the tokens of the annotation.
+
+    Args:
+        path: A .jsonl, .conll, .iob, .tsv or .txt file, .gz after it or not, or a
+            .spacy file, or a folder that is searched with all its subfolders.
+        limit: Number of documents to read, for debugging; 0 reads all.
+        max_length: Documents of so many tokens or more are split into their sentences,
+            and sentences of so many are left out; 0 keeps all.
+        augmenter: Makes examples from each example, as `spacy.lower_case.v1` does.
+        token_column: Key or column that holds the tokens.
+        tag_column: Key or column that becomes `token.tag`.
+        pos_column: Key or column that becomes `token.pos`. It has to hold the tags of
+            Universal Dependencies.
+        entity_column: Key or column of chunk tags that become `doc.ents`.
+        span_column: Key or column of chunk tags that become `doc.spans[spans_key]`.
+        spans_key: Where to put the chunks of `span_column`.
+        columns: Names of the columns of a file that is no JSONL, from left to right;
+            any number of them may be "_".
+        scheme: Scheme of the chunk tags. "auto" finds it out for each column.
+        sentences_per_doc: Sentences in a document; 0 reads documents whole.
+        keep: Keep the reference documents in memory. False reads the files again
+            whenever examples are asked for, one document at a time.
+        errors: What becomes of text that is not valid Unicode: "strict" raises an
+            error, "replace" puts U+FFFD in its place.
+    """
+    if path is None:
+        raise ValueError(Errors.E913)
+    return TokenCorpus(
+        path,
+        limit=limit,
+        max_length=max_length,
+        augmenter=augmenter,
+        token_column=token_column,
+        tag_column=tag_column,
+        pos_column=pos_column,
+        entity_column=entity_column,
+        span_column=span_column,
+        spans_key=spans_key,
+        columns=columns,
+        scheme=scheme,
+        sentences_per_doc=sentences_per_doc,
+        keep=keep,
+        errors=errors,
+    )
+
+
+class Contents(NamedTuple):
+    """What the first reading of a corpus finds."""
+
+    n_docs: int | None  # None: known when sentences are joined
+    left_out: LeftOut
+    schemes: dict[str, ChunkScheme]  # of each column of chunk tags
+
+
+class TokenCorpus(Corpus):
+    """spaCy's corpus, which also reads annotated tokens from JSONL and column files.
+
+    The first call reads everything once before it yields anything, so that a mistake
+    in the last line is found before training has begun, and the scheme of chunk tags
+    is known before the first of them is rewritten.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        limit: int = 0,
+        max_length: int = 0,
+        augmenter: Augmenter | None = None,
+        token_column: str = "tokens",
+        tag_column: str | None = None,
+        pos_column: str | None = None,
+        entity_column: str | None = None,
+        span_column: str | None = None,
+        spans_key: str = "sc",
+        columns: list[str] | None = None,
+        scheme: SchemeOption = "auto",
+        sentences_per_doc: int = 1,
+        keep: bool = True,
+        errors: DecodeErrors = "strict",
+    ) -> None:
+        check_at_least("limit", limit, 0)
+        check_at_least("max_length", max_length, 0)
+        check_at_least("sentences_per_doc", sentences_per_doc, 0)
+        check_choice("scheme", scheme, get_args(SchemeOption))
+        super().__init__(path, limit=limit, max_length=max_length, augmenter=augmenter)
+        self.annotation = Annotation(
+            tag_column, pos_column, entity_column, span_column, spans_key
+        )
+        self.token_column = token_column
+        self.columns = columns
+        self.scheme = scheme
+        self.sentences_per_doc = sentences_per_doc
+        self.errors = errors
+        self.files = find_files(Path(path), TOKEN_SUFFIXES)
+        self._docbins = [file for file in self.files if has_suffix(file, DOCBIN_SUFFIX)]
+        self._token_files = [file for file in self.files if file not in self._docbins]
+        self._check_columns()
+        self.read_references = References(self._read, limit=limit, keep=keep)
+
+    def __call__(self, nlp: Language) -> Iterator[Example]:
+        """Yield the examples of the corpus.
+
+        Args:
+            nlp: Its vocabulary is that of the documents.
+        """
+        for example in self.make_examples(nlp, self.read_references(nlp)):
+            yield from self.augmenter(nlp, example)
+
+    @cached_property
+    def contents(self) -> Contents:
+        """What is in the files. Reads, and so checks, all of them."""
+        pairs: dict[str, dict[Pair, Location]] = {
+            name: {} for name in self.annotation.chunk_names
+        }
+        left_out = LeftOut()
+        n_docs = 0
+        for path in self._docbins:
+            n_docs += sum(len(tokens) > 0 for tokens in load_docbin(path).tokens)
+        for path in self._token_files:
+            for sentence in self._read_sentences(path):
+                n_docs += len(sentence.tokens) > 0
+                if not sentence.tokens:
+                    left_out.add(EMPTY_TEXTS, sentence.location)
+                for name, seen in pairs.items():
+                    _add_pairs(seen, sentence, name)
+        check_texts(self.path, n_docs, left_out)
+        chosen = {name: choose_scheme(pairs[name], name, self.scheme) for name in pairs}
+        is_known = self.sentences_per_doc == 1
+        return Contents(n_docs if is_known else None, left_out, chosen)
+
+    def _read(self, nlp: Language) -> Iterator[Doc]:
+        schemes = self.contents.schemes
+        for path in self.files:
+            if path in self._docbins:
+                yield from load_docbin(path).get_docs(nlp.vocab)
+                continue
+            sentences = (each for each in self._read_sentences(path) if each.tokens)
+            for group in group_sentences(
+                sentences, self.sentences_per_doc, self.max_length
+            ):
+                yield make_doc(
+                    nlp.vocab,
+                    group,
+                    self.annotation,
+                    schemes,
+                    sent_starts=self.sentences_per_doc != 1,
+                )
+
+    def _read_sentences(self, path: Path) -> Iterator[Sentence]:
+        for sentence in read_sentences(
+            path,
+            self.annotation.names,
+            token_column=self.token_column,
+            columns=self.columns,
+            errors=self.errors,
+        ):
+            check_values(sentence, self.annotation)
+            yield sentence
+
+    def _make_example(
+        self, nlp: Language, reference: Doc, gold_preproc: bool
+    ) -> Example:
+        # Tags are of these tokens, and would not fit those of another tokenizer.
+        return super()._make_example(nlp, reference, True)
+
+    def _check_columns(self) -> None:
+        """Refuse a choice of columns that no file can have or that says nothing."""
+        if not self._token_files:
+            return
+        names = self.annotation.names
+        if not names:
+            raise ValueError(
+                "Name at least one of tag_column, pos_column, entity_column and "
+                f"span_column, to say what to read in {self._token_files[0]}"
+            )
+        in_columns = [
+            file for file in self._token_files if not has_suffix(file, *JSON_SUFFIXES)
+        ]
+        if not in_columns:
+            return
+        if self.columns is None:
+            raise ValueError(
+                f"{in_columns[0]}: columns must name the columns of this file, from "
+                f"left to right, such as {[self.token_column, *names]}"
+            )
+        for name in (self.token_column, *names):
+            if self.columns.count(name) != 1:
+                raise ValueError(
+                    f"columns must have {name!r} once, but there is "
+                    f"{join_names(self.columns)}"
+                )
+
+
+def _add_pairs(seen: dict[Pair, Location], sentence: Sentence, name: str) -> None:
+    last = len(sentence.tokens) - 1
+    for i, pair in enumerate(pair_up(sentence.values[name])):
+        if pair not in seen:
+            seen[pair] = sentence.locate(min(i, last))

@@ -1,0 +1,149 @@
+"""Make documents from sentences of annotated tokens."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby, islice
+from operator import attrgetter
+from typing import NamedTuple
+
+from spacy.parts_of_speech import IDS
+from spacy.tokens import Doc, Span
+from spacy.vocab import Vocab
+
+from spacy_rnn.corpora.tokens.chunk_tags import UNKNOWN, ChunkScheme, to_bio
+from spacy_rnn.corpora.tokens.records import Sentence
+from spacy_rnn.tags.schemes import tags_to_spans
+
+UNIVERSAL_POS = frozenset(IDS) - {"", "EOL"}
+UNKNOWN_TAGS = frozenset((None, "", "_"))  # not "-", which some tag sets have
+
+
+class Annotation(NamedTuple):
+    """Which key or column of a file becomes which annotation, None for none."""
+
+    tag: str | None = None  # token.tag
+    pos: str | None = None  # token.pos
+    entity: str | None = None  # doc.ents
+    span: str | None = None  # doc.spans[spans_key]
+    spans_key: str = "sc"
+
+    @property
+    def names(self) -> list[str]:
+        """The different keys or columns."""
+        names = (self.tag, self.pos, *self.chunk_names)
+        return list(dict.fromkeys(name for name in names if name is not None))
+
+    @property
+    def chunk_names(self) -> list[str]:
+        """Those that hold chunk tags."""
+        return [name for name in (self.entity, self.span) if name is not None]
+
+
+def check_values(sentence: Sentence, annotation: Annotation) -> None:
+    """Refuse values that have no place in a document."""
+    if annotation.pos is not None:
+        values = sentence.values[annotation.pos]
+        wrong = set(values) - UNIVERSAL_POS - UNKNOWN_TAGS
+        if wrong:
+            where = next(i for i, value in enumerate(values) if value in wrong)
+            raise ValueError(
+                f"{sentence.locate(where)}: {values[where]!r} in {annotation.pos!r} is "
+                "no part of speech of Universal Dependencies, which are "
+                f"{', '.join(sorted(UNIVERSAL_POS))}"
+            )
+    if annotation.span is not None:
+        values = sentence.values[annotation.span]
+        if not UNKNOWN.isdisjoint(values):
+            where = next(i for i, value in enumerate(values) if value in UNKNOWN)
+            raise ValueError(
+                f"{sentence.locate(where)}: {values[where]!r} in {annotation.span!r} "
+                "leaves open whether there is a chunk, which doc.spans cannot say"
+            )
+
+
+def group_sentences(
+    sentences: Iterable[Sentence], size: int, max_length: int
+) -> Iterator[list[Sentence]]:
+    """Gather the sentences of each document of a file.
+
+    Args:
+        sentences: The sentences of the file, in their order.
+        size: Sentences in a document, or 0 for as many as there are. A document of the
+            file is never joined with another.
+        max_length: Documents of so many tokens or more are taken apart again.
+    """
+    for _, rest in groupby(sentences, key=attrgetter("document")):
+        while group := list(islice(rest, size or None)):
+            length = sum(len(sentence.tokens) for sentence in group)
+            if max_length and length >= max_length:
+                yield from ([sentence] for sentence in group)
+            else:
+                yield group
+
+
+def make_doc(
+    vocab: Vocab,
+    sentences: Sequence[Sentence],
+    annotation: Annotation,
+    schemes: Mapping[str, ChunkScheme],
+    *,
+    sent_starts: bool,
+) -> Doc:
+    """Make a document from its sentences.
+
+    Args:
+        vocab: The vocabulary of the document.
+        sentences: At least one.
+        annotation: What the values of the sentences become.
+        schemes: The scheme of each column of chunk tags.
+        sent_starts: Whether to annotate where sentences start.
+    """
+    doc = Doc(
+        vocab,
+        words=[token for sentence in sentences for token in sentence.tokens],
+        spaces=_join_spaces(sentences),
+        tags=_join_tags(sentences, annotation.tag),
+        pos=_join_tags(sentences, annotation.pos),
+        ents=_join_chunk_tags(sentences, annotation.entity, schemes),
+        sent_starts=_find_starts(sentences) if sent_starts else None,
+    )
+    bio = _join_chunk_tags(sentences, annotation.span, schemes)
+    if bio is not None:
+        spans = tags_to_spans(bio, "BIO")
+        doc.spans[annotation.spans_key] = [Span(doc, *span) for span in spans]
+    return doc
+
+
+def _join_spaces(sentences: Sequence[Sentence]) -> list[bool] | None:
+    spaces: list[bool] = []
+    for sentence in sentences:
+        if sentence.spaces is None:
+            return None
+        spaces += sentence.spaces
+    return spaces
+
+
+def _join_tags(sentences: Sequence[Sentence], column: str | None) -> list[str] | None:
+    if column is None:
+        return None
+    values = [value for sentence in sentences for value in sentence.values[column]]
+    return ["" if value is None or value == "_" else value for value in values]
+
+
+def _join_chunk_tags(
+    sentences: Sequence[Sentence],
+    column: str | None,
+    schemes: Mapping[str, ChunkScheme],
+) -> list[str] | None:
+    if column is None:
+        return None
+    bio: list[str] = []
+    for sentence in sentences:
+        try:
+            bio += to_bio(sentence.values[column], schemes[column])
+        except ValueError as error:
+            raise ValueError(f"{sentence.location}: {column!r}: {error}") from error
+    return bio
+
+
+def _find_starts(sentences: Sequence[Sentence]) -> list[bool | int | None]:
+    return [i == 0 for sentence in sentences for i in range(len(sentence.tokens))]
