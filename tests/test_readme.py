@@ -3,6 +3,7 @@
 import inspect
 import json
 import re
+import subprocess
 from collections import Counter
 from configparser import ConfigParser
 from importlib import metadata
@@ -15,9 +16,11 @@ from spacy.language import Language
 from thinc.api import Config
 
 import spacy_rnn
+from spacy_rnn.layers.row_cache import MAX_BYTES
 from spacy_rnn.pipeline.morphologizer import RNNMorphologizer
 from spacy_rnn.pipeline.ner import RNNEntityRecognizer
 from spacy_rnn.pipeline.sentencizer import NLTKSentencizer
+from spacy_rnn.pipeline.summarizer import RNNSummarizer
 from spacy_rnn.pipeline.tagger import RNNTagger
 from spacy_rnn.pipeline.textcat import RNNTextCategorizer
 from spacy_rnn.tokenizers import NLTKTokenizer
@@ -30,6 +33,7 @@ COMPONENTS = {  # the factories that a page describes
     ROOT / "docs" / "rnn_textcat.md": ["rnn_textcat", "rnn_textcat_multilabel"],
     ROOT / "docs" / "rnn_tagger.md": ["rnn_tagger", "rnn_morphologizer"],
     ROOT / "docs" / "rnn_ner.md": ["rnn_ner"],
+    ROOT / "docs" / "rnn_summarizer.md": ["rnn_summarizer"],
     ROOT / "docs" / "nltk.md": ["nltk_sentencizer"],
 }
 WITH_MODEL = {page: names for page, names in COMPONENTS.items() if page.stem != "nltk"}
@@ -40,6 +44,7 @@ CLASSES = {
         NLTKTokenizer,
         RNNEntityRecognizer,
         RNNMorphologizer,
+        RNNSummarizer,
         RNNTagger,
         RNNTextCategorizer,
     )
@@ -48,6 +53,25 @@ CLASSES = {
 FENCE = re.compile(  # inside a quotation or outside
     r"^(?:> ?)?```(?P<kind>\w+)\n(?P<body>.*?)^(?:> ?)?```$", re.MULTILINE | re.DOTALL
 )
+
+
+PAPERS = ROOT / "docs" / "papers.md"
+WRITTEN = [
+    *(page for page in PAGES if page != PAPERS),
+    *sorted((ROOT / "configs").glob("*.cfg")),
+    *sorted((ROOT / "benchmarks").glob("*.py")),
+    *sorted((ROOT / "spacy_rnn").rglob("*.py")),
+]
+CITATION = re.compile(  # Elman (1990), (Ma & Hovy, 2016; Kim et al., 2016)
+    r"([A-Z][\w'-]+)"
+    r"(?:, [A-Z][\w'-]+)*(?: & (?:[A-Z]\w+ )*[A-Z][\w'-]+| et al\.)?"
+    r"(?:, | \()((?:19|20)\d\d)[),;]"
+)
+
+
+def citations(text):
+    """Return the first author and the year of each paper that a text names."""
+    return set(CITATION.findall(re.sub(r"\s+(?:[#>] )?", " ", text)))
 
 
 def read(path):
@@ -231,6 +255,58 @@ def test_the_index_and_a_page_name_whatever_is_registered():
     for name in entry_points():
         assert f"`{name}`" in index
         assert name in others
+
+
+def test_the_table_of_architectures_names_them_all():
+    table, _, _ = read(ROOT / "docs" / "architectures.md").partition("\n## ")
+    named = re.findall(r"^\| \[`(spacy-rnn\..+?)`\]", table, re.MULTILINE)
+    registered = [name for name, group in entry_points().items() if "arch" in group]
+    assert sorted(named) == sorted(registered)
+
+
+def test_the_memory_for_vectors_of_known_tokens_is_as_large_as_the_page_says():
+    text = read(ROOT / "docs" / "architectures.md")
+    (mebibytes,) = re.findall(r"(\d+) MiB", text)
+    assert int(mebibytes) * 2**20 == MAX_BYTES
+
+
+def test_a_paper_that_is_named_has_a_link():
+    linked = citations(read(PAPERS))
+    missing = {str(path): citations(read(path)) - linked for path in WRITTEN}
+    assert {path: found for path, found in missing.items() if found} == {}
+
+
+def test_a_paper_of_the_list_is_named_once_and_has_a_link():
+    entries = re.findall(r"^\* (.+)$", read(PAPERS), re.MULTILINE)
+    assert [entry for entry in entries if "](https://" not in entry] == []
+    found = [citations(entry) for entry in entries]
+    assert [len(each) for each in found] == [1] * len(entries)
+    titles = [entry.partition("). ")[0] for entry in entries]
+    assert len(set(titles)) == len(titles)
+
+
+def test_the_layout_names_every_folder():
+    layout = sections(ROOT / "CONTRIBUTING.md")["Layout"]
+    named = set(re.findall(r"`([\w./-]+)`", layout))
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    files = [
+        Path(line) for line in listed.stdout.splitlines() if Path(ROOT / line).exists()
+    ]
+    folders = {parent for path in files for parent in path.parents[:-1]}
+    wanted = {f"{folder}/" for folder in folders if is_for_the_layout(folder)}
+    wanted |= {str(path) for path in files if len(path.parts) == 1}
+    assert wanted - named == set()
+    assert {name for name in named if not (ROOT / name).exists()} == set()
+
+
+def is_for_the_layout(folder):
+    return len(folder.parts) == 1 or folder.parts[0] == "spacy_rnn"
 
 
 @pytest.mark.parametrize(("group", "name", "section"), documented_functions())

@@ -1,30 +1,30 @@
 """The index of the package: what `setup.cfg` says is there can be found by its name."""
 
-from configparser import ConfigParser
+import json
 from importlib import metadata
-from pathlib import Path
 
 import catalogue
 import pytest
 import spacy
+from registered import REQUIRED, SAVED, read_entry_points, read_registered
 
-SETUP = Path(__file__).parents[1] / "setup.cfg"
 COMMANDS = "spacy_cli"  # spaCy loads these itself, it has no registry of them
 
 
-def read_entry_points():
-    """Read the group, name and place of every entry point in `setup.cfg`."""
-    parser = ConfigParser()
-    parser.read(SETUP, encoding="utf8")
-    rows = []
-    for group, lines in parser["options.entry_points"].items():
-        for line in lines.strip().splitlines():
-            name, place = (part.strip() for part in line.split("=", 1))
-            rows.append(pytest.param(group, name, place, id=f"{group}-{name}"))
-    return rows
+ENTRY_POINTS = [
+    pytest.param(group, name, place, id=f"{group}-{name}")
+    for group, name, place in read_entry_points()
+]
+BEFORE = [
+    pytest.param(group, name, arguments, id=f"{group}-{name}")
+    for group, names in json.loads(SAVED.read_text("utf8")).items()
+    for name, arguments in names.items()
+]
 
 
-ENTRY_POINTS = read_entry_points()
+@pytest.fixture(scope="module")
+def registered():
+    return read_registered()
 
 
 @pytest.mark.parametrize(("group", "name", "place"), ENTRY_POINTS)
@@ -52,6 +52,14 @@ def test_a_registered_name_leads_to_its_function(group, name, place):
         assert spacy.blank("en").get_factory_meta(name).factory == name
         return
     assert spacy.registry.get(registry, name) is function
+
+
+@pytest.mark.parametrize(("group", "name", "arguments"), BEFORE)
+def test_what_was_registered_takes_what_it_took(registered, group, name, arguments):
+    today = registered[group][name]
+    assert {key: today.get(key, "lost") for key in arguments} == arguments
+    new = today.keys() - arguments.keys()
+    assert [key for key in new if today[key] == REQUIRED] == []
 
 
 @pytest.mark.parametrize(("group", "name", "place"), ENTRY_POINTS)

@@ -17,7 +17,7 @@ def plot_gradients_cli(
 ) -> None:
     """Plot the gradients and gates that were written down in training.
 
-    Needs matplotlib: pip install spacy-rnn[plots]
+    Needs matplotlib. From a clone of the repository: pip install '.[plots]'
     """
     from spacy_rnn.visual.gradients import FORMATS, plot_gradients, read_log
 

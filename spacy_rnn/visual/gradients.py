@@ -74,7 +74,8 @@ def draw(lines: list[Line]) -> Any:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError(
-            "Plots need matplotlib, which comes with: pip install spacy-rnn[plots]"
+            "Plots need matplotlib, which comes with an extra of this package. From "
+            "a clone of its repository: pip install '.[plots]'"
         ) from error
     components = [*dict.fromkeys(name for each in lines for name in each["components"])]
     cells = list(find_cells(lines))

@@ -108,5 +108,5 @@ def test_what_is_missing_is_left_out_of_the_plot(form):
 
 def test_the_error_without_matplotlib_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ImportError, match=r"pip install spacy-rnn\[plots\]"):
+    with pytest.raises(ImportError, match=r"pip install '\.\[plots\]'"):
         plot_gradients([make_line(0)], ".png")
