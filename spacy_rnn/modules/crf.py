@@ -23,6 +23,9 @@ IMPOSSIBLE = -1e30  # instead of -inf, where gradients are taken
 class Messages(NamedTuple):
     """Sums over the ways through the lattice, or their logarithms.
 
+    They say how each document's tag sequences are distributed: as a Markov chain. Where
+    a document has no possible sequence, they mean nothing.
+
     Attributes:
         log_partition: Logarithm of the sum over all sequences. Shape (B,).
         before: Sum over the ways from the start to a tag, this token included. Shape
@@ -31,6 +34,7 @@ class Messages(NamedTuple):
             (N, K).
         beyond: The same, this token included. Shape (N, K).
         transitions: What a transition contributes. Shape (K, K).
+        in_logs: Whether all but the first are logarithms.
     """
 
     log_partition: Tensor
@@ -38,21 +42,35 @@ class Messages(NamedTuple):
     after: Tensor
     beyond: Tensor
     transitions: Tensor
+    in_logs: bool
 
+    def marginals(self, tokens: Any = slice(None)) -> Tensor:
+        """Find the probability of each tag at some tokens. Shape (tokens, K)."""
+        before, after = self.before[tokens], self.after[tokens]
+        if self.in_logs:
+            return torch.softmax(before + after, 1)
+        uses = before * after
+        return uses.div_(uses.sum(1, keepdim=True))
 
-class Posterior(NamedTuple):
-    """The distribution of each document's tag sequences, a Markov chain.
+    def conditional(self, tokens: Any, tags_before: Any, tags: Any) -> Tensor:
+        """Find the probability of tags at some tokens, given those right before.
 
-    Attributes:
-        log_partition: Shape (B,).
-        marginals: Probability of each tag at each token, in [0, 1]. Shape (N, K).
-        log_beyond: Logarithm of the sum over the ways from a tag to the end, its token
-            included, up to a constant for each token. Shape (N, K).
-    """
+        Args:
+            tokens: None of them is the first of its document. Shape (M,).
+            tags_before: The tag of the token before each. Shape (M,).
+            tags: Its own tag. Shape (M,).
 
-    log_partition: Tensor
-    marginals: Tensor
-    log_beyond: Tensor
+        Returns:
+            Probabilities, NaN after what is impossible. Shape (M,).
+        """
+        step = self.transitions[tags_before, tags]
+        beyond, all_ways = (
+            self.beyond[tokens, tags],
+            self.after[tokens - 1, tags_before],
+        )
+        if self.in_logs:
+            return (step + beyond - all_ways).exp()
+        return step * beyond / all_ways
 
 
 def log_partition(lattice: Lattice) -> Tensor:
@@ -81,22 +99,13 @@ def log_partition(lattice: Lattice) -> Tensor:
 
 
 @torch.no_grad()
-def posterior(lattice: Lattice) -> Posterior:
-    """Find the distribution of tag sequences.
-
-    Where a document has no possible one, its marginals mean nothing.
-    """
+def posterior(lattice: Lattice) -> Messages:
+    """Find the distribution of each document's tag sequences."""
     if not len(lattice.emissions):
         zeros = lattice.emissions.new_zeros(len(lattice.lengths))
-        return Posterior(zeros, lattice.emissions, lattice.emissions)
-    messages = scaled_messages(lattice)
-    if messages is not None:
-        marginals = messages.before * messages.after
-        marginals /= marginals.sum(1, keepdim=True)
-        return Posterior(messages.log_partition, marginals, messages.beyond.log())
-    messages = log_messages(lattice)
-    marginals = torch.softmax(messages.before + messages.after, 1)
-    return Posterior(messages.log_partition, marginals, messages.beyond)
+        E = lattice.emissions
+        return Messages(zeros, E, E, E, lattice.transitions, in_logs=True)
+    return scaled_messages(lattice) or log_messages(lattice)
 
 
 @torch.no_grad()
@@ -120,7 +129,7 @@ def scaled_messages(lattice: Lattice) -> Messages | None:
     per_token = scales[steps.place[0]].log() + e0.squeeze(1) + t0
     Z = per_token.new_zeros(len(lattice.lengths)).index_add(0, steps.doc_of, per_token)
     Z[steps.order] += (before[steps.last] @ F).log() + s0 + f0 - t0
-    return Messages(Z, before, after, beyond, T)
+    return Messages(Z, before, after, beyond, T, in_logs=False)
 
 
 def scaled_recursion(
@@ -181,7 +190,7 @@ def log_messages(lattice: Lattice) -> Messages:
         0, steps.order, torch.logsumexp(before[steps.last] + F, 1)
     )
     Z = Z.masked_fill(Z < IMPOSSIBLE / 2, -torch.inf)
-    return Messages(Z, before, beyond - E, beyond, T)
+    return Messages(Z, before, beyond - E, beyond, T, in_logs=True)
 
 
 def finite(scores: Tensor) -> Tensor:
@@ -209,7 +218,7 @@ class LogPartition(torch.autograd.Function):
         ctx: Any, dZ: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, None, None]:
         steps: Steps = ctx.steps
-        _, before, after, beyond, T = ctx.messages
+        _, before, after, beyond, T, _ = ctx.messages
         uses = before * after
         Z = uses.sum(1)
         weights = (dZ[steps.doc_of] / Z).masked_fill(Z == 0, 0.0).unsqueeze(1)

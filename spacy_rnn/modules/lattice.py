@@ -33,6 +33,11 @@ class Lattice:
     def steps(self) -> "Steps":
         return Steps(self.lengths, self.emissions.device)
 
+    @property
+    def leaves(self) -> tuple[Tensor, ...]:
+        """The scores, in the order in which gradients for them are given."""
+        return self.emissions, self.transitions, self.start, self.end
+
     def restrict(self, allowed: Tensor) -> "Lattice":
         """Leave only some tags to each token. Shape (N, K), bool."""
         emissions = self.emissions.masked_fill(~allowed, -torch.inf)
