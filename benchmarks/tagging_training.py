@@ -11,12 +11,12 @@ from recipe import ROOT, train_best
 from spacy.cli.init_config import init_config
 from spacy.language import Language
 from spacy.training import Example
+from spacy.training.iob_utils import iob_to_biluo, tags_to_entities
 from spacy.util import load_config, load_config_from_str, registry
 from tagging_data import Sentence, Split, TagSet, write_sentences
 from thinc.api import Config
 
 from spacy_rnn.corpora.tokens.chunk_tags import to_bio
-from spacy_rnn.tags.schemes import Span, tags_to_spans
 
 COLUMNS = ("tag_column", "pos_column", "entity_column", "span_column")
 EPOCHS = 15  # of plain PyTorch
@@ -189,10 +189,10 @@ def span_f1(gold: list[list[str]], found: list[list[str]]) -> float:
     return 2 * len(truths & guesses) / max(1, len(truths) + len(guesses))
 
 
-def list_spans(sentences: list[list[str]]) -> set[tuple[int, Span]]:
+def list_spans(sentences: list[list[str]]) -> set[tuple[int, tuple[str, int, int]]]:
     """List the spans of all sentences, also of tags that are not quite BIO."""
     return {
         (i, span)
         for i, tags in enumerate(sentences)
-        for span in tags_to_spans(to_bio(tags, "IOB1"), "BIO")
+        for span in tags_to_entities(iob_to_biluo(to_bio(tags, "IOB1")))
     }

@@ -1,11 +1,39 @@
-"""The best tag sequence (Viterbi, 1967), the n best (Seshadri & Sundberg, 1994)."""
+"""The best tag sequence (Viterbi, 1967)."""
 
 import torch
 from torch import Tensor
 
-from spacy_rnn.modules.lattice import Lattice
+from spacy_rnn.modules.lattice import Lattice, Steps, list_tokens
+from spacy_rnn.modules.recursion import cut, run
+from spacy_rnn.modules.transitions import Transitions
+
+SAME = 1e-9  # nats
 
 
+class Best:
+    """Of several ways the best one counts; scores are in nats."""
+
+    one = 0.0
+
+    def __init__(self, transitions: Transitions) -> None:
+        self.transitions = transitions
+
+    def times(self, X: Tensor, Y: Tensor) -> None:
+        X += Y
+
+    def follow(self, X: Tensor) -> Tensor:
+        return self.transitions.best(X[0]).unsqueeze(0)
+
+    def rescale(self, X: Tensor) -> Tensor:
+        highest = X.amax(2)
+        X -= highest.nan_to_num(neginf=0.0).unsqueeze(2)
+        return highest
+
+    def differ(self, X: Tensor, Y: Tensor) -> Tensor:
+        return (X != Y) & ~((X - Y).abs() <= SAME)
+
+
+@torch.no_grad()
 def best_paths(lattice: Lattice) -> tuple[Tensor, Tensor]:
     """Find the best sequence of each document.
 
@@ -13,62 +41,60 @@ def best_paths(lattice: Lattice) -> tuple[Tensor, Tensor]:
         Its score, -inf where no sequence is possible, shape (B,), and its tags, shape
         (N,), int64.
     """
-    T = lattice.transitions
-    best = T.new_zeros(len(lattice.lengths))
-    if not len(lattice.emissions):
-        return best, torch.zeros(0, dtype=torch.long, device=T.device)
+    E = lattice.emissions
+    best = E.new_zeros(len(lattice.lengths))
+    if not len(E):
+        return best, torch.zeros(0, dtype=torch.long, device=E.device)
+    algebra = Best(Transitions(lattice.transitions))
+    (scores,), (scales,) = run(lattice, E, lattice.start[None], algebra)
     steps = lattice.steps
-    # The documents come last: so the maximum is taken for many of them at once.
-    emissions = lattice.emissions[steps.token[0]].T.contiguous()
-    first, *rest = emissions.split(steps.counts, dim=1)
-    scores = [first + lattice.start[:, None]]
-    for e in rest:
-        ways = scores[-1][:, None, : e.shape[1]] + T[:, :, None]
-        scores.append(ways.amax(0).add_(e))
-    ends = steps.place[0][steps.last]
-    finals = torch.cat(scores, dim=1)[:, ends] + lattice.end[:, None]
-    best[steps.order], last = finals.max(0)
-    tags, to_tag = [last[: steps.counts[-1]]], T.T.contiguous()
-    for count, before in zip(steps.counts[-2::-1], scores[-2::-1], strict=True):
-        ways = to_tag.index_select(0, tags[-1]).add_(before[:, : len(tags[-1])].T)
-        # Longer documents go on towards their start, others begin at their end.
-        tags.append(torch.cat([ways.argmax(1), last[len(tags[-1]) : count]]))
-    return best, torch.cat(tags[::-1])[steps.place[0]]
+    best.index_add_(0, steps.doc_of, scales)
+    finals, last = (scores[steps.last] + lattice.end).max(1)
+    best[steps.order] += finals
+    path = torch.empty(len(E), dtype=torch.long, device=E.device)
+    path[steps.last] = last
+    trace(lattice, scores, path)
+    return best, path
 
 
-def n_best_paths(lattice: Lattice, n: int) -> tuple[Tensor, Tensor]:
-    """Find the n best sequences of each document, the best one first.
+def trace(lattice: Lattice, scores: Tensor, path: Tensor) -> None:
+    """Walk back from the last tag of each document, which is in its path already.
+
+    As in `run`, pieces of long documents are walked through side by side: from the best
+    tags of their last tokens first, and again from where the next one leads to.
 
     Args:
         lattice: The sequences.
-        n: How many, at least 1.
-
-    Returns:
-        Their scores, -inf where there are fewer, shape (B, n), and their tags, shape
-        (n, N), int64.
+        scores: Of the best ways to each tag. Shape (N, K).
+        path: Is filled. Shape (N,).
     """
-    n_tokens, n_tags = lattice.emissions.shape
-    best = lattice.emissions.new_full((len(lattice.lengths), n), -torch.inf)
-    best[:, 0] = 0.0
-    if not n_tokens:
-        return best, torch.zeros(n, 0, dtype=torch.long, device=best.device)
-    steps = lattice.steps
-    first, *rest = lattice.emissions[steps.token[0]].split(steps.counts)
-    # A state is a tag and a rank: the n best ways to each tag are kept.
-    ranked = first.new_full((*first.shape, n), -torch.inf)
-    ranked[:, :, 0] = first + lattice.start
-    history, origins = [ranked], []
-    for e in rest:
-        ways = ranked[: len(e), None] + lattice.transitions.T[:, :, None]
-        ranked, origin = ways.flatten(2).topk(n, dim=2)
-        ranked = ranked + e[:, :, None]
-        history.append(ranked)
-        origins.append(origin.flatten(1))
-    ends = steps.place[0][steps.last]
-    final = torch.cat(history)[ends] + lattice.end[:, None]
-    best[steps.order], last = final.flatten(1).topk(n, dim=1)
-    states = [last[: steps.counts[-1]]]
-    for count, origin in zip(steps.counts[-2::-1], origins[::-1], strict=True):
-        before = origin.gather(1, states[-1])
-        states.append(torch.cat([before, last[len(before) : count]]))
-    return best, torch.cat(states[::-1])[steps.place[0]].T // n
+    to_tag = lattice.transitions.T.contiguous()
+    pieces = cut(lattice.lengths)
+    if pieces is None:
+        steps = lattice.steps
+        path[:] = walk_back(scores, path[steps.last], to_tag, steps)
+        return
+    device = path.device
+    borders = pieces.borders.to(device)
+    path[borders - 1] = scores[borders - 1].argmax(1)
+    stale = torch.arange(len(pieces.lengths))
+    while len(stale):
+        tokens = list_tokens(pieces.lengths, stale).to(device)
+        steps = Steps(pieces.lengths[stale], device)
+        last = path[tokens[steps.last]]
+        path[tokens] = walk_back(scores[tokens], last, to_tag, steps)
+        fresh = (to_tag[path[borders]] + scores[borders - 1]).argmax(1)
+        moved = (fresh != path[borders - 1]).cpu()
+        path[borders - 1] = fresh
+        stale = pieces.inner[moved] - 1
+
+
+def walk_back(scores: Tensor, last: Tensor, to_tag: Tensor, steps: Steps) -> Tensor:
+    """Follow the best ways back from the last tags, in the order of the steps."""
+    by_step = scores[steps.token[0]].split(steps.counts)
+    tags = [last[: steps.counts[-1]]]
+    for count, before in zip(steps.counts[-2::-1], by_step[-2::-1], strict=True):
+        ways = to_tag.index_select(0, tags[-1]).add_(before[: len(tags[-1])])
+        # Longer documents go on towards their start, others begin at their end.
+        tags.append(torch.cat([ways.argmax(1), last[len(tags[-1]) : count]]))
+    return torch.cat(tags[::-1])[steps.place[0]]

@@ -7,19 +7,17 @@ import numpy as np
 from spacy.attrs import ENT_IOB, ENT_TYPE, IS_SPACE, SENT_START
 from spacy.tokens import Doc, Span
 
-from spacy_rnn.tags import schemes
-from spacy_rnn.tags.tag_set import (
+from spacy_rnn.tags.known import (
     BEGIN,
     INSIDE,
     MISSING,
     OUTSIDE,
-    TagSet,
     concatenate,
+    find_known,
     first_tokens,
-    make_annotation,
     restrict,
-    split,
 )
+from spacy_rnn.tags.tag_set import TagSet
 
 
 @dataclass
@@ -31,20 +29,20 @@ class Entities:
         confidences: The probability of each, in [0, 1]; None if nobody wants to know.
     """
 
-    spans: list[schemes.Span]
+    spans: list[tuple[int, int, str]]
     confidences: list[float] | None
 
 
 def possible_tags(
     tag_set: TagSet, docs: Sequence[Doc], *, keep_entities: bool
-) -> list[np.ndarray] | None:
+) -> np.ndarray | None:
     """Find the tags that may be predicted for documents, as spaCy's `ner` does.
 
     No entity begins with white space or goes on in another sentence. If they are kept,
     the entities of `doc.ents` stay, and blocked tokens don't become part of one.
 
     Returns:
-        For each document, shape (tokens, K), bool; None where anything is possible.
+        Shape (N, K), bool, documents end to end; None where anything is possible.
     """
     attrs = [IS_SPACE, SENT_START, ENT_IOB, ENT_TYPE]
     rows = [doc.to_array(attrs).reshape(-1, 4) for doc in docs]
@@ -55,13 +53,39 @@ def possible_tags(
     preset = keep_entities & ((iob == INSIDE) | (iob == BEGIN))
     if not (space.any() or begins_sentence.any() or preset.any()):
         return None
-    known = make_annotation(tag_set, lengths, np.where(preset, iob, MISSING), types)
+    known = find_known(tag_set, lengths, np.where(preset, iob, MISSING), types)
     known.iob[preset & (known.labels < 0)] = OUTSIDE  # for the model
-    allowed = np.ones((len(iob), len(tag_set.tags)), dtype=bool)
+    allowed = np.ones((len(iob), len(tag_set.start)), dtype=bool)
     allowed[np.ix_(space == 1, tag_set.begins)] = False
     allowed[np.ix_(begins_sentence, tag_set.continues)] = False
     restrict(allowed, tag_set, known)
-    return split(allowed, lengths)
+    return allowed
+
+
+def split_entities(
+    docs: Sequence[Doc],
+    labels: Sequence[str],
+    spans: np.ndarray,
+    confidences: np.ndarray | None,
+) -> list[Entities]:
+    """Part the entities of documents that lie end to end.
+
+    Args:
+        docs: The documents.
+        labels: The labels.
+        spans: First token, end and row of the label of each. Shape (spans, 3).
+        confidences: Of each, None for none. Shape (spans,).
+    """
+    found = [Entities([], None if confidences is None else []) for _ in docs]
+    ends = np.cumsum([len(doc) for doc in docs])
+    doc_of = np.searchsorted(ends, spans[:, 0], side="right").tolist()
+    for doc, (start, end, row) in zip(doc_of, spans.tolist(), strict=True):
+        offset = int(ends[doc]) - len(docs[doc])
+        found[doc].spans.append((start - offset, end - offset, labels[row]))
+    if confidences is not None:
+        for doc, confidence in zip(doc_of, confidences.tolist(), strict=True):
+            found[doc].confidences.append(confidence)
+    return found
 
 
 def add_preset(

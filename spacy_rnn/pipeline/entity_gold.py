@@ -6,64 +6,31 @@ Nothing is known either of an entity's tokens where the predicted ones don't beg
 end with it.
 """
 
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
-from spacy.attrs import ENT_IOB, ENT_TYPE, IS_SPACE, ORTH
+from spacy.attrs import ENT_IOB, ENT_TYPE, IS_SPACE
 from spacy.strings import get_string_id
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-from spacy_rnn.tags import schemes
-from spacy_rnn.tags.tag_set import (
+from spacy_rnn.alignment import same_tokens
+from spacy_rnn.tags.known import (
     BEGIN,
     INSIDE,
     MISSING,
     OUTSIDE,
-    Annotation,
-    TagSet,
+    KnownEntities,
     concatenate,
-    make_annotation,
+    find_known,
 )
-
-
-def find_labels(examples: Iterable[Example], spans_key: str | None) -> dict[str, str]:
-    """Find the labels of all entities, each with the beginning of a text that has it.
-
-    Warns once if there are entities that don't begin and end where tokens do.
-
-    Args:
-        examples: The examples.
-        spans_key: The group that holds the entities, None if `doc.ents` does.
-
-    Raises:
-        ValueError: If entities overlap.
-    """
-    labels: dict[str, str] = {}
-    n_crossing, first = 0, ""
-    for example in examples:
-        text = excerpt(example.reference)
-        spans = gold_spans(example.reference, spans_key)
-        for span in spans:
-            labels.setdefault(span.label_, text)
-        for span in [] if same_words(example) else spans:
-            if not example.get_aligned_spans_y2x([span]):
-                first = first or f"{span.text!r} in the document {text}"
-                n_crossing += 1
-    if n_crossing:
-        warnings.warn(
-            f"There are entities that don't begin and end where predicted tokens do, "
-            f"and count as missing: {n_crossing} in all, first {first}",
-            stacklevel=2,
-        )
-    return labels
+from spacy_rnn.tags.tag_set import TagSet
 
 
 def read_gold(
     tag_set: TagSet, examples: Sequence[Example], spans_key: str | None
-) -> Annotation:
+) -> KnownEntities:
     """Read what is known of the entities in the predicted documents.
 
     Args:
@@ -79,7 +46,7 @@ def read_gold(
         for example in examples
     ]
     iob, types = concatenate(rows, 2).T
-    gold = make_annotation(tag_set, [len(row) for row in rows], iob, types)
+    gold = find_known(tag_set, [len(row) for row in rows], iob, types)
     gold.iob[gold.is_entity & (types == 0)] = MISSING  # a blocked token
     unknown = np.flatnonzero(gold.is_entity & (gold.labels < 0))
     if len(unknown):
@@ -91,7 +58,7 @@ def read_gold(
 
 def read_ents(example: Example) -> np.ndarray:
     """Align ENT_IOB and ENT_TYPE as spaCy's `ner` does. Shape (tokens, 2)."""
-    if same_words(example):
+    if same_tokens(example):
         attrs = [ENT_IOB, ENT_TYPE, IS_SPACE]
         rows = example.reference.to_array(attrs).reshape(-1, 3)
         iob, _, space = rows.T
@@ -115,7 +82,7 @@ def read_group(example: Example, spans_key: str) -> np.ndarray:
         return rows
     rows[:, 0] = OUTSIDE
     spans = gold_spans(example.reference, spans_key)
-    if not same_words(example):
+    if not same_tokens(example):
         for span in spans:
             rows[example.alignment.y2x[span.start : span.end], 0] = MISSING
         spans = example.get_aligned_spans_y2x(spans)
@@ -130,7 +97,7 @@ def read_incorrect(
     examples: Sequence[Example],
     incorrect_key: str,
     spans_key: str | None,
-) -> list[list[schemes.Span]]:
+) -> np.ndarray:
     """Read which spans are known not to be entities with their label.
 
     Args:
@@ -139,10 +106,15 @@ def read_incorrect(
         incorrect_key: The group of `doc.spans` that holds these.
         spans_key: The group that holds the entities, None if `doc.ents` does.
 
+    Returns:
+        For each span, of documents that lie end to end, its first token, its end and
+        the row of its label. Shape (spans, 3).
+
     Raises:
         ValueError: If a span is an entity as well.
     """
-    incorrect = []
+    incorrect: list[tuple[int, int, int]] = []
+    offset = 0
     for example in examples:
         spans = list(example.reference.spans.get(incorrect_key, []))
         both = as_tuples(spans) & as_tuples(gold_spans(example.reference, spans_key))
@@ -152,11 +124,15 @@ def read_incorrect(
                 f"in doc.spans[{incorrect_key!r}], which says that they are none: "
                 f"{sorted(both)}"
             )
-        if not same_words(example):
+        if not same_tokens(example):
             spans = example.get_aligned_spans_y2x(spans, allow_overlap=True)
-        known = [span for span in spans if span.label_ in tag_set.rows]
-        incorrect.append(sorted(as_tuples(known)))
-    return incorrect
+        incorrect += [
+            (offset + start, offset + end, tag_set.rows[label])
+            for start, end, label in sorted(as_tuples(spans))
+            if label in tag_set.rows
+        ]
+        offset += len(example.predicted)
+    return np.array(incorrect, dtype="i8").reshape(-1, 3)
 
 
 def gold_spans(doc: Doc, spans_key: str | None) -> list[Span]:
@@ -193,26 +169,7 @@ def check_known(found: Mapping[str, str], known: Sequence[str]) -> None:
             )
 
 
-def check_label(label: str, place: str = "") -> None:
-    """Raise a ValueError for what can't be the label of an entity."""
-    if not isinstance(label, str) or not label:
-        raise ValueError(f"A label has to be a string, and not empty, but is {label!r}")
-    if label[:2] in ("B-", "I-", "L-", "U-"):
-        raise ValueError(
-            f"The label {label!r}{place} begins as a tag does. Labels have to be of "
-            f"whole entities, as {label[2:]!r}"
-        )
-
-
-def same_words(example: Example) -> bool:
-    """Whether the predicted tokens are those of the reference."""
-    predicted, reference = example.predicted, example.reference
-    return len(predicted) == len(reference) and bool(
-        (predicted.to_array(ORTH) == reference.to_array(ORTH)).all()
-    )
-
-
-def as_tuples(spans: Iterable[Span]) -> set[schemes.Span]:
+def as_tuples(spans: Iterable[Span]) -> set[tuple[int, int, str]]:
     return {(span.start, span.end, span.label_) for span in spans}
 
 

@@ -11,8 +11,7 @@ from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
-from thinc.api import Config, Model, Ops, Optimizer
-from thinc.types import Floats2d
+from thinc.api import Config, Model, Optimizer
 
 from spacy_rnn.checks import check_choice, check_not_negative
 from spacy_rnn.gradients import finish_update
@@ -20,69 +19,44 @@ from spacy_rnn.pipeline.entity_docs import (
     Entities,
     add_preset,
     possible_tags,
+    split_entities,
     write_ents,
 )
-from spacy_rnn.pipeline.entity_gold import (
-    check_known,
-    check_label,
-    find_labels,
-    read_gold,
-    read_incorrect,
-)
+from spacy_rnn.pipeline.entity_gold import check_known, read_gold, read_incorrect
+from spacy_rnn.pipeline.entity_labels import check_label, count_outputs, find_labels
 from spacy_rnn.pipeline.loading import naming_the_path
+from spacy_rnn.pipeline.tagger import DEFAULT_MODEL as TAGGER
 from spacy_rnn.scorers import ner_score
 from spacy_rnn.tags.decoding import best_paths, span_confidences
-from spacy_rnn.tags.loss import crf_loss
-from spacy_rnn.tags.schemes import Scheme
+from spacy_rnn.tags.known import allowed_tags
+from spacy_rnn.tags.loss import NO_SPANS, crf_loss
+from spacy_rnn.tags.scores import from_gradient, to_lattice
 from spacy_rnn.tags.tag_set import (
+    Scheme,
     TagSet,
-    allowed_tags,
+    count_tags,
     find_spans,
     make_tag_set,
 )
-from spacy_rnn.types import CRFScores
+from spacy_rnn.types import TagScores
 
-DEFAULT_MODEL = """
-[model]
-@architectures = "spacy-rnn.CRFTagger.v1"
-
-[model.tok2vec]
-@architectures = "spacy.Tok2Vec.v2"
-
-[model.tok2vec.embed]
-@architectures = "spacy-rnn.StackedEmbed.v1"
-
-[model.tok2vec.embed.embeds]
-
-[model.tok2vec.embed.embeds.words]
-@architectures = "spacy-rnn.MultiHashEmbed.v1"
-width = 128
-attrs = ["NORM", "PREFIX", "SUFFIX", "SHAPE"]
-rows = [20000, 1000, 2500, 2500]
-include_static_vectors = false
-word_dropout = 0.2
-unknown_rate = 0.5
-
-[model.tok2vec.embed.embeds.chars]
-@architectures = "spacy-rnn.CharEmbed.v1"
-width = 64
-
-[model.tok2vec.encode]
-@architectures = "spacy-rnn.RNNEncoder.v1"
-width = 256
-cell = "lstm"
-depth = 2
-bidirectional = true
-"""
-
-TagScores = CRFScores | list[Floats2d]
+MODEL = Config().from_str(
+    TAGGER,
+    overrides={
+        "model.@architectures": "spacy-rnn.CRFTagger.v1",
+        "model.tok2vec.embed.embeds.words.word_dropout": 0.2,
+        "model.tok2vec.embed.embeds.chars.width": 64,
+        "model.tok2vec.embed.embeds.chars.char_width": 30,
+        "model.tok2vec.encode.depth": 2,
+    },
+)["model"]
 
 
 @Language.factory(
     "rnn_ner",
     assigns=["doc.ents", "token.ent_iob", "token.ent_type", "doc.spans"],
     default_config={
-        "model": Config().from_str(DEFAULT_MODEL)["model"],
+        "model": MODEL,
         "scheme": "BILUO",
         "annotate_ents": True,
         "spans_key": "rnn_ner",
@@ -211,7 +185,7 @@ class RNNEntityRecognizer(TrainablePipe):
             return 0
         check_label(label)
         nO = count_outputs(self.model)
-        n_tags = len(make_tag_set((*self.labels, label), self.cfg["scheme"]).tags)
+        n_tags = count_tags(len(self.labels) + 1, self.cfg["scheme"])
         if nO is not None and nO < n_tags:
             if not self.is_resizable:
                 raise ValueError(
@@ -252,7 +226,7 @@ class RNNEntityRecognizer(TrainablePipe):
         check_known(found, self.labels)
         self._check_outputs()
         docs = [example.predicted for example in islice(get_examples(), 10)]
-        n_tags = len(self.tag_set.tags)
+        n_tags = len(self.tag_set.start)
         Y = [self.model.ops.alloc2f(len(doc), n_tags) for doc in docs]
         self.model.initialize(X=docs, Y=Y)
 
@@ -262,21 +236,13 @@ class RNNEntityRecognizer(TrainablePipe):
         if not any(len(doc) for doc in docs):
             return [Entities([], []) for _ in docs]
         tag_set, keep = self.tag_set, self.cfg["annotate_ents"]
-        scores = to_tag_scores(self.model.ops, self.model.predict(docs))
         allowed = possible_tags(tag_set, docs, keep_entities=keep)
-        paths = best_paths(scores, tag_set.constraints, allowed)
-        spans = find_spans(tag_set, paths)
-        if self.cfg["spans_key"] is None:
-            return [Entities(found, None) for found in spans]
-        confidences = span_confidences(
-            scores,
-            tag_set.constraints,
-            spans,
-            tag_set.tags,
-            self.cfg["scheme"],
-            allowed,
-        )
-        return [Entities(*both) for both in zip(spans, confidences, strict=True)]
+        lattice = to_lattice(self.model.predict(docs), tag_set, allowed)
+        spans = find_spans(tag_set, best_paths(lattice))
+        confidences = None
+        if self.cfg["spans_key"] is not None:
+            confidences = span_confidences(lattice, tag_set, spans)
+        return split_entities(docs, self.labels, spans, confidences)
 
     def set_annotations(self, docs: Iterable[Doc], entities: list[Entities]) -> None:
         """Write entities to `doc.ents` and `doc.spans`, as the settings say."""
@@ -306,18 +272,12 @@ class RNNEntityRecognizer(TrainablePipe):
         validate_examples(examples, "RNNEntityRecognizer.get_loss")
         tag_set, incorrect_key = self.tag_set, self.cfg["incorrect_spans_key"]
         gold = read_gold(tag_set, examples, self.gold_key)
-        incorrect: list = []
+        incorrect = NO_SPANS
         if incorrect_key is not None:
             incorrect = read_incorrect(tag_set, examples, incorrect_key, self.gold_key)
-        return crf_loss(
-            self.model.ops,
-            to_tag_scores(self.model.ops, scores),
-            tag_set.constraints,
-            allowed_tags(tag_set, gold),
-            forbidden=incorrect,
-            tags=tag_set.tags,
-            scheme=self.cfg["scheme"],
-        )
+        lattice, allowed = to_lattice(scores, tag_set), allowed_tags(tag_set, gold)
+        loss, gradient = crf_loss(lattice, tag_set, allowed, incorrect)
+        return loss, from_gradient(self.model.ops, gradient, scores)
 
     def finish_update(self, sgd: Optimizer) -> None:
         """Update the weights, after clipping their gradients.
@@ -349,31 +309,9 @@ class RNNEntityRecognizer(TrainablePipe):
                 f"there are none yet, name the labels in "
                 f"[initialize.components.{self.name}] or call add_label."
             )
-        nO, n_tags = count_outputs(self.model), len(self.tag_set.tags)
+        nO, n_tags = count_outputs(self.model), len(self.tag_set.start)
         if nO not in (None, n_tags):
             raise ValueError(
                 f"The model of '{self.name}' has to have as many outputs as there are "
                 f"tags, {n_tags}, but nO is {nO}"
             )
-
-
-def count_outputs(model: Model) -> int | None:
-    """Return how many tags a model scores, None if that is open."""
-    layer = model.get_ref("output_layer") if model.has_ref("output_layer") else model
-    return layer.maybe_get_dim("nO")
-
-
-def to_tag_scores(ops: Ops, scores: TagScores) -> TagScores:
-    """Turn the probabilities that a tagger gives tokens into scores of sequences.
-
-    The gradient of a loss for their logarithms is, as it sums to 0, the same for the
-    scores that a softmax made them of. That is what such models expect. Of a tagger
-    that doesn't end in a softmax the scores are taken as they are.
-    """
-    if isinstance(scores, CRFScores) or not scores:
-        return scores
-    rows: Any = ops.flatten(scores)
-    if (rows >= 0).all() and (abs(rows.sum(axis=1) - 1) < 1e-3).all():
-        rows = ops.xp.log(rows + np.finfo("f").tiny)
-    lengths: Any = [len(doc_rows) for doc_rows in scores]
-    return ops.unflatten(rows, lengths)

@@ -4,6 +4,7 @@ import numpy as np
 from spacy.tokens import Doc
 from spacy.training import Example
 
+from spacy_rnn.alignment import same_tokens
 from spacy_rnn.metrics.oracle import label_sentences, sentence_gains
 from spacy_rnn.scorers import summaries_of, written_summaries
 
@@ -43,7 +44,7 @@ def sentence_truths(example: Example, key: str) -> np.ndarray | None:
         chosen = [s for s, label in zip(sentences, labels, strict=True) if label]
         example.reference.spans[key] = example.get_aligned_spans_x2y(chosen)
     covered = np.zeros(len(example.predicted))
-    same = have_same_tokens(example.predicted, example.reference)
+    same = same_tokens(example)
     for span in example.reference.spans[key]:
         tokens = slice(span.start, span.end)
         covered[tokens if same else example.alignment.y2x[tokens]] = 1.0
@@ -77,10 +78,3 @@ def soften(truths: np.ndarray, example: Example) -> np.ndarray:
     odds = (truths.sum() + 0.5) / (len(truths) - truths.sum() + 0.5)
     soft: np.ndarray = 1.0 / (1.0 + np.exp(-SHARPNESS * scores) / odds)
     return soft
-
-
-def have_same_tokens(predicted: Doc, reference: Doc) -> bool:
-    """Return whether nothing has to be aligned, which would take long."""
-    if len(predicted) != len(reference):
-        return False
-    return bool((predicted.to_array("ORTH") == reference.to_array("ORTH")).all())

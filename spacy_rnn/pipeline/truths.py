@@ -4,8 +4,9 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
-from spacy.attrs import ORTH
 from spacy.training import Example
+
+from spacy_rnn.alignment import same_tokens
 
 Values = tuple[int | None, ...]  # of the attributes that make a token's label
 Truth = tuple[int, int]  # index of its label, and of one that it hasn't; -1 if unknown
@@ -63,9 +64,8 @@ def aligned_values(example: Example, attrs: Sequence[str]) -> list[Values]:
     Returns:
         For each token their values, None for all if the tokens don't match.
     """
-    predicted, reference = example.predicted, example.reference
-    if predicted.to_array(ORTH).tobytes() == reference.to_array(ORTH).tobytes():
-        columns = [reference.to_array(attr).tolist() for attr in attrs]
+    if same_tokens(example):
+        columns = [example.reference.to_array(attr).tolist() for attr in attrs]
         return list(zip(*columns, strict=True))
     columns = [example.get_aligned(attr) for attr in attrs]
     nothing = (None,) * len(attrs)

@@ -1,83 +1,61 @@
 """What models that score tag sequences are trained to do."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
-from thinc.api import Ops
 from torch import Tensor
 
 from spacy_rnn.modules.crf import log_partition
 from spacy_rnn.modules.lattice import Lattice
-from spacy_rnn.tags.schemes import Constraints, Scheme, Span, check_span, sets_without
-from spacy_rnn.tags.scores import (
-    check_possible,
-    from_gradient,
-    join_sets,
-    to_lattice,
-)
-from spacy_rnn.types import TagScores
+from spacy_rnn.tags.scores import check_possible, restrict
+from spacy_rnn.tags.tag_set import TagSet, tag_spans
+
+NO_SPANS = np.zeros((0, 3), dtype="i8")
 
 
 def crf_loss(
-    ops: Ops,
-    scores: TagScores,
-    constraints: Constraints,
-    allowed: Sequence[np.ndarray],
-    *,
-    forbidden: Sequence[Sequence[Span]] = (),
-    tags: Sequence[str] = (),
-    scheme: Scheme = "BIO",
-) -> tuple[float, TagScores]:
+    lattice: Lattice,
+    tag_set: TagSet,
+    allowed: np.ndarray,
+    forbidden: np.ndarray = NO_SPANS,
+) -> tuple[float, tuple[Tensor, ...]]:
     """Compute how improbable an annotation is, and the gradient of that.
 
     What isn't annotated is summed over (Tsuboi et al., 2008).
 
     Args:
-        ops: Where the gradient goes.
-        scores: Scores of tag sequences, or of tokens alone.
-        constraints: The legal sequences.
-        allowed: The tags that each token may have. For each document an array of shape
-            (number of tokens, K), bool. Where a document may have them all, nothing is
-            annotated, and nothing lost.
-        forbidden: For each document the spans that it doesn't have; none if empty. A
-            span of probability P adds -log(1 - P) to the loss.
-        tags: The K tags, needed if there are forbidden spans.
-        scheme: The scheme of the tags.
+        lattice: All legal sequences.
+        tag_set: The tags.
+        allowed: The tags that each token may have. Shape (N, K), bool. Where a document
+            may have them all, nothing is annotated, and nothing lost.
+        forbidden: Spans that documents don't have, as from `find_spans`, shape
+            (spans, 3). A span of probability P adds -log(1 - P) to the loss.
 
     Returns:
-        The loss per document, in nats, and its gradient, not divided by B, in the form
-        of the scores.
+        The loss per document, in nats, and its gradient, not divided by B, for the
+        lattice's leaves.
 
     Raises:
-        ValueError: If no legal sequence is allowed for a document, the arrays don't
-            fit together, or a forbidden span reaches out of its document.
+        ValueError: If no legal sequence is allowed for a document, or the arrays don't
+            fit together.
     """
-    lattice = to_lattice(scores, constraints)
-    leaves = (lattice.emissions, lattice.transitions, lattice.start, lattice.end)
-    sets = join_sets(allowed, lattice)
-    if not len(sets):
-        return 0.0, from_gradient(ops, [torch.zeros_like(x) for x in leaves], scores)
-    for leaf in leaves:
+    if not len(lattice.emissions):
+        return 0.0, tuple(torch.zeros_like(leaf) for leaf in lattice.leaves)
+    for leaf in lattice.leaves:
         leaf.requires_grad_()
-    both = lattice.append(lattice.restrict(sets))
+    both = lattice.append(restrict(lattice, allowed))
     free, given = log_partition(both).chunk(2)
     check_possible(given)
-    doc_of = both.steps.doc_of[: len(sets)]
-    n_known = torch.zeros_like(free).index_add(0, doc_of, (~sets.all(1)).to(free))
+    is_known = torch.from_numpy(~allowed.all(1)).to(free)
+    n_known = torch.zeros_like(free).index_add(0, lattice.steps.doc_of, is_known)
     loss = torch.where(n_known > 0, free - given, 0.0).sum()
-    if any(forbidden):
-        loss = loss + span_unlikelihood(lattice, free, forbidden, tags, scheme)
-    gradient = torch.autograd.grad(loss, leaves)
-    return loss.item() / len(allowed), from_gradient(ops, gradient, scores)
+    if len(forbidden):
+        loss = loss + span_unlikelihood(lattice, free, tag_set, forbidden)
+    gradient = torch.autograd.grad(loss, lattice.leaves)
+    return loss.item() / len(lattice.lengths), gradient
 
 
 def span_unlikelihood(
-    lattice: Lattice,
-    log_Z: Tensor,
-    forbidden: Sequence[Sequence[Span]],
-    tags: Sequence[str],
-    scheme: Scheme,
+    lattice: Lattice, log_Z: Tensor, tag_set: TagSet, spans: np.ndarray
 ) -> Tensor:
     """Sum -log(1 - P) over spans of probability P.
 
@@ -87,24 +65,49 @@ def span_unlikelihood(
     Args:
         lattice: The sequences.
         log_Z: Its log partition. Shape (B,).
-        forbidden: The spans of each document.
-        tags: The K tags.
-        scheme: Their scheme.
+        tag_set: The tags.
+        spans: As from `find_spans`. Shape (spans, 3).
     """
-    if len(tags) != len(lattice.start):
-        raise ValueError(
-            f"Forbidden spans need the names of all {len(lattice.start)} tags, but "
-            f"tags is {list(tags)}"
-        )
-    spans = [(doc, span) for doc, each in enumerate(forbidden) for span in each]
-    lengths = lattice.lengths.tolist()
-    for doc, span in spans:
-        check_span(span, lengths[doc])
-    groups = [sets_without(span, lengths[doc], tags, scheme) for doc, span in spans]
+    lengths = lattice.lengths.numpy()
+    ends = lengths.cumsum()
+    docs = np.searchsorted(ends, spans[:, 0], side="right")
+    within = spans.copy()
+    within[:, :2] -= (ends - lengths)[docs, None]
+    groups = [
+        sets_without(tag_set, span, lengths[doc])
+        for doc, span in zip(docs, within, strict=True)
+    ]
     sizes = [len(group) for group in groups]
-    docs = torch.tensor([doc for doc, _ in spans])
-    sets = np.concatenate([group.reshape(-1, len(tags)) for group in groups])
-    pieces = lattice.select(docs.repeat_interleave(torch.tensor(sizes)))
-    pieces = pieces.restrict(torch.from_numpy(sets).to(log_Z.device))
-    without = [Z.logsumexp(0) for Z in log_partition(pieces).split(sizes)]
-    return log_Z[docs.to(log_Z.device)].sum() - torch.stack(without).sum()
+    pieces = lattice.select(torch.from_numpy(docs.repeat(sizes)))
+    sets = np.concatenate([group.reshape(-1, group.shape[2]) for group in groups])
+    all_without = log_partition(restrict(pieces, sets)).split(sizes)
+    without = torch.stack([each.logsumexp(0) for each in all_without])
+    return log_Z[torch.from_numpy(docs).to(log_Z.device)].sum() - without.sum()
+
+
+def sets_without(tag_set: TagSet, span: np.ndarray, length: int) -> np.ndarray:
+    """Say by disjoint groups of sets of tags that a document doesn't have a span.
+
+    In the i-th group all goes as with the span up to its i-th token, and then not. In
+    BIO the token after the span can depart from it too, by making it longer.
+
+    Args:
+        tag_set: The tags.
+        span: Its first token, its end and the row of its label.
+        length: Tokens in the document.
+
+    Returns:
+        The tags that are left to each token. Shape (groups, length, K), bool.
+    """
+    start, end, row = span
+    _, _, tags = tag_spans(tag_set, span[None])
+    n_tags = len(tag_set.start)
+    inside = np.eye(n_tags, dtype=bool)[tags]
+    longer = tag_set.of_label[row, 1]
+    if end < length and tag_set.transitions[tags[-1], longer]:
+        inside = np.vstack([inside, np.arange(n_tags) != longer])
+    groups = np.ones((len(inside), length, n_tags), dtype=bool)
+    for i, sets in enumerate(inside):
+        groups[i, start + i] = ~sets
+        groups[i + 1 :, start + i] = sets
+    return groups

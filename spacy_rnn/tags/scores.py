@@ -1,4 +1,4 @@
-"""From arrays of tag scores to the lattice of the sequences they score, and back."""
+"""From a model's scores to the lattice of the tag sequences they score, and back."""
 
 from collections.abc import Sequence
 from typing import Any, cast
@@ -10,41 +10,56 @@ from thinc.util import torch2xp
 from torch import Tensor
 
 from spacy_rnn.modules.lattice import Lattice
-from spacy_rnn.tags.schemes import Constraints
+from spacy_rnn.tags.tag_set import TagSet
 from spacy_rnn.types import CRFScores, TagScores
 
 
 def to_lattice(
-    scores: TagScores,
-    constraints: Constraints,
-    allowed: Sequence[np.ndarray] | None = None,
+    scores: TagScores, tag_set: TagSet, allowed: np.ndarray | None = None
 ) -> Lattice:
-    """Lay out the possible tag sequences of documents, with scores in double precision.
+    """Lay out the legal tag sequences of documents, with scores in double precision.
 
     Args:
         scores: Scores of sequences, or of tokens alone; then transitions score nothing.
-        constraints: The legal sequences.
-        allowed: The tags that each token may have, all if not given. For each document
-            an array of shape (number of tokens, K), bool.
+        tag_set: Says which sequences are legal.
+        allowed: The tags that each token may have, all if not given. Shape (N, K).
 
     Raises:
         ValueError: If the arrays don't fit together.
     """
-    n_tags = len(constraints.start)
+    n_tags = len(tag_set.start)
     if isinstance(scores, list):
+        emissions = tagger_scores(join_scores(scores, n_tags))
         zeros: Any = np.zeros((n_tags, n_tags), dtype="f")
         scores = CRFScores(scores, zeros, zeros[0], zeros[0])
-    emissions = join_scores(scores.emissions, n_tags)
+    else:
+        emissions = join_scores(scores.emissions, n_tags)
     lattice = Lattice(
         emissions,
         torch.tensor([len(rows) for rows in scores.emissions], dtype=torch.long),
-        mask(scores.transitions, constraints.transitions, emissions.device),
-        mask(scores.start, constraints.start, emissions.device),
-        mask(scores.end, constraints.end, emissions.device),
+        mask(scores.transitions, tag_set.transitions, emissions.device),
+        mask(scores.start, tag_set.start, emissions.device),
+        mask(scores.end, tag_set.end, emissions.device),
     )
-    if allowed is None:
-        return lattice
-    return lattice.restrict(join_sets(allowed, lattice))
+    return lattice if allowed is None else restrict(lattice, allowed)
+
+
+def restrict(lattice: Lattice, allowed: np.ndarray) -> Lattice:
+    """Leave only some tags to each token.
+
+    Args:
+        lattice: The sequences.
+        allowed: The tags that each token may have. Shape (N, K), bool.
+
+    Raises:
+        ValueError: If it hasn't that shape.
+    """
+    if allowed.shape != lattice.emissions.shape:
+        raise ValueError(
+            f"The array of allowed tags has to have the shape "
+            f"{tuple(lattice.emissions.shape)}, but it has {allowed.shape}"
+        )
+    return lattice.restrict(torch.from_numpy(allowed).to(lattice.emissions.device))
 
 
 def join_scores(emissions: Sequence[Any], n_tags: int) -> Tensor:
@@ -61,26 +76,16 @@ def join_scores(emissions: Sequence[Any], n_tags: int) -> Tensor:
     return torch.from_dlpack(xp.concatenate(emissions).astype("f8"))
 
 
-def join_sets(allowed: Sequence[np.ndarray], lattice: Lattice) -> Tensor:
-    """Lay the sets of allowed tags of all documents end to end. Shape (N, K), bool."""
-    n_tags = len(lattice.start)
-    if len(allowed) != len(lattice.lengths):
-        raise ValueError(
-            f"allowed needs an array for each of {len(lattice.lengths)} documents, but "
-            f"has {len(allowed)}"
-        )
-    for i, (sets, length) in enumerate(
-        zip(allowed, lattice.lengths.tolist(), strict=True)
-    ):
-        if sets.shape != (length, n_tags):
-            raise ValueError(
-                f"The array of allowed tags for document {i} has to have the shape "
-                f"{(length, n_tags)}, but it has {sets.shape}"
-            )
-    device = lattice.emissions.device
-    if not allowed:
-        return torch.zeros(0, n_tags, dtype=torch.bool, device=device)
-    return torch.from_numpy(np.concatenate(allowed).astype(bool)).to(device)
+def tagger_scores(rows: Tensor) -> Tensor:
+    """Turn the probabilities that a tagger gives tokens into scores of sequences.
+
+    The gradient of a loss for their logarithms is, as it sums to 0, the same for the
+    scores that a softmax made them of. That is what such models expect. Of a tagger
+    that doesn't end in a softmax the scores are taken as they are.
+    """
+    if bool((rows >= 0).all() and ((rows.sum(1) - 1).abs() < 1e-3).all()):
+        return rows.add(float(np.finfo("f").tiny)).log()
+    return rows
 
 
 def mask(scores: Any, legal: np.ndarray, device: torch.device) -> Tensor:
@@ -99,10 +104,8 @@ def from_gradient(ops: Ops, gradient: Sequence[Tensor], scores: TagScores) -> Ta
     """
     joined, *shared = (cast(Any, torch2xp(each.float(), ops=ops)) for each in gradient)
     rows = scores if isinstance(scores, list) else scores.emissions
-    ends = np.cumsum([len(each) for each in rows])
-    emissions = [
-        joined[end - len(each) : end] for end, each in zip(ends, rows, strict=True)
-    ]
+    lengths: Any = [len(each) for each in rows]
+    emissions = ops.unflatten(joined, lengths) if rows else []
     return emissions if isinstance(scores, list) else CRFScores(emissions, *shared)
 
 

@@ -9,12 +9,13 @@ from spacy_rnn.architectures.crf import build_crf_tagger
 from spacy_rnn.architectures.hash_embed import build_hash_embed_rnn
 from spacy_rnn.tags.decoding import best_paths, span_confidences
 from spacy_rnn.tags.loss import crf_loss
-from spacy_rnn.tags.schemes import legal, make_tags, spans_to_tags
+from spacy_rnn.tags.scores import from_gradient, to_lattice
+from spacy_rnn.tags.tag_set import find_spans, make_tag_set
 
-TAGS = make_tags(["WHO", "WHERE"], "BIO")
-CONSTRAINTS = legal(TAGS, "BIO")
+TAGS = make_tag_set(("WHO", "WHERE"), "BIO")
+N_TAGS = len(TAGS.start)
 TEXTS = ["Ann Lee left Paris", "", "they saw Ann Lee", "Paris"]
-SPANS = [[(0, 2, "WHO"), (3, 4, "WHERE")], [], [(2, 4, "WHO")], [(0, 1, "WHERE")]]
+PATH = np.array([1, 2, 0, 3, 0, 0, 1, 2, 3])
 
 CONFIG = """
 [model]
@@ -39,19 +40,10 @@ def docs():
     return [nlp(text) for text in TEXTS]
 
 
-def make_sets():
-    sets = []
-    for text, spans in zip(TEXTS, SPANS, strict=True):
-        names = spans_to_tags(spans, len(text.split()), "BIO")
-        rows = [[name == tag for tag in TAGS] for name in names]
-        sets.append(np.array(rows, dtype=bool).reshape(-1, len(TAGS)))
-    return sets
-
-
 def make_model(docs=None, **settings):
     model = build_crf_tagger(build_hash_embed_rnn(16, 1, 100), **settings)
     if docs is not None:
-        model.initialize(X=docs, Y=[np.zeros((1, len(TAGS)), "f")])
+        model.initialize(X=docs, Y=[np.zeros((1, N_TAGS), "f")])
     return model
 
 
@@ -60,8 +52,9 @@ def train(model, docs, steps=30):
     losses = []
     for _ in range(steps):
         scores, backprop = model.begin_update(docs)
-        loss, gradient = crf_loss(model.ops, scores, CONSTRAINTS, make_sets())
-        backprop(gradient)
+        sets = np.eye(N_TAGS, dtype=bool)[PATH]
+        loss, gradient = crf_loss(to_lattice(scores, TAGS), TAGS, sets)
+        backprop(from_gradient(model.ops, gradient, scores))
         model.finish_update(optimizer)
         losses.append(loss)
     return losses
@@ -78,14 +71,11 @@ def test_training_finds_the_spans_and_is_sure_of_them(docs):
     model = make_model(docs)
     losses = train(model, docs)
     assert losses[-1] < losses[0] / 10
-    scores = model.predict(docs)
-    names = [[TAGS[i] for i in path] for path in best_paths(scores, CONSTRAINTS)]
-    assert names == [
-        spans_to_tags(spans, len(doc), "BIO")
-        for doc, spans in zip(docs, SPANS, strict=True)
-    ]
-    for confidences in span_confidences(scores, CONSTRAINTS, SPANS, TAGS, "BIO"):
-        assert all(confidence > 0.8 for confidence in confidences)
+    lattice = to_lattice(model.predict(docs), TAGS)
+    assert_array_equal(best_paths(lattice), PATH)
+    confidences = span_confidences(lattice, TAGS, find_spans(TAGS, PATH))
+    assert len(confidences) == 4
+    assert (confidences > 0.8).all()
     layer = model.get_ref("output_layer")
     for name in ("transitions", "start", "end"):
         assert layer.get_param(name).any()
@@ -96,7 +86,7 @@ def test_scores_do_not_depend_on_the_batch(docs):
     train(model, docs, steps=2)
     together = model.predict(docs)
     for doc, rows in zip(docs, together.emissions, strict=True):
-        assert rows.shape == (len(doc), len(TAGS))
+        assert rows.shape == (len(doc), N_TAGS)
         assert_allclose(model.predict([doc]).emissions[0], rows, rtol=0, atol=1e-5)
 
 
@@ -104,23 +94,23 @@ def test_scores_do_not_depend_on_the_batch(docs):
 def test_a_batch_without_tokens_is_trained_on(docs, texts):
     model = make_model(docs)
     scores, backprop = model.begin_update([spacy.blank("en")(text) for text in texts])
-    sets = [np.ones((0, len(TAGS)), dtype=bool) for _ in texts]
-    loss, gradient = crf_loss(model.ops, scores, CONSTRAINTS, sets)
-    backprop(gradient)
+    sets = np.ones((0, N_TAGS), dtype=bool)
+    loss, gradient = crf_loss(to_lattice(scores, TAGS), TAGS, sets)
+    backprop(from_gradient(model.ops, gradient, scores))
     assert loss == 0.0
     assert not model.get_ref("output_layer").get_grad("W").any()
 
 
 def test_its_width_is_known_after_initialization(docs):
     assert make_model().maybe_get_dim("nO") is None
-    assert make_model(docs).get_dim("nO") == len(TAGS)
+    assert make_model(docs).get_dim("nO") == N_TAGS
     assert make_model(nO=9).get_dim("nO") == 9
 
 
 def test_added_tags_leave_the_others_as_they_are(docs):
     model = make_model(docs)
     train(model, docs, steps=3)
-    before, old = model.predict(docs), len(TAGS)
+    before, old = model.predict(docs), N_TAGS
     model.attrs["resize_output"](model, old + 2)
     assert model.get_dim("nO") == old + 2
     assert model.get_ref("output_layer").get_param("W").shape == (old + 2, 16)
@@ -128,19 +118,16 @@ def test_added_tags_leave_the_others_as_they_are(docs):
     for rows, expected in zip(after.emissions, before.emissions, strict=True):
         assert_allclose(rows[:, :old], expected, rtol=0, atol=1e-6)
     assert_array_equal(after.transitions[:old, :old], before.transitions)
-    more = make_tags(["WHO", "WHERE", "NEW"], "BIO")
-    for path, expected in zip(
-        best_paths(after, legal(more, "BIO")),
-        best_paths(before, CONSTRAINTS),
-        strict=True,
-    ):
-        assert_array_equal(path, expected)
+    more = make_tag_set(("WHO", "WHERE", "NEW"), "BIO")
+    assert_array_equal(
+        best_paths(to_lattice(after, more)), best_paths(to_lattice(before, TAGS))
+    )
 
 
 def test_a_resized_model_trains_on_and_loads(docs):
     model, optimizer = make_model(docs), Adam(0.01)
-    for size in (len(TAGS), 7):
-        if size > len(TAGS):
+    for size in (N_TAGS, 7):
+        if size > N_TAGS:
             model.attrs["resize_output"](model, size)
         scores, backprop = model.begin_update(docs)
         backprop(scores)
@@ -188,9 +175,9 @@ def test_dropout_is_there_where_it_is_asked_for_and_only_in_training(docs):
 def test_it_is_built_from_a_config_on_any_tok2vec(docs):
     config = Config().from_str(CONFIG)
     model = spacy.registry.resolve(config)["model"]
-    model.initialize(X=docs, Y=[np.zeros((1, len(TAGS)), "f")])
+    model.initialize(X=docs, Y=[np.zeros((1, N_TAGS), "f")])
     assert train(model, docs, steps=3)
-    assert model.predict(docs).emissions[0].shape == (4, len(TAGS))
+    assert model.predict(docs).emissions[0].shape == (4, N_TAGS)
     config["model"]["width"] = 3
     with pytest.raises(ConfigValidationError, match="width"):
         spacy.registry.resolve(config)

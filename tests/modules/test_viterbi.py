@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import torch
 from every_sequence import EverySequence
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_array_equal
 
 from spacy_rnn.modules.lattice import Lattice
-from spacy_rnn.modules.viterbi import best_paths, n_best_paths
+from spacy_rnn.modules.viterbi import best_paths
 
 LENGTHS = (3, 0, 6, 1, 2)
 CASES = [
@@ -50,30 +50,6 @@ def test_the_best_path_is_the_best_of_every_sequence(seed, n_tags):
         assert_array_equal(rows[doc], everything.tags[0])
 
 
-@pytest.mark.parametrize("n", [1, 4, 40])
-@pytest.mark.parametrize(("seed", "n_tags"), CASES)
-def test_the_n_best_paths_are_the_first_of_every_sequence(seed, n_tags, n):
-    lattice = make_lattice(seed, n_tags=n_tags)
-    scores, paths = n_best_paths(lattice, n)
-    assert scores.shape == (len(LENGTHS), n)
-    rows = paths.split(lattice.lengths.tolist(), dim=1)
-    for doc, everything in enumerate(enumerate_docs(lattice)):
-        there_are = min(n, len(everything.scores))
-        assert_allclose(scores[doc, :there_are], everything.scores[:there_are])
-        assert (scores[doc, there_are:] == -np.inf).all()
-        assert_array_equal(rows[doc][:there_are], everything.tags[:there_are])
-
-
-def test_equally_good_paths_are_all_there_and_distinct():
-    zeros = torch.zeros(3, dtype=torch.float64)
-    lattice = Lattice(
-        zeros.expand(4, 3), torch.tensor([4]), zeros.expand(3, 3), zeros, zeros
-    )
-    scores, paths = n_best_paths(lattice, 81)
-    assert not scores.any()
-    assert len({tuple(path) for path in paths.tolist()}) == 81
-
-
 def test_a_path_does_not_depend_on_the_batch():
     lattice = make_lattice(lengths=(3, 0, 60, 1, 7, 60), n_tags=4)
     scores, paths = best_paths(lattice)
@@ -90,9 +66,6 @@ def test_a_batch_without_tokens_has_empty_paths(lengths):
     scores, paths = best_paths(lattice)
     assert scores.tolist() == [0.0] * len(lengths)
     assert paths.shape == (0,)
-    scores, paths = n_best_paths(lattice, 2)
-    assert scores.tolist() == [[0.0, -np.inf]] * len(lengths)
-    assert paths.shape == (2, 0)
 
 
 def test_a_very_long_document_has_its_best_path():

@@ -10,13 +10,10 @@ from hypothesis import strategies as st
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-from spacy_rnn.pipeline.entity_gold import (
-    find_labels,
-    read_ents,
-    read_gold,
-    read_incorrect,
-)
-from spacy_rnn.tags.tag_set import BEGIN, INSIDE, MISSING, OUTSIDE, make_tag_set
+from spacy_rnn.pipeline.entity_gold import read_ents, read_gold, read_incorrect
+from spacy_rnn.pipeline.entity_labels import find_labels
+from spacy_rnn.tags.known import BEGIN, INSIDE, MISSING, OUTSIDE
+from spacy_rnn.tags.tag_set import make_tag_set
 
 VOCAB = spacy.blank("en").vocab
 LABELS = ("LOC", "PER")
@@ -164,10 +161,10 @@ def test_incorrect_spans_are_aligned_and_may_overlap():
     with_group(
         example, (0, 3, "PER"), (0, 2, "PER"), (0, 3, "LOC"), (0, 1, "X"), key="wrong"
     )
-    assert read_incorrect(TAG_SET, [example], "wrong", None) == [
-        [(0, 2, "LOC"), (0, 2, "PER")]
-    ]
-    assert read_incorrect(TAG_SET, [make_example()], "wrong", None) == [[]]
+    spans = read_incorrect(TAG_SET, [make_example(), example], "wrong", None)
+    loc, per = TAG_SET.rows["LOC"], TAG_SET.rows["PER"]
+    assert spans.tolist() == [[4, 6, loc], [4, 6, per]]  # after the first four tokens
+    assert read_incorrect(TAG_SET, [make_example()], "wrong", None).shape == (0, 3)
 
 
 def test_what_is_an_entity_and_none_is_an_error_that_names_the_document():

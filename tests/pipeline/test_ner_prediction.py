@@ -7,10 +7,10 @@ import pytest
 from numpy.testing import assert_allclose
 from spacy import displacy
 from spacy.tokens import Doc, DocBin, Span
+from tag_names import make_tags, tags_to_spans
 from thinc.api import Model
 
 from spacy_rnn.pipeline import ner
-from spacy_rnn.tags.schemes import tags_to_spans
 
 SCHEMES = ("BIO", "BILUO")
 ODD_TEXTS = {
@@ -97,19 +97,19 @@ def test_a_confidence_is_the_probability_of_the_entity(wild, scheme):
     doc = Doc(nlp.vocab, words=["Ada", "left", "New", "York"])
     scores = pipe.model.predict([doc])
     weights = {}  # of each way to have entities, by its tags
-    for path in product(range(len(tag_set.tags)), repeat=len(doc)):
+    for path in product(range(len(tag_set.start)), repeat=len(doc)):
         steps = list(pairwise(path))
         if (
-            tag_set.constraints.start[path[0]]
-            and tag_set.constraints.end[path[-1]]
-            and all(tag_set.constraints.transitions[step] for step in steps)
+            tag_set.start[path[0]]
+            and tag_set.end[path[-1]]
+            and all(tag_set.transitions[step] for step in steps)
         ):
             total = sum(scores.emissions[0][range(len(doc)), path])
             total += sum(scores.transitions[step] for step in steps)
             weights[path] = np.exp(total + scores.start[path[0]] + scores.end[path[-1]])
+    tags = make_tags(pipe.labels, scheme)
     spans = {
-        path: tags_to_spans([tag_set.tags[tag] for tag in path], scheme)
-        for path in weights
+        path: tags_to_spans([tags[tag] for tag in path], scheme) for path in weights
     }
     best = max(weights, key=weights.get)
     (entities,) = pipe.predict([doc])

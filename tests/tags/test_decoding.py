@@ -1,19 +1,19 @@
+"""Entities and their probabilities, beside those of every sequence."""
+
 import numpy as np
 import pytest
 from every_sequence import EverySequence
 from numpy.testing import assert_allclose, assert_array_equal
+from tag_names import make_tags, tags_to_spans
 
-from spacy_rnn.tags.decoding import (
-    best_paths,
-    n_best_paths,
-    span_confidences,
-    token_marginals,
-)
-from spacy_rnn.tags.schemes import legal, make_tags, tags_to_spans
+from spacy_rnn.tags.decoding import best_paths, span_confidences
+from spacy_rnn.tags.scores import to_lattice
+from spacy_rnn.tags.tag_set import find_spans, make_tag_set
 from spacy_rnn.types import CRFScores
 
 SCHEMES = ["BIO", "BILUO"]
 LENGTHS = (3, 0, 4, 1, 2)
+FIRST = np.cumsum((0, *LENGTHS))[:-1]
 
 
 def make_scores(rng, lengths, n_tags, scale=2.0):
@@ -24,187 +24,148 @@ def make_scores(rng, lengths, n_tags, scale=2.0):
     return CRFScores(emissions, draw(n_tags, n_tags), draw(n_tags), draw(n_tags))
 
 
-def make_sets(rng, lengths, n_tags):
-    """Draw sets of allowed tags that always have the first one."""
-    sets = [rng.random((length, n_tags)) < 0.7 for length in lengths]
-    for each in sets:
-        each[:, 0] = True
-    return sets
+def make_task(scheme, *, scale=2.0, partial=True, labels=("X",)):
+    """Draw scores and sets of allowed tags, which always have the first one."""
+    rng = np.random.default_rng(0)
+    tag_set = make_tag_set(labels, scheme)
+    n_tags = len(tag_set.start)
+    scores = make_scores(rng, LENGTHS, n_tags, scale)
+    allowed = rng.random((sum(LENGTHS), n_tags)) < (0.7 if partial else 1.0)
+    allowed[:, 0] = True
+    return tag_set, scores, allowed
 
 
-def make_task(scheme, *, seed=0, scale=2.0, partial=True, labels=("X",)):
-    rng = np.random.default_rng(seed)
-    tags = make_tags(labels, scheme)
-    scores = make_scores(rng, LENGTHS, len(tags), scale)
-    allowed = make_sets(rng, LENGTHS, len(tags)) if partial else None
-    return tags, scores, legal(tags, scheme), allowed
-
-
-def enumerate_docs(scores, constraints, allowed):
+def enumerate_docs(scores, tag_set, allowed):
     shared = [
-        np.where(legal, score.astype("f8"), -np.inf)
-        for legal, score in (
-            (constraints.transitions, scores.transitions),
-            (constraints.start, scores.start),
-            (constraints.end, scores.end),
-        )
+        np.where(getattr(tag_set, name), getattr(scores, name).astype("f8"), -np.inf)
+        for name in ("transitions", "start", "end")
     ]
-    for doc, rows in enumerate(scores.emissions):
-        sets = np.ones(rows.shape, dtype=bool) if allowed is None else allowed[doc]
-        yield EverySequence(np.where(sets, rows.astype("f8"), -np.inf), *shared)
+    sets = np.split(allowed, np.cumsum(LENGTHS)[:-1])
+    return [
+        EverySequence(np.where(each, rows.astype("f8"), -np.inf), *shared)
+        for rows, each in zip(scores.emissions, sets, strict=True)
+    ]
+
+
+def split(values):
+    return np.split(values, np.cumsum(LENGTHS)[:-1])
 
 
 @pytest.mark.parametrize("partial", [False, True])
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_paths_and_marginals_are_those_of_every_sequence(scheme, partial):
-    _, scores, constraints, allowed = make_task(scheme, partial=partial)
-    paths = best_paths(scores, constraints, allowed)
-    ranked = n_best_paths(scores, constraints, 6, allowed)
-    marginals = token_marginals(scores, constraints, allowed)
-    for doc, each in enumerate(enumerate_docs(scores, constraints, allowed)):
-        assert_array_equal(paths[doc], each.tags[0])
-        assert len(ranked[doc]) == min(6, len(each.scores))
-        for rank, (log_probability, path) in enumerate(ranked[doc]):
-            expected = each.scores[rank] - each.log_partition
-            assert log_probability == pytest.approx(expected, abs=1e-5)
-            assert_array_equal(path, each.tags[rank])
-        assert_allclose(marginals[doc], each.marginals(), rtol=0, atol=1e-5)
+def test_paths_are_the_best_of_every_sequence(scheme, partial):
+    tag_set, scores, allowed = make_task(scheme, partial=partial)
+    path = best_paths(to_lattice(scores, tag_set, allowed))
+    everything = enumerate_docs(scores, tag_set, allowed)
+    for found, each in zip(split(path), everything, strict=True):
+        assert_array_equal(found, each.tags[0])
 
 
 @pytest.mark.parametrize("partial", [False, True])
 @pytest.mark.parametrize("scale", [1.0, 8.0, 400.0])
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_a_confidence_is_the_probability_of_the_span(scheme, scale, partial):
-    tags, scores, constraints, allowed = make_task(scheme, scale=scale, partial=partial)
+    tag_set, scores, allowed = make_task(scheme, scale=scale, partial=partial)
     spans = [
-        [(i, j, "X") for i in range(length) for j in range(i + 1, length + 1)]
-        for length in LENGTHS
+        (doc, i, j)
+        for doc, length in enumerate(LENGTHS)
+        for i in range(length)
+        for j in range(i + 1, length + 1)
     ]
-    found = span_confidences(scores, constraints, spans, tags, scheme, allowed)
-    for doc, each in enumerate(enumerate_docs(scores, constraints, allowed)):
-        read = [tags_to_spans([tags[i] for i in path], scheme) for path in each.tags]
-        expected = [
-            each.probabilities[[span in found_spans for found_spans in read]].sum()
-            for span in spans[doc]
-        ]
-        assert_allclose(found[doc], expected, rtol=0, atol=1e-6)
+    lattice = to_lattice(scores, tag_set, allowed)
+    rows = [(FIRST[doc] + i, FIRST[doc] + j, 0) for doc, i, j in spans]
+    found = span_confidences(lattice, tag_set, np.array(rows))
+    everything, tags = enumerate_docs(scores, tag_set, allowed), make_tags("X", scheme)
+    read = [
+        [tags_to_spans([tags[i] for i in path], scheme) for path in each.tags]
+        for each in everything
+    ]
+    expected = [
+        everything[doc].probabilities[[(i, j, "X") in each for each in read[doc]]].sum()
+        for doc, i, j in spans
+    ]
+    assert_allclose(found, expected, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_no_illegal_sequence_comes_out_of_random_scores(scheme):
     rng = np.random.default_rng(0)
-    tags = make_tags(["X", "Y"], scheme)
-    constraints = legal(tags, scheme)
+    tag_set = make_tag_set(("X", "Y"), scheme)
+    n_tags = len(tag_set.start)
     lengths = np.tile([1, 2, 3, 5, 9], 20_000)
-    drawn = make_scores(rng, [lengths.sum()], len(tags))
+    drawn = make_scores(rng, [lengths.sum()], n_tags)
     drawn.emissions = np.split(drawn.emissions[0], lengths.cumsum()[:-1])
     for scores in (drawn, drawn.emissions):
-        paths = np.concatenate(best_paths(scores, constraints))
+        path = best_paths(to_lattice(scores, tag_set))
         ends = lengths.cumsum() - 1
-        inside = np.ones(len(paths), dtype=bool)
+        inside = np.ones(len(path), dtype=bool)
         inside[ends] = False
         (before,) = inside.nonzero()
-        assert constraints.transitions[paths[before], paths[before + 1]].all()
-        assert constraints.start[paths[ends - lengths + 1]].all()
-        assert constraints.end[paths[ends]].all()
-        assert len(set(paths)) == len(tags)
+        assert tag_set.transitions[path[before], path[before + 1]].all()
+        assert tag_set.start[path[ends - lengths + 1]].all()
+        assert tag_set.end[path[ends]].all()
+        assert len(set(path)) == n_tags
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_scores_of_tokens_are_scores_without_transitions(scheme):
-    tags, scores, constraints, allowed = make_task(scheme)
-    n = len(tags)
-    zeros = np.zeros((n, n), dtype="f")
-    full = CRFScores(scores.emissions, zeros, zeros[0], zeros[0])
-    plain = scores.emissions
-    for found, expected in zip(
-        best_paths(plain, constraints, allowed),
-        best_paths(full, constraints, allowed),
-        strict=True,
-    ):
-        assert_array_equal(found, expected)
-    spans = [[(0, 1, "X")] if length else [] for length in LENGTHS]
-    assert span_confidences(plain, constraints, spans, tags, scheme) == (
-        span_confidences(full, constraints, spans, tags, scheme)
-    )
+    tag_set, scores, allowed = make_task(scheme)
+    for shared in (scores.transitions, scores.start, scores.end):
+        shared.fill(0.0)
+    both = [to_lattice(x, tag_set, allowed) for x in (scores, scores.emissions)]
+    assert_array_equal(*map(best_paths, both))
+    spans = np.array([[0, 1, 0]])
+    assert_array_equal(*[span_confidences(x, tag_set, spans) for x in both])
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_decoding_does_not_depend_on_the_batch(scheme):
     rng = np.random.default_rng(0)
-    tags = make_tags(["X", "Y"], scheme)
-    constraints = legal(tags, scheme)
-    scores = make_scores(rng, [5, 0, 70, 1, 20], len(tags))
-    paths = best_paths(scores, constraints)
-    spans = [tags_to_spans([tags[i] for i in path], scheme) for path in paths]
-    assert sum(map(len, spans)) > 5
-    confidences = span_confidences(scores, constraints, spans, tags, scheme)
-    marginals = token_marginals(scores, constraints)
-    for doc, rows in enumerate(scores.emissions):
-        alone = CRFScores([rows], scores.transitions, scores.start, scores.end)
-        assert_array_equal(best_paths(alone, constraints)[0], paths[doc])
-        found = span_confidences(alone, constraints, [spans[doc]], tags, scheme)[0]
-        assert_allclose(found, confidences[doc], rtol=0, atol=1e-9)
-        assert_allclose(
-            token_marginals(alone, constraints)[0], marginals[doc], rtol=0, atol=1e-6
+    tag_set, lengths = make_tag_set(("X", "Y"), scheme), (5, 0, 70, 1, 20)
+    scores = make_scores(rng, lengths, len(tag_set.start))
+    lattice = to_lattice(scores, tag_set)
+    path = best_paths(lattice)
+    spans = find_spans(tag_set, path)
+    assert len(spans) > 5
+    confidences = span_confidences(lattice, tag_set, spans)
+    offset = 0
+    for rows in scores.emissions:
+        end = offset + len(rows)
+        alone = to_lattice(
+            CRFScores([rows], scores.transitions, scores.start, scores.end), tag_set
         )
+        assert_array_equal(best_paths(alone), path[offset:end])
+        here = (spans[:, 0] >= offset) & (spans[:, 0] < end)
+        found = span_confidences(alone, tag_set, spans[here] - [offset, offset, 0])
+        assert_allclose(found, confidences[here], rtol=0, atol=1e-9)
+        offset = end
 
 
 @pytest.mark.parametrize("lengths", [(), (0,), (0, 0)])
 def test_a_batch_without_tokens_is_decoded(lengths):
-    tags = make_tags(["X"], "BIO")
-    constraints = legal(tags, "BIO")
-    scores = make_scores(np.random.default_rng(0), lengths, len(tags))
-    empty = [[] for _ in lengths]
+    tag_set = make_tag_set(("X",), "BIO")
+    scores = make_scores(np.random.default_rng(0), lengths, 3)
     for given in (scores, scores.emissions):
-        assert [path.tolist() for path in best_paths(given, constraints)] == empty
-        assert span_confidences(given, constraints, empty, tags, "BIO") == empty
-        shapes = [rows.shape for rows in token_marginals(given, constraints)]
-        assert shapes == [(0, 3)] * len(lengths)
-        for ranked in n_best_paths(given, constraints, 3):
-            ((log_probability, path),) = ranked
-            assert (log_probability, path.tolist()) == (0.0, [])
+        lattice = to_lattice(given, tag_set)
+        path = best_paths(lattice)
+        assert path.shape == (0,)
+        spans = find_spans(tag_set, path)
+        assert span_confidences(lattice, tag_set, spans).shape == (0,)
 
 
 def test_a_document_that_may_have_no_sequence_is_named():
-    tags, scores, constraints, _ = make_task("BIO")
-    allowed = [np.ones(rows.shape, dtype=bool) for rows in scores.emissions]
-    allowed[2][1:, :] = [False, False, True]  # only I-X, after what isn't X
-    allowed[2][0, :] = [True, False, False]
-    decode = [
-        lambda: best_paths(scores, constraints, allowed),
-        lambda: n_best_paths(scores, constraints, 2, allowed),
-        lambda: token_marginals(scores, constraints, allowed),
-        lambda: span_confidences(scores, constraints, [[]] * 5, tags, "BIO", allowed),
-    ]
-    for each in decode:
-        with pytest.raises(ValueError, match="No legal sequence .* for document 2"):
-            each()
-
-
-@pytest.mark.parametrize(
-    ("span", "message"),
-    [((0, 5, "X"), "within the document's 3 tokens"), ((0, 1, "Z"), "'Z' isn't")],
-)
-def test_a_span_that_can_not_be_there_is_refused(span, message):
-    tags, scores, constraints, _ = make_task("BIO")
-    spans = [[span], [], [], [], []]
-    with pytest.raises(ValueError, match=message):
-        span_confidences(scores, constraints, spans, tags, "BIO")
+    tag_set, scores, allowed = make_task("BIO", partial=False)
+    allowed[3:7] = [[True, False, False], *[[False, False, True]] * 3]  # O, then I-X
+    lattice = to_lattice(scores, tag_set, allowed)
+    with pytest.raises(ValueError, match="No legal sequence .* for document 2"):
+        best_paths(lattice)
+    with pytest.raises(ValueError, match="No legal sequence .* for document 2"):
+        span_confidences(lattice, tag_set, np.zeros((0, 3), dtype="i8"))
 
 
 def test_arrays_of_other_shapes_are_refused():
-    _, scores, constraints, allowed = make_task("BIO")
+    tag_set, scores, allowed = make_task("BIO")
     with pytest.raises(ValueError, match=r"3 tags, but document 1 .* \(2, 5\)"):
-        best_paths([np.zeros((1, 3), "f"), np.zeros((2, 5), "f")], constraints)
-    with pytest.raises(ValueError, match="each of 5 documents, but has 4"):
-        best_paths(scores, constraints, allowed[:-1])
-    allowed[2] = allowed[2][:, :2]
-    with pytest.raises(ValueError, match=r"document 2 has to .* \(4, 3\).* \(4, 2\)"):
-        best_paths(scores, constraints, allowed)
-
-
-def test_less_than_one_path_is_refused():
-    _, scores, constraints, _ = make_task("BIO")
-    with pytest.raises(ValueError, match="n has to be 1 or more, but it is 0"):
-        n_best_paths(scores, constraints, 0)
+        to_lattice([np.zeros((1, 3), "f"), np.zeros((2, 5), "f")], tag_set)
+    with pytest.raises(ValueError, match=r"shape \(10, 3\), but it has \(9, 3\)"):
+        to_lattice(scores, tag_set, allowed[1:])

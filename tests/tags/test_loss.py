@@ -1,13 +1,17 @@
 """The loss of tag sequences; the other losses are in `test_losses.py`."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from every_sequence import EverySequence
 from numpy.testing import assert_allclose, assert_array_equal
+from tag_names import make_tags, number_tags, tags_to_spans
 from thinc.api import NumpyOps, get_current_ops
 
-from spacy_rnn.tags.loss import crf_loss
-from spacy_rnn.tags.schemes import legal, make_tags, spans_to_tags, tags_to_spans
+from spacy_rnn.tags.loss import NO_SPANS, crf_loss, sets_without
+from spacy_rnn.tags.scores import from_gradient, to_lattice
+from spacy_rnn.tags.tag_set import make_tag_set
 from spacy_rnn.types import CRFScores
 
 OPS = NumpyOps()
@@ -16,38 +20,46 @@ LENGTHS = (3, 0, 4, 1, 2)
 FIELDS = ("transitions", "start", "end")
 
 
-def make_scores(tags, *, lengths=LENGTHS, seed=0, scale=2.0):
+def make_scores(tag_set, *, lengths=LENGTHS, seed=0, scale=2.0):
     rng = np.random.default_rng(seed)
 
     def draw(*shape):
         return rng.normal(size=shape) * scale
 
-    K = len(tags)
+    K = len(tag_set.start)
     return CRFScores([draw(n, K) for n in lengths], draw(K, K), draw(K), draw(K))
 
 
-def one_hot(names, tags):
-    return np.array([[name == tag for tag in tags] for name in names], dtype=bool)
+def one_hot(spans, length, scheme, labels=("X",)):
+    n_tags = len(make_tags(labels, scheme))
+    return np.eye(n_tags, dtype=bool)[[*number_tags(spans, length, scheme, labels)]]
 
 
-def make_sets(tags, scheme, *, seed=0):
+def make_sets(tag_set, scheme, *, seed=0):
     """Draw annotation: full, none of no tokens, partial, none, and full."""
     rng = np.random.default_rng(seed)
-    anything = [np.ones((length, len(tags)), dtype=bool) for length in LENGTHS]
-    partial = rng.random(anything[2].shape) < 0.5
+    partial = rng.random((4, len(tag_set.start))) < 0.5
     partial[:, 0] = True
     return [
-        one_hot(spans_to_tags([(1, 3, "X")], 3, scheme), tags),
-        anything[1],
+        one_hot([(1, 3, "X")], 3, scheme),
+        partial[:0],
         partial,
-        anything[3],
-        one_hot(spans_to_tags([(0, 1, "X")], 2, scheme), tags),
+        np.ones_like(partial[:1]),
+        one_hot([(0, 1, "X")], 2, scheme),
     ]
 
 
-def enumerate_docs(scores, constraints, allowed):
+def compute_loss(scores, tag_set, sets, forbidden=NO_SPANS, ops=OPS):
+    """Return the loss, and its gradient in the form of the scores."""
+    allowed = np.concatenate([*sets, np.ones((0, len(tag_set.start)), dtype=bool)])
+    lattice = to_lattice(scores, tag_set)
+    loss, gradient = crf_loss(lattice, tag_set, allowed, forbidden)
+    return loss, from_gradient(ops, gradient, scores)
+
+
+def enumerate_docs(scores, tag_set, allowed):
     shared = [
-        np.where(getattr(constraints, name), getattr(scores, name), -np.inf)
+        np.where(getattr(tag_set, name), getattr(scores, name), -np.inf)
         for name in FIELDS
     ]
     return [
@@ -80,12 +92,12 @@ def assert_is_slope(gradient, scores, compute):
 @pytest.mark.parametrize("scale", [1.0, 10.0, 500.0])
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_the_loss_is_how_improbable_the_annotation_is(scheme, scale):
-    tags = make_tags(["X"], scheme)
-    scores, constraints = make_scores(tags, scale=scale), legal(tags, scheme)
-    allowed = make_sets(tags, scheme)
-    loss, _ = crf_loss(OPS, scores, constraints, allowed)
-    free = enumerate_docs(scores, constraints, everything_allowed(scores))
-    given = enumerate_docs(scores, constraints, allowed)
+    tag_set = make_tag_set(("X",), scheme)
+    scores = make_scores(tag_set, scale=scale)
+    allowed = make_sets(tag_set, scheme)
+    loss, _ = compute_loss(scores, tag_set, allowed)
+    free = enumerate_docs(scores, tag_set, everything_allowed(scores))
+    given = enumerate_docs(scores, tag_set, allowed)
     expected = sum(
         f.log_partition - g.log_partition for f, g in zip(free, given, strict=True)
     )
@@ -95,12 +107,12 @@ def test_the_loss_is_how_improbable_the_annotation_is(scheme, scale):
 @pytest.mark.parametrize("scale", [1.0, 10.0, 500.0])
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_the_gradient_is_expected_use_minus_annotated_use(scheme, scale):
-    tags = make_tags(["X"], scheme)
-    scores, constraints = make_scores(tags, scale=scale), legal(tags, scheme)
-    allowed = make_sets(tags, scheme)
-    _, gradient = crf_loss(OPS, scores, constraints, allowed)
-    free = enumerate_docs(scores, constraints, everything_allowed(scores))
-    given = enumerate_docs(scores, constraints, allowed)
+    tag_set = make_tag_set(("X",), scheme)
+    scores = make_scores(tag_set, scale=scale)
+    allowed = make_sets(tag_set, scheme)
+    _, gradient = compute_loss(scores, tag_set, allowed)
+    free = enumerate_docs(scores, tag_set, everything_allowed(scores))
+    given = enumerate_docs(scores, tag_set, allowed)
     rows = [f.marginals() - g.marginals() for f, g in zip(free, given, strict=True)]
     for found, expected in zip(gradient.emissions, rows, strict=True):
         assert_allclose(found, expected, rtol=0, atol=1e-5)
@@ -114,56 +126,56 @@ def test_the_gradient_is_expected_use_minus_annotated_use(scheme, scale):
 
 
 def test_the_gradient_is_the_slope_of_the_summed_loss():
-    tags = make_tags(["X"], "BIO")
-    scores, constraints = make_scores(tags), legal(tags, "BIO")
-    allowed = make_sets(tags, "BIO")
+    tag_set = make_tag_set(("X",), "BIO")
+    scores = make_scores(tag_set)
+    allowed = make_sets(tag_set, "BIO")
 
     def summed_loss():
-        return crf_loss(OPS, scores, constraints, allowed)[0] * len(LENGTHS)
+        return compute_loss(scores, tag_set, allowed)[0] * len(LENGTHS)
 
-    assert_is_slope(crf_loss(OPS, scores, constraints, allowed)[1], scores, summed_loss)
+    assert_is_slope(compute_loss(scores, tag_set, allowed)[1], scores, summed_loss)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_a_document_without_annotation_counts_exactly_nothing(scheme):
-    tags = make_tags(["X"], scheme)
-    scores, constraints = make_scores(tags), legal(tags, scheme)
-    loss, gradient = crf_loss(OPS, scores, constraints, everything_allowed(scores))
+    tag_set = make_tag_set(("X",), scheme)
+    scores = make_scores(tag_set)
+    loss, gradient = compute_loss(scores, tag_set, everything_allowed(scores))
     assert loss == 0.0
     for array in (*gradient.emissions, gradient.transitions, gradient.start):
         assert not array.any()
-    _, gradient = crf_loss(OPS, scores, constraints, make_sets(tags, scheme))
+    _, gradient = compute_loss(scores, tag_set, make_sets(tag_set, scheme))
     assert not gradient.emissions[3].any()
     assert gradient.emissions[0].any()
 
 
 def test_scores_of_tokens_get_a_gradient_of_their_form():
-    tags = make_tags(["X"], "BIO")
-    constraints, allowed = legal(tags, "BIO"), make_sets(tags, "BIO")
-    full = make_scores(tags)
+    tag_set = make_tag_set(("X",), "BIO")
+    allowed = make_sets(tag_set, "BIO")
+    full = make_scores(tag_set)
     for name in FIELDS:
         getattr(full, name)[...] = 0.0
-    loss, gradient = crf_loss(OPS, full.emissions, constraints, allowed)
+    loss, gradient = compute_loss(full.emissions, tag_set, allowed)
     assert isinstance(gradient, list)
-    expected_loss, expected = crf_loss(OPS, full, constraints, allowed)
+    expected_loss, expected = compute_loss(full, tag_set, allowed)
     assert loss == expected_loss
     for found, rows in zip(gradient, expected.emissions, strict=True):
         assert_array_equal(found, rows)
 
 
 def test_a_gradient_does_not_depend_on_the_batch():
-    tags = make_tags(["X", "Y"], "BILUO")
+    tag_set = make_tag_set(("X", "Y"), "BILUO")
     lengths = (5, 0, 70, 1, 20)
-    scores, constraints = make_scores(tags, lengths=lengths), legal(tags, "BILUO")
+    scores = make_scores(tag_set, lengths=lengths)
     allowed = [
-        one_hot(spans_to_tags([], length, "BILUO"), tags).reshape(length, len(tags))
+        one_hot([], length, "BILUO", ("X", "Y")).reshape(length, len(tag_set.start))
         for length in lengths
     ]
-    loss, together = crf_loss(OPS, scores, constraints, allowed)
+    loss, together = compute_loss(scores, tag_set, allowed)
     losses = []
     for doc, rows in enumerate(scores.emissions):
         alone = CRFScores([rows], scores.transitions, scores.start, scores.end)
-        found, gradient = crf_loss(OPS, alone, constraints, [allowed[doc]])
+        found, gradient = compute_loss(alone, tag_set, [allowed[doc]])
         losses.append(found)
         assert_allclose(
             gradient.emissions[0], together.emissions[doc], rtol=0, atol=1e-6
@@ -173,39 +185,38 @@ def test_a_gradient_does_not_depend_on_the_batch():
 
 @pytest.mark.parametrize("lengths", [(), (0,), (0, 0)])
 def test_a_batch_without_tokens_loses_nothing(lengths):
-    tags = make_tags(["X"], "BIO")
-    scores = make_scores(tags, lengths=lengths)
-    loss, gradient = crf_loss(
-        OPS, scores, legal(tags, "BIO"), everything_allowed(scores)
-    )
+    tag_set = make_tag_set(("X",), "BIO")
+    scores = make_scores(tag_set, lengths=lengths)
+    loss, gradient = compute_loss(scores, tag_set, everything_allowed(scores))
     assert loss == 0.0
     assert [rows.shape for rows in gradient.emissions] == [(0, 3)] * len(lengths)
     assert not gradient.transitions.any()
 
 
 def test_a_document_whose_annotation_is_illegal_is_named():
-    tags = make_tags(["X"], "BIO")
-    scores, allowed = make_scores(tags), make_sets(tags, "BIO")
-    allowed[2] = one_hot(["O", "I-X", "O", "O"], tags)
+    tag_set = make_tag_set(("X",), "BIO")
+    scores, allowed = make_scores(tag_set), make_sets(tag_set, "BIO")
+    allowed[2] = np.eye(3, dtype=bool)[[0, 2, 0, 0]]  # I-X after O
     with pytest.raises(ValueError, match="No legal sequence .* for document 2"):
-        crf_loss(OPS, scores, legal(tags, "BIO"), allowed)
+        compute_loss(scores, tag_set, allowed)
 
 
-FORBIDDEN = [[(0, 2, "X"), (2, 3, "X")], [], [(1, 4, "X")], [(0, 1, "X")], []]
+# Of each document, and as the documents lie end to end.
+SPANS = [[(0, 2, "X"), (2, 3, "X")], [], [(1, 4, "X")], [(0, 1, "X")], []]
+FORBIDDEN = np.array([(0, 2, 0), (2, 3, 0), (4, 7, 0), (7, 8, 0)])
 
 
 @pytest.mark.parametrize("scale", [1.0, 10.0, 500.0])
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_a_forbidden_span_costs_what_is_left_without_it(scheme, scale):
-    tags = make_tags(["X"], scheme)
-    scores, constraints = make_scores(tags, scale=scale), legal(tags, scheme)
+    tag_set = make_tag_set(("X",), scheme)
+    scores = make_scores(tag_set, scale=scale)
     allowed = everything_allowed(scores)
-    loss, _ = crf_loss(
-        OPS, scores, constraints, allowed, forbidden=FORBIDDEN, tags=tags, scheme=scheme
-    )
+    loss, _ = compute_loss(scores, tag_set, allowed, FORBIDDEN)
+    tags = make_tags("X", scheme)
     expected = 0.0
     for each, spans in zip(
-        enumerate_docs(scores, constraints, allowed), FORBIDDEN, strict=True
+        enumerate_docs(scores, tag_set, allowed), SPANS, strict=True
     ):
         read = [tags_to_spans([tags[i] for i in path], scheme) for path in each.tags]
         for span in spans:
@@ -218,94 +229,55 @@ def test_a_forbidden_span_costs_what_is_left_without_it(scheme, scale):
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_the_gradient_of_forbidden_spans_is_the_slope_too(scheme):
-    tags = make_tags(["X"], scheme)
-    scores, constraints = make_scores(tags), legal(tags, scheme)
-    allowed = make_sets(tags, scheme)
+    tag_set = make_tag_set(("X",), scheme)
+    scores = make_scores(tag_set)
+    allowed = make_sets(tag_set, scheme)
 
     def compute():
-        return crf_loss(
-            OPS,
-            scores,
-            constraints,
-            allowed,
-            forbidden=FORBIDDEN,
-            tags=tags,
-            scheme=scheme,
-        )
+        return compute_loss(scores, tag_set, allowed, FORBIDDEN)
 
     assert_is_slope(compute()[1], scores, lambda: compute()[0] * len(LENGTHS))
 
 
 @pytest.mark.parametrize("surplus", [30.0, 90.0, 4000.0])
 def test_a_forbidden_span_that_is_all_but_certain_is_unlearnt(surplus):
-    tags = make_tags(["X"], "BILUO")
-    scores, constraints = make_scores(tags, lengths=(1,)), legal(tags, "BILUO")
-    wrong = tags.index("U-X")
+    tag_set = make_tag_set(("X",), "BILUO")
+    scores = make_scores(tag_set, lengths=(1,))
+    wrong = make_tags("X", "BILUO").index("U-X")
     scores.emissions[0][0, wrong] += surplus
-    loss, gradient = crf_loss(
-        OPS,
-        scores,
-        constraints,
-        everything_allowed(scores),
-        forbidden=[[(0, 1, "X")]],
-        tags=tags,
-        scheme="BILUO",
-    )
+    forbidden, allowed = np.array([[0, 1, 0]]), everything_allowed(scores)
+    loss, gradient = compute_loss(scores, tag_set, allowed, forbidden)
     rows = scores.emissions[0][0] + scores.start + scores.end
     assert loss == pytest.approx(rows[wrong] - rows[0], abs=1e-5)
     assert_allclose(gradient.emissions[0], [[-1, 0, 0, 0, 1]], rtol=0, atol=1e-5)
 
 
-def test_a_forbidden_span_of_an_unknown_label_costs_nothing():
-    tags = make_tags(["X"], "BIO")
-    scores = make_scores(tags)
-    loss, gradient = crf_loss(
-        OPS,
-        scores,
-        legal(tags, "BIO"),
-        everything_allowed(scores),
-        forbidden=[[(0, 2, "Z")], [], [], [], []],
-        tags=tags,
-        scheme="BIO",
-    )
-    assert loss == pytest.approx(0.0, abs=1e-12)
-    assert_allclose(gradient.emissions[0], np.zeros((3, 3)), atol=1e-7)
-
-
-def test_forbidden_spans_need_the_names_of_the_tags():
-    tags = make_tags(["X"], "BIO")
-    scores, allowed = make_scores(tags), make_sets(tags, "BIO")
-    with pytest.raises(ValueError, match="names of all 3 tags"):
-        crf_loss(OPS, scores, legal(tags, "BIO"), allowed, forbidden=FORBIDDEN)
-
-
-def test_a_forbidden_span_outside_of_its_document_is_refused():
-    tags = make_tags(["X"], "BIO")
-    scores = make_scores(tags)
-    with pytest.raises(ValueError, match="document's 3 tokens"):
-        crf_loss(
-            OPS,
-            scores,
-            legal(tags, "BIO"),
-            everything_allowed(scores),
-            forbidden=[[(0, 4, "X")], [], [], [], []],
-            tags=tags,
-        )
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("span", [(0, 1, "X"), (1, 3, "X"), (2, 4, "Y"), (0, 4, "X")])
+def test_sequences_without_a_span_are_cut_into_disjoint_groups(scheme, span):
+    labels = ("X", "Y")
+    tags, tag_set = make_tags(labels, scheme), make_tag_set(labels, scheme)
+    start, end, label = span
+    groups = sets_without(tag_set, np.array([start, end, tag_set.rows[label]]), 4)
+    for path in map(list, product(range(len(tags)), repeat=4)):
+        spans = tags_to_spans([tags[i] for i in path], scheme)
+        if spans is not None:
+            in_groups = groups[:, range(4), path].all(axis=1).sum()
+            assert in_groups == (span not in spans)
 
 
 @pytest.mark.gpu
 def test_a_gpu_computes_the_same_loss(device):
-    tags = make_tags(["X"], "BIO")
-    scores, constraints = make_scores(tags), legal(tags, "BIO")
-    allowed = make_sets(tags, "BIO")
-    options = {"forbidden": FORBIDDEN, "tags": tags, "scheme": "BIO"}
-    expected_loss, expected = crf_loss(OPS, scores, constraints, allowed, **options)
+    tag_set = make_tag_set(("X",), "BIO")
+    scores = make_scores(tag_set)
+    allowed = make_sets(tag_set, "BIO")
+    expected_loss, expected = compute_loss(scores, tag_set, allowed, FORBIDDEN)
     ops = get_current_ops()
     there = CRFScores(
         [ops.asarray2f(rows) for rows in scores.emissions],
         *[ops.asarray_f(getattr(scores, name)) for name in FIELDS],
     )
-    loss, gradient = crf_loss(ops, there, constraints, allowed, **options)
+    loss, gradient = compute_loss(there, tag_set, allowed, FORBIDDEN, ops)
     assert loss == pytest.approx(expected_loss, rel=1e-5)
     for found, rows in zip(gradient.emissions, expected.emissions, strict=True):
         assert_allclose(ops.to_numpy(found), rows, rtol=0, atol=1e-4)

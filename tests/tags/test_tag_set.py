@@ -1,160 +1,80 @@
-"""The tags that tokens may have are those of the entities that there may be."""
+"""Tags by number are those that a slow reference names."""
 
-from itertools import pairwise, product
+from itertools import product
 
 import numpy as np
 import pytest
-import spacy
 from hypothesis import given
 from hypothesis import strategies as st
-from spacy.tokens import Doc, Span
-from spacy.training import Example
+from tag_names import make_tags, number_tags, tags_to_spans
 
-from spacy_rnn.pipeline.entity_docs import possible_tags
-from spacy_rnn.pipeline.entity_gold import read_gold
-from spacy_rnn.tags.schemes import spans_to_tags
-from spacy_rnn.tags.tag_set import allowed_tags, find_spans, make_tag_set
+from spacy_rnn.tags.tag_set import count_tags, find_spans, make_tag_set, tag_spans
 
-LABELS = ("PER", "ORG")
-SCHEMES = ("BIO", "BILUO")
-VOCAB = spacy.blank("en").vocab
-WORDS = st.sampled_from(["Ada", "\n", "works"])
-STARTS = st.sampled_from([None, None, True])
-KINDS = ["blocked", "missing", "outside"]
+SCHEMES = ["BIO", "BILUO"]
+LABELS = ("X", "Y")
 
 
 @st.composite
-def docs(draw, labels):
-    """Draw a document with entities, blocked, missing and outside tokens."""
-    words = draw(st.lists(WORDS, max_size=4))
-    doc = Doc(VOCAB, words=words, sent_starts=[draw(STARTS) for _ in words])
-    groups = {kind: [] for kind in [*KINDS, "entities"]}
-    start = 0
-    while start < len(words):
-        kind = draw(st.sampled_from([*KINDS, *labels]))
-        end = draw(st.integers(start + 1, len(words)))
-        if kind in KINDS:
-            groups[kind].append(Span(doc, start, end))
-        else:
-            groups["entities"].append(Span(doc, start, end, label=kind))
-        start = end
-    doc.set_ents(**groups)
-    return doc
-
-
-def all_entities(length, start=0):
-    """Enumerate all ways of having entities in a document."""
-    if start == length:
-        yield []
-        return
-    yield from all_entities(length, start + 1)
-    for end in range(start + 1, length + 1):
-        for label, rest in product(LABELS, all_entities(length, end)):
-            yield [(start, end, label), *rest]
-
-
-def all_sequences(tag_set, sets):
-    """Enumerate the legal sequences of tags in which each token has one of a set."""
-    constraints = tag_set.constraints
-    sequences = set()
-    for path in product(*(np.flatnonzero(row) for row in sets)):
-        if all(constraints.transitions[pair] for pair in pairwise(path)) and (
-            not path or (constraints.start[path[0]] and constraints.end[path[-1]])
-        ):
-            sequences.add(path)
-    return sequences
-
-
-def as_sequences(tag_set, all_spans, length, scheme):
-    return {
-        tuple(tag_set.tags.index(tag) for tag in spans_to_tags(spans, length, scheme))
-        for spans in all_spans
-    }
-
-
-def entities_of(doc):
-    return {(ent.start, ent.end, ent.label_) for ent in doc.ents}
-
-
-def tokens_of(spans):
-    return {token for start, end, _ in spans for token in range(start, end)}
+def annotated(draw):
+    """Draw a length and some spans that don't overlap."""
+    length = draw(st.integers(0, 12))
+    spans, start = [], 0
+    while start < length:
+        end = draw(st.integers(start, length))
+        if end > start:
+            spans.append((start, end, draw(st.sampled_from(LABELS))))
+        start = max(end, start + 1)
+    return length, spans
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-@given(batch=st.lists(docs(LABELS), max_size=3))
-def test_gold_allows_the_entities_that_agree_with_it(scheme, batch):
+def test_tags_of_added_labels_come_last(scheme):
+    few, more = make_tag_set(("X",), scheme), make_tag_set(LABELS, scheme)
+    n = len(few.start)
+    assert np.array_equal(few.transitions, more.transitions[:n, :n])
+    assert np.array_equal(few.of_label, more.of_label[:1])
+    assert [count_tags(i, scheme) for i in (1, 2)] == [n, len(more.start)]
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_legal_sequences_are_those_that_are_made_of_whole_spans(scheme):
+    tags, tag_set = make_tags(LABELS, scheme), make_tag_set(LABELS, scheme)
+    n_legal = 0
+    for length in (1, 2, 3):
+        for path in map(list, product(range(len(tags)), repeat=length)):
+            legal = (
+                tag_set.start[path[0]]
+                and tag_set.transitions[path[:-1], path[1:]].all()
+                and tag_set.end[path[-1]]
+            )
+            spans = tags_to_spans([tags[i] for i in path], scheme)
+            assert (spans is not None) == legal
+            n_legal += legal
+    assert n_legal > 10
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@given(batch=st.lists(annotated(), max_size=4))
+def test_spans_come_back_from_their_tags(scheme, batch):
     tag_set = make_tag_set(LABELS, scheme)
-    examples = [Example(Doc(VOCAB, [t.text for t in doc]), doc) for doc in batch]
-    allowed = allowed_tags(tag_set, read_gold(tag_set, examples, None))
-    for doc, sets in zip(batch, allowed, strict=True):
-        outside = {token.i for token in doc if token.ent_iob == 2}
-        if any(token.ent_iob for token in doc):  # as in spaCy
-            outside |= {t.i for t in doc if t.is_space and not t.ent_iob}
-        agreeing = [
-            spans
-            for spans in all_entities(len(doc))
-            if entities_of(doc) <= set(spans) and not tokens_of(spans) & outside
+    path, expected = [], []
+    for length, spans in batch:
+        expected += [
+            [len(path) + i, len(path) + j, tag_set.rows[label]] for i, j, label in spans
         ]
-        expected = as_sequences(tag_set, agreeing, len(doc), scheme)
-        assert all_sequences(tag_set, sets) == expected
+        path += number_tags(spans, length, scheme, LABELS)
+    found = find_spans(tag_set, np.array(path, dtype="i8"))
+    assert found.tolist() == expected
+    span_of, tokens, tags = tag_spans(tag_set, found)
+    assert [path[token] for token in tokens] == tags.tolist()
+    assert tokens.tolist() == [i for i, j, _ in expected for i in range(i, j)]
+    assert np.bincount(span_of, minlength=len(found)).tolist() == [
+        j - i for i, j, _ in expected
+    ]
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-@given(batch=st.lists(docs([*LABELS, "GPE"]), max_size=3), keep=st.booleans())
-def test_possible_are_the_entities_that_fit_the_document(scheme, batch, keep):
-    tag_set = make_tag_set(LABELS, scheme)
-    possible = possible_tags(tag_set, batch, keep_entities=keep)
-    for i, doc in enumerate(batch):
-        preset = entities_of(doc) if keep else set()
-        known = {span for span in preset if span[2] in LABELS}
-        closed = tokens_of(preset) - tokens_of(known)
-        closed |= {t.i for t in doc if keep and t.ent_iob == 3 and not t.ent_type}
-        sentences = {t.i for t in doc if t.is_sent_start} - {0}
-
-        def fits(span, doc=doc, closed=closed, sentences=sentences):
-            tokens = set(range(*span[:2]))
-            crosses = (tokens - {span[0]}) & sentences
-            return not (doc[span[0]].is_space or crosses or tokens & closed)
-
-        fitting = [
-            spans
-            for spans in all_entities(len(doc))
-            if known <= set(spans) and all(map(fits, set(spans) - known))
-        ]
-        everything = np.ones((len(doc), len(tag_set.tags)), dtype=bool)
-        sets = everything if possible is None else possible[i]
-        expected = as_sequences(tag_set, fitting, len(doc), scheme)
-        assert all_sequences(tag_set, sets) == expected
-
-
-@pytest.mark.parametrize("scheme", SCHEMES)
-@given(data=st.data())
-def test_entities_are_found_in_their_tags(scheme, data):
-    tag_set = make_tag_set(LABELS, scheme)
-    lengths = data.draw(st.lists(st.integers(0, 4), max_size=4))
-    batch = [
-        data.draw(st.sampled_from(list(all_entities(length)))) for length in lengths
-    ]
-    paths = [
-        np.array([tag_set.tags.index(t) for t in spans_to_tags(spans, n, scheme)], "i")
-        for spans, n in zip(batch, lengths, strict=True)
-    ]
-    assert find_spans(tag_set, paths) == batch
-
-
-def test_nothing_is_ruled_out_without_a_reason():
-    tag_set = make_tag_set(LABELS, "BILUO")
-    batch = [Doc(VOCAB, ["Ada", "works"]), Doc(VOCAB), Doc(VOCAB, ["Ada"])]
-    assert possible_tags(tag_set, batch, keep_entities=True) is None
-    batch[2].set_ents([], default="blocked")
-    assert len(possible_tags(tag_set, batch, keep_entities=True)) == 3
-    assert possible_tags(tag_set, batch, keep_entities=False) is None
-
-
-def test_a_label_may_contain_hyphens_and_be_one_of_spacys_symbols():
-    tag_set = make_tag_set(("PERSON", "x-B-y"), "BILUO")
-    doc = Doc(VOCAB, ["Ada", "works"], ents=["B-PERSON", "B-x-B-y"])
-    example = Example(Doc(VOCAB, ["Ada", "works"]), doc)
-    (sets,) = allowed_tags(tag_set, read_gold(tag_set, [example], None))
-    paths = [sets.argmax(axis=1)]
-    assert find_spans(tag_set, paths) == [[(0, 1, "PERSON"), (1, 2, "x-B-y")]]
+def test_without_labels_there_is_but_one_tag(scheme):
+    tag_set = make_tag_set((), scheme)
+    assert tag_set.transitions.tolist() == [[True]]
+    assert find_spans(tag_set, np.zeros(3, dtype="i8")).shape == (0, 3)

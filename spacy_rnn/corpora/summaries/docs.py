@@ -11,6 +11,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.vocab import Vocab
 
+from spacy_rnn.alignment import same_tokens
 from spacy_rnn.corpora.files.lines import OnError, Unreadable
 from spacy_rnn.corpora.files.rows import shorten
 from spacy_rnn.corpora.references import load_docbin
@@ -190,7 +191,7 @@ def copy_starts(example: Example) -> None:
     reference, predicted = example.reference, example.predicted
     if not reference.has_annotation("SENT_START"):
         return
-    if predicted.to_array("ORTH").tolist() == reference.to_array("ORTH").tolist():
+    if same_tokens(example):
         starts: Any = reference.to_array("SENT_START")
         predicted.from_array(["SENT_START"], starts)
     else:

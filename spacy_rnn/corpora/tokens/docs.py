@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from spacy.parts_of_speech import IDS
 from spacy.tokens import Doc, Span
+from spacy.training.iob_utils import iob_to_biluo, tags_to_entities
 from spacy.vocab import Vocab
 
 from spacy_rnn.corpora.tokens.chunk_tags import UNKNOWN, ChunkScheme, to_bio
 from spacy_rnn.corpora.tokens.records import Sentence
-from spacy_rnn.tags.schemes import tags_to_spans
 
 UNIVERSAL_POS = frozenset(IDS) - {"", "EOL"}
 UNKNOWN_TAGS = frozenset((None, "", "_"))  # not "-", which some tag sets have
@@ -108,8 +108,9 @@ def make_doc(
     )
     bio = _join_chunk_tags(sentences, annotation.span, schemes)
     if bio is not None:
-        spans = tags_to_spans(bio, "BIO")
-        doc.spans[annotation.spans_key] = [Span(doc, *span) for span in spans]
+        chunks = tags_to_entities(iob_to_biluo(bio))
+        spans = [Span(doc, start, last + 1, label) for label, start, last in chunks]
+        doc.spans[annotation.spans_key] = spans
     return doc
 
 

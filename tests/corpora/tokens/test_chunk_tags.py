@@ -3,10 +3,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tag_names import tags_to_spans
 
 from spacy_rnn.corpora.files.lines import Location
 from spacy_rnn.corpora.tokens.chunk_tags import choose_scheme, pair_up, to_bio
-from spacy_rnn.tags.schemes import tags_to_spans
 
 SCHEMES = ["IOB1", "BIO", "BILUO", "IOBES"]
 
