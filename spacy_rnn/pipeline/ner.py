@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from itertools import islice
-from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
@@ -11,11 +10,11 @@ from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
-from thinc.api import Config, Model, Ops, Optimizer
+from thinc.api import Model, Ops
 from thinc.types import Floats2d
 
 from spacy_rnn.checks import check_choice, check_not_negative
-from spacy_rnn.gradients import finish_update
+from spacy_rnn.pipeline.default_models import NER
 from spacy_rnn.pipeline.entity_docs import (
     Entities,
     add_preset,
@@ -29,7 +28,7 @@ from spacy_rnn.pipeline.entity_gold import (
     read_gold,
     read_incorrect,
 )
-from spacy_rnn.pipeline.loading import naming_the_path
+from spacy_rnn.pipeline.weights import guard_weights
 from spacy_rnn.scorers import ner_score
 from spacy_rnn.tags.decoding import best_paths, span_confidences
 from spacy_rnn.tags.loss import crf_loss
@@ -42,39 +41,6 @@ from spacy_rnn.tags.tag_set import (
 )
 from spacy_rnn.types import CRFScores
 
-DEFAULT_MODEL = """
-[model]
-@architectures = "spacy-rnn.CRFTagger.v1"
-
-[model.tok2vec]
-@architectures = "spacy.Tok2Vec.v2"
-
-[model.tok2vec.embed]
-@architectures = "spacy-rnn.StackedEmbed.v1"
-
-[model.tok2vec.embed.embeds]
-
-[model.tok2vec.embed.embeds.words]
-@architectures = "spacy-rnn.MultiHashEmbed.v1"
-width = 128
-attrs = ["NORM", "PREFIX", "SUFFIX", "SHAPE"]
-rows = [20000, 1000, 2500, 2500]
-include_static_vectors = false
-word_dropout = 0.2
-unknown_rate = 0.5
-
-[model.tok2vec.embed.embeds.chars]
-@architectures = "spacy-rnn.CharEmbed.v1"
-width = 64
-
-[model.tok2vec.encode]
-@architectures = "spacy-rnn.RNNEncoder.v1"
-width = 256
-cell = "lstm"
-depth = 2
-bidirectional = true
-"""
-
 TagScores = CRFScores | list[Floats2d]
 
 
@@ -82,7 +48,7 @@ TagScores = CRFScores | list[Floats2d]
     "rnn_ner",
     assigns=["doc.ents", "token.ent_iob", "token.ent_type", "doc.spans"],
     default_config={
-        "model": Config().from_str(DEFAULT_MODEL)["model"],
+        "model": NER,
         "scheme": "BILUO",
         "annotate_ents": True,
         "spans_key": "rnn_ner",
@@ -138,6 +104,7 @@ def make_rnn_ner(
     )
 
 
+@guard_weights
 class RNNEntityRecognizer(TrainablePipe):
     """Finds spans that don't overlap, by tags of which only legal sequences come out.
 
@@ -318,26 +285,6 @@ class RNNEntityRecognizer(TrainablePipe):
             tags=tag_set.tags,
             scheme=self.cfg["scheme"],
         )
-
-    def finish_update(self, sgd: Optimizer) -> None:
-        """Update the weights, after clipping their gradients.
-
-        Raises:
-            NonFiniteGradientError: If a gradient is NaN or infinite.
-        """
-        max_norm = self.cfg["max_gradient_norm"]
-        finish_update(self.name, self.model, sgd, max_norm=max_norm)
-
-    def from_disk(
-        self, path: str | Path, *, exclude: Iterable[str] = ()
-    ) -> "RNNEntityRecognizer":
-        """Load the component.
-
-        Raises:
-            ValueError: If the weights are damaged, or those of another model.
-        """
-        with naming_the_path(self.name, path):
-            return super().from_disk(path, exclude=exclude)
 
     def _check_outputs(self) -> None:
         if not self.labels:
