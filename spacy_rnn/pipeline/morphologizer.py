@@ -16,7 +16,8 @@ from thinc.api import Model
 from thinc.types import Floats2d
 
 from spacy_rnn.checks import check_not_negative, check_rate
-from spacy_rnn.pipeline.tagger import MODEL, RNNTagger
+from spacy_rnn.pipeline.default_models import TAGGER
+from spacy_rnn.pipeline.tagger import RNNTagger
 from spacy_rnn.pipeline.truths import UNKNOWN, Truth, Values
 
 
@@ -24,7 +25,7 @@ from spacy_rnn.pipeline.truths import UNKNOWN, Truth, Values
     "rnn_morphologizer",
     assigns=["token.morph", "token.pos"],
     default_config={
-        "model": MODEL,
+        "model": TAGGER,
         "overwrite": True,
         "extend": False,
         "scorer": {"@scorers": "spacy.morphologizer_scorer.v1"},

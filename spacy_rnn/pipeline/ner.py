@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from itertools import islice
-from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
@@ -11,10 +10,10 @@ from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
-from thinc.api import Config, Model, Optimizer
+from thinc.api import Model
 
 from spacy_rnn.checks import check_choice, check_not_negative
-from spacy_rnn.gradients import finish_update
+from spacy_rnn.pipeline.default_models import NER
 from spacy_rnn.pipeline.entity_docs import (
     Entities,
     add_preset,
@@ -24,8 +23,7 @@ from spacy_rnn.pipeline.entity_docs import (
 )
 from spacy_rnn.pipeline.entity_gold import check_known, read_gold, read_incorrect
 from spacy_rnn.pipeline.entity_labels import check_label, count_outputs, find_labels
-from spacy_rnn.pipeline.loading import naming_the_path
-from spacy_rnn.pipeline.tagger import DEFAULT_MODEL as TAGGER
+from spacy_rnn.pipeline.weights import guard_weights
 from spacy_rnn.scorers import ner_score
 from spacy_rnn.tags.decoding import best_paths, span_confidences
 from spacy_rnn.tags.known import allowed_tags
@@ -40,23 +38,12 @@ from spacy_rnn.tags.tag_set import (
 )
 from spacy_rnn.types import TagScores
 
-MODEL = Config().from_str(
-    TAGGER,
-    overrides={
-        "model.@architectures": "spacy-rnn.CRFTagger.v1",
-        "model.tok2vec.embed.embeds.words.word_dropout": 0.2,
-        "model.tok2vec.embed.embeds.chars.width": 64,
-        "model.tok2vec.embed.embeds.chars.char_width": 30,
-        "model.tok2vec.encode.depth": 2,
-    },
-)["model"]
-
 
 @Language.factory(
     "rnn_ner",
     assigns=["doc.ents", "token.ent_iob", "token.ent_type", "doc.spans"],
     default_config={
-        "model": MODEL,
+        "model": NER,
         "scheme": "BILUO",
         "annotate_ents": True,
         "spans_key": "rnn_ner",
@@ -112,6 +99,7 @@ def make_rnn_ner(
     )
 
 
+@guard_weights
 class RNNEntityRecognizer(TrainablePipe):
     """Finds spans that don't overlap, by tags of which only legal sequences come out.
 
@@ -278,26 +266,6 @@ class RNNEntityRecognizer(TrainablePipe):
         lattice, allowed = to_lattice(scores, tag_set), allowed_tags(tag_set, gold)
         loss, gradient = crf_loss(lattice, tag_set, allowed, incorrect)
         return loss, from_gradient(self.model.ops, gradient, scores)
-
-    def finish_update(self, sgd: Optimizer) -> None:
-        """Update the weights, after clipping their gradients.
-
-        Raises:
-            NonFiniteGradientError: If a gradient is NaN or infinite.
-        """
-        max_norm = self.cfg["max_gradient_norm"]
-        finish_update(self.name, self.model, sgd, max_norm=max_norm)
-
-    def from_disk(
-        self, path: str | Path, *, exclude: Iterable[str] = ()
-    ) -> "RNNEntityRecognizer":
-        """Load the component.
-
-        Raises:
-            ValueError: If the weights are damaged, or those of another model.
-        """
-        with naming_the_path(self.name, path):
-            return super().from_disk(path, exclude=exclude)
 
     def _check_outputs(self) -> None:
         if not self.labels:

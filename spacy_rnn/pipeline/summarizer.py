@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
-from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
@@ -11,46 +10,19 @@ from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc, SpanGroup
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
-from thinc.api import Config, Model, Optimizer
+from thinc.api import Model
 from thinc.types import Floats1d
 from thinc.util import to_numpy
 
 from spacy_rnn.checks import check_choice, check_not_negative, check_portion
-from spacy_rnn.gradients import finish_update
 from spacy_rnn.losses import cross_entropy
-from spacy_rnn.pipeline.loading import naming_the_path
+from spacy_rnn.pipeline.default_models import SUMMARIZER
 from spacy_rnn.pipeline.summary_choice import Order, Unit, check_budget, choose
 from spacy_rnn.pipeline.summary_gold import has_gold, sentence_truths, soften
+from spacy_rnn.pipeline.weights import guard_weights
 from spacy_rnn.scorers import summary_score
 
 SAMPLE = 10  # documents that a model is initialized with
-DEFAULT_MODEL = """
-[model]
-@architectures = "spacy-rnn.SentenceScorer.v1"
-width = 64
-cell = "lstm"
-hidden_width = 64
-views = 3
-attr = "LOWER"
-
-[model.tok2vec]
-@architectures = "spacy.Tok2Vec.v2"
-
-[model.tok2vec.embed]
-@architectures = "spacy-rnn.MultiHashEmbed.v1"
-width = 64
-attrs = ["NORM", "PREFIX", "SUFFIX", "SHAPE"]
-rows = [5000, 1000, 2500, 2500]
-include_static_vectors = false
-word_dropout = 0.1
-
-[model.tok2vec.encode]
-@architectures = "spacy-rnn.RNNEncoder.v1"
-width = 64
-cell = "lstm"
-depth = 1
-bidirectional = true
-"""
 
 
 @Language.factory(
@@ -58,7 +30,7 @@ bidirectional = true
     requires=["doc.sents"],
     assigns=["doc.spans", "doc._.summary"],
     default_config={
-        "model": Config().from_str(DEFAULT_MODEL)["model"],
+        "model": SUMMARIZER,
         "budget": 3,
         "unit": "sentences",
         "trigram_blocking": False,
@@ -127,6 +99,7 @@ def make_rnn_summarizer(
     )
 
 
+@guard_weights
 class RNNSummarizer(TrainablePipe):
     """Choose the sentences of a summary by scores, after Nallapati et al. (2017)."""
 
@@ -192,7 +165,8 @@ class RNNSummarizer(TrainablePipe):
         scores = self.model.predict(list(docs))
         if not scores:
             return []
-        flat = probabilities(to_numpy(self.model.ops.xp.concatenate(scores)))
+        ops = self.model.ops
+        flat = to_numpy(ops.sigmoid(ops.xp.concatenate(scores)))
         return np.split(flat, np.cumsum([len(each) for each in scores])[:-1])
 
     def set_annotations(self, docs: Iterable[Doc], scores: list[np.ndarray]) -> None:
@@ -241,7 +215,7 @@ class RNNSummarizer(TrainablePipe):
         flat = ops.xp.concatenate(scores)
         loss, gradient = cross_entropy(
             ops,
-            probabilities(flat)[:, None],
+            ops.sigmoid(flat)[:, None],
             ops.asarray2f(np.concatenate(truths)[:, None]),
             ops.asarray2f(weights[:, None]),
             exclusive=False,
@@ -250,28 +224,3 @@ class RNNSummarizer(TrainablePipe):
         loss *= len(weights) / max(1, int(weights.sum()))
         lengths = [len(score) for score in scores]
         return loss, ops.unflatten(gradient[:, 0], lengths)
-
-    def finish_update(self, sgd: Optimizer) -> None:
-        """Update the weights, after clipping their gradients.
-
-        Raises:
-            NonFiniteGradientError: If a gradient is NaN or infinite.
-        """
-        max_norm = self.cfg["max_gradient_norm"]
-        finish_update(self.name, self.model, sgd, max_norm=max_norm)
-
-    def from_disk(
-        self, path: str | Path, *, exclude: Iterable[str] = ()
-    ) -> "RNNSummarizer":
-        """Load the component.
-
-        Raises:
-            ValueError: If the weights are damaged, or those of another model.
-        """
-        with naming_the_path(self.name, path):
-            return super().from_disk(path, exclude=exclude)
-
-
-def probabilities(scores: Any) -> Any:
-    """Turn log odds into probabilities, without overflow."""
-    return 0.5 * (1.0 + np.tanh(0.5 * scores))

@@ -1,7 +1,6 @@
 """spaCy's tagger on recurrent networks."""
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,57 +10,22 @@ from spacy.strings import get_string_id
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
-from thinc.api import Config, Model, Optimizer
+from thinc.api import Model
 from thinc.types import Floats2d
 from thinc.util import to_numpy
 
 from spacy_rnn.checks import check_not_negative, check_rate
-from spacy_rnn.gradients import finish_update
 from spacy_rnn.losses import token_cross_entropy
-from spacy_rnn.pipeline.loading import naming_the_path
+from spacy_rnn.pipeline.default_models import TAGGER
 from spacy_rnn.pipeline.truths import UNKNOWN, Truth, Values, token_truths
-
-DEFAULT_MODEL = """
-[model]
-@architectures = "spacy-rnn.Tagger.v1"
-
-[model.tok2vec]
-@architectures = "spacy.Tok2Vec.v2"
-
-[model.tok2vec.embed]
-@architectures = "spacy-rnn.StackedEmbed.v1"
-
-[model.tok2vec.embed.embeds]
-
-[model.tok2vec.embed.embeds.words]
-@architectures = "spacy-rnn.MultiHashEmbed.v1"
-width = 128
-attrs = ["NORM", "PREFIX", "SUFFIX", "SHAPE"]
-rows = [20000, 1000, 2500, 2500]
-include_static_vectors = false
-word_dropout = 0.05
-unknown_rate = 0.5
-
-[model.tok2vec.embed.embeds.chars]
-@architectures = "spacy-rnn.CharEmbed.v1"
-width = 128
-char_width = 50
-
-[model.tok2vec.encode]
-@architectures = "spacy-rnn.RNNEncoder.v1"
-width = 256
-cell = "lstm"
-depth = 1
-bidirectional = true
-"""
-MODEL = Config().from_str(DEFAULT_MODEL)["model"]
+from spacy_rnn.pipeline.weights import guard_weights
 
 
 @Language.factory(
     "rnn_tagger",
     assigns=["token.tag"],
     default_config={
-        "model": MODEL,
+        "model": TAGGER,
         "overwrite": False,
         "scorer": {"@scorers": "spacy.tagger_scorer.v1"},
         "neg_prefix": "!",
@@ -113,6 +77,7 @@ def make_rnn_tagger(
     )
 
 
+@guard_weights
 class RNNTagger(Tagger):
     """spaCy's `tagger`, whose labels can also grow after training."""
 
@@ -195,26 +160,6 @@ class RNNTagger(Tagger):
         )
         lengths: Any = [len(rows) for rows in scores]
         return loss, ops.unflatten(gradient, lengths)
-
-    def finish_update(self, sgd: Optimizer) -> None:
-        """Update the weights, after clipping their gradients.
-
-        Raises:
-            NonFiniteGradientError: If a gradient is NaN or infinite.
-        """
-        max_norm = self.cfg["max_gradient_norm"]
-        finish_update(self.name, self.model, sgd, max_norm=max_norm)
-
-    def from_disk(
-        self, path: str | Path, *, exclude: Iterable[str] = ()
-    ) -> "RNNTagger":
-        """Load the component.
-
-        Raises:
-            ValueError: If the weights are damaged, or those of another model.
-        """
-        with naming_the_path(self.name, path):
-            return super().from_disk(path, exclude=exclude)
 
     def _scores2guesses(self, scores: list[Floats2d]) -> list[np.ndarray]:
         if isinstance(scores[0], np.ndarray):

@@ -1,7 +1,6 @@
 """spaCy's text categorizers on recurrent networks."""
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 from spacy.language import Language
@@ -13,13 +12,13 @@ from spacy.pipeline.textcat_multilabel import (
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
-from thinc.api import Config, Model, Optimizer
+from thinc.api import Model
 from thinc.types import Floats2d
 from thinc.util import to_numpy
 
 from spacy_rnn.checks import check_not_negative, check_rate
-from spacy_rnn.gradients import finish_update
 from spacy_rnn.losses import balanced_classes, balanced_labels, cross_entropy
+from spacy_rnn.pipeline.default_models import EXCLUSIVE_TEXTCAT, MULTILABEL_TEXTCAT
 from spacy_rnn.pipeline.labels import (
     ClassWeights,
     check_class_weights,
@@ -27,39 +26,8 @@ from spacy_rnn.pipeline.labels import (
     count_labels,
     prepare_labels,
 )
-from spacy_rnn.pipeline.loading import naming_the_path
+from spacy_rnn.pipeline.weights import guard_weights
 
-DEFAULT_MODEL = """
-[model]
-@architectures = "spacy-rnn.TextCat.v1"
-exclusive_classes = true
-pooling = ["max", "attention"]
-
-[model.linear_model]
-@architectures = "spacy-rnn.BagOfNgrams.v1"
-ngram_size = 2
-ngram_dropout = 0.3
-
-[model.tok2vec]
-@architectures = "spacy.Tok2Vec.v2"
-
-[model.tok2vec.embed]
-@architectures = "spacy-rnn.MultiHashEmbed.v1"
-width = 96
-attrs = ["NORM", "PREFIX", "SUFFIX", "SHAPE"]
-rows = [5000, 1000, 2500, 2500]
-include_static_vectors = false
-word_dropout = 0.1
-
-[model.tok2vec.encode]
-@architectures = "spacy-rnn.RNNEncoder.v1"
-width = 96
-cell = "lstm"
-depth = 1
-bidirectional = true
-"""
-EXCLUSIVE_MODEL = Config().from_str(DEFAULT_MODEL)["model"]
-MULTILABEL_MODEL = EXCLUSIVE_MODEL | {"exclusive_classes": False}
 SCORE_WEIGHTS = {
     "cats_score": 1.0,
     "cats_score_desc": None,
@@ -79,7 +47,7 @@ SCORE_WEIGHTS = {
     assigns=["doc.cats"],
     default_config={
         "threshold": 0.0,
-        "model": EXCLUSIVE_MODEL,
+        "model": EXCLUSIVE_TEXTCAT,
         "scorer": {"@scorers": "spacy.textcat_scorer.v2"},
         "class_weights": None,
         "label_smoothing": 0.0,
@@ -129,7 +97,7 @@ def make_rnn_textcat(
     assigns=["doc.cats"],
     default_config={
         "threshold": 0.5,
-        "model": MULTILABEL_MODEL,
+        "model": MULTILABEL_TEXTCAT,
         "scorer": {"@scorers": "spacy.textcat_multilabel_scorer.v2"},
         "class_weights": None,
         "label_smoothing": 0.0,
@@ -174,6 +142,7 @@ def make_rnn_textcat_multilabel(
     )
 
 
+@guard_weights
 class RNNTextCategorizer(TextCategorizer):
     """spaCy's `textcat`, with class weights and label smoothing.
 
@@ -261,26 +230,6 @@ class RNNTextCategorizer(TextCategorizer):
             exclusive=self.exclusive,
             label_smoothing=self.cfg["label_smoothing"],
         )
-
-    def finish_update(self, sgd: Optimizer) -> None:
-        """Update the weights, after clipping their gradients.
-
-        Raises:
-            NonFiniteGradientError: If a gradient is NaN or infinite.
-        """
-        max_norm = self.cfg["max_gradient_norm"]
-        finish_update(self.name, self.model, sgd, max_norm=max_norm)
-
-    def from_disk(
-        self, path: str | Path, *, exclude: Iterable[str] = ()
-    ) -> "RNNTextCategorizer":
-        """Load the component.
-
-        Raises:
-            ValueError: If the weights are damaged, or those of another model.
-        """
-        with naming_the_path(self.name, path):
-            return super().from_disk(path, exclude=exclude)
 
     def _learn_class_weights(
         self, get_examples: Callable[[], Iterable[Example]]
