@@ -1,6 +1,6 @@
 """Corpora of articles and summaries for `[corpora]`."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import NamedTuple, get_args
@@ -43,28 +43,20 @@ from spacy_rnn.corpora.summaries.rows import Columns
 from spacy_rnn.nltk_text import CleaningStep
 
 
-def create_summary_reader(
-    path: Path | None,
-    summary_path: Path | None = None,
-    limit: int = 0,
-    max_length: int = 0,
-    augmenter: Augmenter | None = None,
-    text_column: str | None = None,
-    summary_column: str | None = None,
-    references_column: str | None = None,
-    label_column: str | None = None,
-    sentences: SentenceSource = "pipeline",
-    language: str | None = None,
-    clean: list[CleaningStep] | None = None,
-    max_sentences: int = 0,
-    keep_summary: bool = True,
-    keep: bool = True,
-    errors: RowErrors = "strict",
-) -> Callable[[Language], Iterable[Example]]:
-    """Read examples from articles with summaries, in a file, a folder or an archive.
+class Contents(NamedTuple):
+    """What the first reading of a corpus finds."""
 
-    The chosen sentences are `reference.spans["summary"]`. The prediction has the
-    sentence boundaries of the reference.
+    n_docs: int
+    left_out: LeftOut
+
+
+class SummaryCorpus(Corpus):
+    """spaCy's corpus, which also reads articles and summaries.
+
+    The first call reads everything once before it yields anything, so that a mistake
+    in the last line is found before training has begun. The chosen sentences are
+    `reference.spans["summary"]`, and the prediction has the sentence boundaries of the
+    reference.
 
     Args:
         path: A .jsonl, .csv, .tsv or .story file, .gz after it or not, a .spacy file,
@@ -95,45 +87,10 @@ def create_summary_reader(
             an error, "skip" leaves it out and counts it. "replace" is strict, but
             puts U+FFFD in the place of what is not valid Unicode.
     """
-    if path is None:
-        raise ValueError(Errors.E913)
-    return SummaryCorpus(
-        path,
-        summary_path,
-        limit=limit,
-        max_length=max_length,
-        augmenter=augmenter,
-        text_column=text_column,
-        summary_column=summary_column,
-        references_column=references_column,
-        label_column=label_column,
-        sentences=sentences,
-        language=language,
-        clean=clean,
-        max_sentences=max_sentences,
-        keep_summary=keep_summary,
-        keep=keep,
-        errors=errors,
-    )
-
-
-class Contents(NamedTuple):
-    """What the first reading of a corpus finds."""
-
-    n_docs: int
-    left_out: LeftOut
-
-
-class SummaryCorpus(Corpus):
-    """spaCy's corpus, which also reads articles and summaries.
-
-    The first call reads everything once before it yields anything, so that a mistake
-    in the last line is found before training has begun.
-    """
 
     def __init__(
         self,
-        path: str | Path,
+        path: str | Path | None,
         summary_path: str | Path | None = None,
         *,
         limit: int = 0,
@@ -151,6 +108,8 @@ class SummaryCorpus(Corpus):
         keep: bool = True,
         errors: RowErrors = "strict",
     ) -> None:
+        if path is None:
+            raise ValueError(Errors.E913)
         check_at_least("limit", limit, 0)
         check_at_least("max_length", max_length, 0)
         check_at_least("max_sentences", max_sentences, 0)

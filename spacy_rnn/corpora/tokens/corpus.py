@@ -1,6 +1,6 @@
 """Corpora of annotated tokens for `[corpora]`: tags, named entities, other chunks."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
@@ -43,26 +43,21 @@ from spacy_rnn.corpora.tokens.records import TOKEN_SUFFIXES, Sentence, read_sent
 SchemeOption = Literal["auto", "IOB1", "BIO", "BILUO", "IOBES"]
 
 
-def create_token_reader(
-    path: Path | None,
-    limit: int = 0,
-    max_length: int = 0,
-    augmenter: Augmenter | None = None,
-    token_column: str = "tokens",
-    tag_column: str | None = None,
-    pos_column: str | None = None,
-    entity_column: str | None = None,
-    span_column: str | None = None,
-    spans_key: str = "sc",
-    columns: list[str] | None = None,
-    scheme: SchemeOption = "auto",
-    sentences_per_doc: int = 1,
-    keep: bool = True,
-    errors: DecodeErrors = "strict",
-) -> Callable[[Language], Iterable[Example]]:
-    """Read examples from files of annotated tokens, or a folder of such files.
+class Contents(NamedTuple):
+    """What the first reading of a corpus finds."""
 
-    Predictions are made on the tokens of the annotation.
+    n_docs: int | None  # None: known when sentences are joined
+    left_out: LeftOut
+    schemes: dict[str, ChunkScheme]  # of each column of chunk tags
+
+
+class TokenCorpus(Corpus):
+    """spaCy's corpus, which also reads annotated tokens from JSONL and column files.
+
+    The first call reads everything once before it yields anything, so that a mistake
+    in the last line is found before training has begun, and the scheme of chunk tags
+    is known before the first of them is rewritten. Predictions are made on the tokens
+    of the annotation.
 
     Args:
         path: A .jsonl, .conll, .iob, .tsv or .txt file, .gz after it or not, or a
@@ -87,46 +82,10 @@ def create_token_reader(
         errors: What becomes of text that is not valid Unicode: "strict" raises an
             error, "replace" puts U+FFFD in its place.
     """
-    if path is None:
-        raise ValueError(Errors.E913)
-    return TokenCorpus(
-        path,
-        limit=limit,
-        max_length=max_length,
-        augmenter=augmenter,
-        token_column=token_column,
-        tag_column=tag_column,
-        pos_column=pos_column,
-        entity_column=entity_column,
-        span_column=span_column,
-        spans_key=spans_key,
-        columns=columns,
-        scheme=scheme,
-        sentences_per_doc=sentences_per_doc,
-        keep=keep,
-        errors=errors,
-    )
-
-
-class Contents(NamedTuple):
-    """What the first reading of a corpus finds."""
-
-    n_docs: int | None  # None: known when sentences are joined
-    left_out: LeftOut
-    schemes: dict[str, ChunkScheme]  # of each column of chunk tags
-
-
-class TokenCorpus(Corpus):
-    """spaCy's corpus, which also reads annotated tokens from JSONL and column files.
-
-    The first call reads everything once before it yields anything, so that a mistake
-    in the last line is found before training has begun, and the scheme of chunk tags
-    is known before the first of them is rewritten.
-    """
 
     def __init__(
         self,
-        path: str | Path,
+        path: str | Path | None,
         *,
         limit: int = 0,
         max_length: int = 0,
@@ -143,6 +102,8 @@ class TokenCorpus(Corpus):
         keep: bool = True,
         errors: DecodeErrors = "strict",
     ) -> None:
+        if path is None:
+            raise ValueError(Errors.E913)
         check_at_least("limit", limit, 0)
         check_at_least("max_length", max_length, 0)
         check_at_least("sentences_per_doc", sentences_per_doc, 0)
