@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from functools import cache, cached_property, partial
 from pathlib import Path
-from typing import NamedTuple, get_args
+from typing import get_args
 
 from spacy.errors import Errors
 from spacy.language import Language
@@ -14,10 +14,11 @@ from spacy.vocab import Vocab
 from spacy_rnn import nltk_text
 from spacy_rnn.checks import check_at_least, check_choice
 from spacy_rnn.corpora.files.archives import check_folder
-from spacy_rnn.corpora.files.lines import OnError, RowErrors, has_suffix
+from spacy_rnn.corpora.files.lines import OnError, Reading, RowErrors, has_suffix
 from spacy_rnn.corpora.files.rows import DOCBIN_SUFFIX, find_files
 from spacy_rnn.corpora.references import (
     Augmenter,
+    Contents,
     LeftOut,
     References,
     check_texts,
@@ -27,7 +28,7 @@ from spacy_rnn.corpora.summaries.docs import (
     SentenceSource,
     complete_doc,
     copy_starts,
-    find_split,
+    find_splitter,
     make_doc,
     read_docs,
     register_summary,
@@ -41,13 +42,6 @@ from spacy_rnn.corpora.summaries.files import (
 )
 from spacy_rnn.corpora.summaries.rows import Columns
 from spacy_rnn.nltk_text import CleaningStep
-
-
-class Contents(NamedTuple):
-    """What the first reading of a corpus finds."""
-
-    n_docs: int
-    left_out: LeftOut
 
 
 class SummaryCorpus(Corpus):
@@ -153,7 +147,7 @@ class SummaryCorpus(Corpus):
                 yield augmented
 
     @cached_property
-    def contents(self) -> Contents:
+    def contents(self) -> Contents[None]:
         """What is in the files. Reads, and so checks, all of them."""
         left_out = LeftOut()
         on_error = left_out.add_error if self.errors == "skip" else _refuse
@@ -164,12 +158,12 @@ class SummaryCorpus(Corpus):
                 for _ in range(item.n_empty):
                     left_out.add(EMPTY_SENTENCES, item.location)
         check_texts(self.path, n_docs, left_out)
-        return Contents(n_docs, left_out)
+        return Contents(n_docs, left_out, None)
 
     def _read(self, nlp: Language) -> Iterator[Doc]:
         _ = self.contents  # what is wrong is raised or told of there, once
         on_error = _ignore if self.errors == "skip" else _refuse
-        find = cache(partial(find_split, nlp, self.sentences, self.language))
+        find = cache(partial(find_splitter, nlp, self.sentences, self.language))
         for item in self._read_items(nlp.vocab, on_error):
             if isinstance(item, Article):
                 yield make_doc(
@@ -190,15 +184,15 @@ class SummaryCorpus(Corpus):
         finish = partial(complete, clean=self._clean, needs_sentences=needs_sentences)
         if self.summary_path is not None:
             articles, summaries = self.files
-            yield from read_pairs(articles, summaries, finish, self.errors, on_error)
+            how = Reading(self.errors, on_error)
+            yield from read_pairs(articles, summaries, finish, how)
             return
         for path in self.files:
             if has_suffix(path, DOCBIN_SUFFIX):
                 yield from read_docs(path, vocab, needs_sentences, on_error)
             else:
-                yield from read_articles(
-                    path, self.columns, finish, self.errors, on_error
-                )
+                how = Reading(self.errors, on_error)
+                yield from read_articles(path, self.columns, finish, how)
 
     def _clean(self, text: str) -> str:
         if not self.clean:

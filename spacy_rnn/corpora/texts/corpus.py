@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 from spacy.errors import Errors
 from spacy.language import Language
@@ -11,25 +10,18 @@ from spacy.tokens import Doc
 from spacy.training import Corpus, Example
 
 from spacy_rnn.checks import check_at_least
-from spacy_rnn.corpora.files.lines import DecodeErrors, Location, has_suffix
+from spacy_rnn.corpora.files.lines import DecodeErrors, Location, Reading, has_suffix
 from spacy_rnn.corpora.files.rows import DOCBIN_SUFFIX, find_files
 from spacy_rnn.corpora.references import (
     EMPTY_TEXTS,
     Augmenter,
+    Contents,
     LeftOut,
     References,
     check_texts,
     load_docbin,
 )
 from spacy_rnn.corpora.texts.records import TEXT_SUFFIXES, Record, read_records
-
-
-class Contents(NamedTuple):
-    """What the first reading of a corpus finds."""
-
-    n_docs: int
-    left_out: LeftOut
-    labels: list[str]  # in the order in which documents have them
 
 
 class TextCorpus(Corpus):
@@ -112,7 +104,7 @@ class TextCorpus(Corpus):
             yield from self.augmenter(nlp, example)
 
     @cached_property
-    def contents(self) -> Contents:
+    def contents(self) -> Contents[list[str]]:
         """What is in the files. Reads, and so checks, all of them."""
         labels: set[str] = set()
         left_out = LeftOut()
@@ -134,7 +126,7 @@ class TextCorpus(Corpus):
         return Contents(n_docs, left_out, self.labels or sorted(labels))
 
     def _read(self, nlp: Language) -> Iterator[Doc]:
-        labels = self.contents.labels
+        labels = self.contents.known
         for path in self.files:
             if path in self._docbins:
                 yield from load_docbin(path).get_docs(nlp.vocab)
@@ -158,9 +150,9 @@ class TextCorpus(Corpus):
     def _read_records(self, path: Path) -> Iterator[Record]:
         return read_records(
             path,
+            Reading(self.errors),
             text_column=self.text_column,
             label_column=self.label_column,
-            errors=self.errors,
         )
 
 

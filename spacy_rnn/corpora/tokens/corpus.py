@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, get_args
 
 from spacy.errors import Errors
 from spacy.language import Language
@@ -11,7 +11,7 @@ from spacy.tokens import Doc
 from spacy.training import Corpus, Example
 
 from spacy_rnn.checks import check_at_least, check_choice
-from spacy_rnn.corpora.files.lines import DecodeErrors, Location, has_suffix
+from spacy_rnn.corpora.files.lines import DecodeErrors, Location, Reading, has_suffix
 from spacy_rnn.corpora.files.rows import (
     DOCBIN_SUFFIX,
     JSON_SUFFIXES,
@@ -21,6 +21,7 @@ from spacy_rnn.corpora.files.rows import (
 from spacy_rnn.corpora.references import (
     EMPTY_TEXTS,
     Augmenter,
+    Contents,
     LeftOut,
     References,
     check_texts,
@@ -33,7 +34,7 @@ from spacy_rnn.corpora.tokens.chunk_tags import (
     pair_up,
 )
 from spacy_rnn.corpora.tokens.docs import (
-    Annotation,
+    TokenColumns,
     check_values,
     group_sentences,
     make_doc,
@@ -41,14 +42,6 @@ from spacy_rnn.corpora.tokens.docs import (
 from spacy_rnn.corpora.tokens.records import TOKEN_SUFFIXES, Sentence, read_sentences
 
 SchemeOption = Literal["auto", "IOB1", "BIO", "BILUO", "IOBES"]
-
-
-class Contents(NamedTuple):
-    """What the first reading of a corpus finds."""
-
-    n_docs: int | None  # None: known when sentences are joined
-    left_out: LeftOut
-    schemes: dict[str, ChunkScheme]  # of each column of chunk tags
 
 
 class TokenCorpus(Corpus):
@@ -109,7 +102,7 @@ class TokenCorpus(Corpus):
         check_at_least("sentences_per_doc", sentences_per_doc, 0)
         check_choice("scheme", scheme, get_args(SchemeOption))
         super().__init__(path, limit=limit, max_length=max_length, augmenter=augmenter)
-        self.annotation = Annotation(
+        self.annotation = TokenColumns(
             tag_column, pos_column, entity_column, span_column, spans_key
         )
         self.token_column = token_column
@@ -133,7 +126,7 @@ class TokenCorpus(Corpus):
             yield from self.augmenter(nlp, example)
 
     @cached_property
-    def contents(self) -> Contents:
+    def contents(self) -> Contents[dict[str, ChunkScheme]]:
         """What is in the files. Reads, and so checks, all of them."""
         pairs: dict[str, dict[Pair, Location]] = {
             name: {} for name in self.annotation.chunk_names
@@ -155,7 +148,7 @@ class TokenCorpus(Corpus):
         return Contents(n_docs if is_known else None, left_out, chosen)
 
     def _read(self, nlp: Language) -> Iterator[Doc]:
-        schemes = self.contents.schemes
+        schemes = self.contents.known
         for path in self.files:
             if path in self._docbins:
                 yield from load_docbin(path).get_docs(nlp.vocab)
@@ -176,9 +169,9 @@ class TokenCorpus(Corpus):
         for sentence in read_sentences(
             path,
             self.annotation.names,
+            Reading(self.errors),
             token_column=self.token_column,
             columns=self.columns,
-            errors=self.errors,
         ):
             check_values(sentence, self.annotation)
             yield sentence

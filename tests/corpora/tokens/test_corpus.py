@@ -205,7 +205,7 @@ def test_the_scheme_of_each_column_is_found_out(tmp_path, scheme, suffix):
     path = write_corpus(tmp_path / f"a{suffix}", [row], columns)
     options = {"entity_column": "ner", "span_column": "chunk", "columns": columns}
     corpus = TokenCorpus(path, **options)
-    assert corpus.contents.schemes == {"ner": scheme, "chunk": "BIO"}
+    assert corpus.contents.known == {"ner": scheme, "chunk": "BIO"}
     (doc,) = corpus.read_references(NLP)
     expected = [(0, 2, "A"), (2, 3, "A"), (4, 5, "B")]
     assert spans(doc.ents) == spans(doc.spans["sc"]) == expected
