@@ -9,15 +9,13 @@ from wasabi import msg
 
 from spacy_rnn.atomic import write_atomically
 from spacy_rnn.cli.options import ErrorsOption
-from spacy_rnn.corpora.files.lines import DecodeErrors, has_suffix, read_lines
+from spacy_rnn.corpora.files.lines import Reading, has_suffix, read_lines
 from spacy_rnn.corpora.files.rows import (
     JSON_SUFFIXES,
     TABLE_SUFFIXES,
     find_files,
-    get_value,
-    read_csv,
-    read_jsonl,
-    shorten,
+    get_text,
+    read_rows,
 )
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
@@ -59,7 +57,7 @@ def punkt_cli(
     """
     try:
         files = find_files(input_path, SUFFIXES)
-        texts = read_texts(files, text_column=text_column, errors=errors.value)
+        texts = read_texts(files, Reading(errors.value), text_column=text_column)
         chosen = list(islice(texts, limit or None))
         model = learn(chosen, base=base)
         write_model(model, output_path, files)
@@ -93,7 +91,7 @@ def learn(texts: list[str], *, base: str | None) -> "PunktModel":
 
 
 def read_texts(
-    files: Iterable[Path], *, text_column: str, errors: DecodeErrors
+    files: Iterable[Path], how: Reading, *, text_column: str
 ) -> Iterator[str]:
     """Read the texts of files, one after the other.
 
@@ -103,16 +101,10 @@ def read_texts(
     """
     for file in files:
         if has_suffix(file, *PLAIN_SUFFIXES):
-            yield "".join(read_lines(file, errors, newline="\n"))
+            yield "".join(read_lines(file, how, newline="\n"))
             continue
-        read = read_csv if has_suffix(file, *TABLE_SUFFIXES) else read_jsonl
-        for location, row in read(file, errors):
-            text = get_value(row, text_column, location)
-            if not isinstance(text, str):
-                raise ValueError(
-                    f"{location}: {text_column!r} must be a string, got {shorten(text)}"
-                )
-            yield text
+        for location, row in read_rows(file, how):
+            yield get_text(row, text_column, location)
 
 
 def write_model(model: "PunktModel", path: Path, files: Iterable[Path]) -> None:

@@ -4,6 +4,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Generic, NamedTuple, TypeVar
 
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
@@ -14,6 +15,7 @@ from spacy_rnn.corpora.files.lines import DamagedFile, Unreadable
 
 EMPTY_TEXTS = "Empty texts"
 
+Known = TypeVar("Known")
 Augmenter = Callable[[Language, Example], Iterator[Example]]
 
 
@@ -73,6 +75,14 @@ class LeftOut:
             f"{kind} left out: {len(places)}, the first {places[0]}"
             for kind, places in self.places.items()
         ]
+
+
+class Contents(NamedTuple, Generic[Known]):
+    """What the first reading of a corpus finds."""
+
+    n_docs: int | None  # that are not empty; None: not known
+    left_out: LeftOut
+    known: Known  # what documents are made with: all labels, or the schemes of tags
 
 
 def check_texts(path: Path, n_docs: int, left_out: LeftOut) -> None:

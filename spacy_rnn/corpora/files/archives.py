@@ -11,8 +11,7 @@ from typing import NamedTuple
 
 from spacy_rnn.corpora.files.lines import (
     DamagedFile,
-    OnError,
-    RowErrors,
+    Reading,
     decode_lines,
     has_suffix,
 )
@@ -39,13 +38,8 @@ class TextFile(NamedTuple):
     name: str  # its place in the folder or archive, without the suffix
     data: bytes
 
-    def decode(self, errors: RowErrors) -> str:
-        r"""Return the text, with "\n" at the ends of lines.
-
-        Args:
-            errors: What becomes of bytes that are not UTF-8: "replace" puts U+FFFD in
-                their place, all else makes them an error.
-        """
+    def decode(self, how: Reading) -> str:
+        r"""Return the text, with "\n" at the ends of lines."""
         data = self.data
         if has_suffix(self.path, ".gz"):
             try:
@@ -53,12 +47,12 @@ class TextFile(NamedTuple):
             except BROKEN as error:
                 raise DamagedFile(f"{self.path}: damaged gzip data: {error}") from error
         # All of a file is one record: one wrong line is enough.
-        how: RowErrors = "replace" if errors == "replace" else "strict"
-        return "".join(decode_lines(io.BytesIO(data), self.path, how, newline=None))
+        whole = Reading("replace" if how.errors == "replace" else "strict")
+        return "".join(decode_lines(io.BytesIO(data), self.path, whole, newline=None))
 
 
 def read_text_files(
-    path: Path, suffixes: tuple[str, ...], on_error: OnError
+    path: Path, suffixes: tuple[str, ...], how: Reading
 ) -> Iterator[TextFile]:
     """Read the files of a folder or an archive, one at a time.
 
@@ -66,10 +60,9 @@ def read_text_files(
         path: A file, a folder with all its subfolders, an archive, or a folder in an
             archive, such as "news.zip/articles". Hidden files are not read.
         suffixes: The ends of the names that are read, in lower case.
-        on_error: Raises the error of a damaged archive, or takes note of it; the files
-            before the damage have been read then.
+        how: What becomes of a damaged archive.
     """
-    for file, place, data in _read_bytes(path, suffixes, on_error):
+    for file, place, data in _read_bytes(path, suffixes, how):
         suffix = max((s for s in suffixes if has_suffix(file, s)), key=len)
         yield TextFile(file, place[: -len(suffix)], data)
 
@@ -88,7 +81,7 @@ def _find_archive(path: Path) -> Path | None:
 
 
 def _read_bytes(
-    path: Path, suffixes: tuple[str, ...], on_error: OnError
+    path: Path, suffixes: tuple[str, ...], how: Reading
 ) -> Iterator[tuple[Path, str, bytes]]:
     """Read the path, the place in the folder and the content of each file."""
     archive = _find_archive(path)
@@ -115,7 +108,7 @@ def _read_bytes(
             name = PurePosixPath(member).relative_to(folder).as_posix()
             yield archive / member, name, data
     except BROKEN as error:
-        on_error(DamagedFile(f"{archive}: damaged archive: {error}"))
+        how.on_error(DamagedFile(f"{archive}: damaged archive: {error}"))
         return
     if not n_files:
         raise ValueError(f"{path}: no file in it ends in {', '.join(suffixes)}")

@@ -44,33 +44,38 @@ def raise_error(error: ValueError) -> None:
     raise error
 
 
-def read_lines(
-    path: Path, errors: RowErrors, on_error: OnError = raise_error, *, newline: str
-) -> Iterator[str]:
+class Reading(NamedTuple):
+    """How files are read, and what becomes of what cannot be.
+
+    Attributes:
+        errors: What becomes of text that is not valid Unicode: "replace" puts U+FFFD
+            in its place, all else makes it an error. With "strict", bytes that are not
+            UTF-8 are raised without `on_error` being asked.
+        on_error: Raises the error of a record or a file, or takes note of it; what
+            cannot be read is left out then, and what comes before it is read.
+    """
+
+    errors: RowErrors = "strict"
+    on_error: OnError = raise_error
+
+
+def read_lines(path: Path, how: Reading, *, newline: str) -> Iterator[str]:
     """Read lines with their ends, as `decode_lines` does."""
     opener: Callable[..., Any] = gzip.open if has_suffix(path, ".gz") else open
     with opener(path, "rb") as file:
-        yield from decode_lines(file, path, errors, on_error, newline=newline)
+        yield from decode_lines(file, path, how, newline=newline)
 
 
 def decode_lines(
-    file: BinaryIO,
-    path: Path,
-    errors: RowErrors,
-    on_error: OnError = raise_error,
-    *,
-    newline: str | None,
+    file: BinaryIO, path: Path, how: Reading, *, newline: str | None
 ) -> Iterator[str]:
     """Decode lines with their ends.
 
     Args:
         file: An open file, or an unpacked one.
         path: Its name in messages.
-        errors: What becomes of a line that is not valid Unicode: "strict" raises an
-            error, "replace" puts U+FFFD in the place of what is wrong, "skip" leaves
-            the line for `check_unicode` to find.
-        on_error: Raises the error of a damaged file, or takes note of it; the lines
-            before the damage have been read then.
+        how: With "skip", a line that is not valid Unicode is left for `check_unicode`
+            to find.
         newline: As for `open`.
     """
     number = 0
@@ -81,14 +86,14 @@ def decode_lines(
         ) as text:
             for line in text:
                 number += 1
-                if errors == "replace" and not is_unicode(line):
+                if how.errors == "replace" and not is_unicode(line):
                     raw = line.encode("utf-8", "surrogateescape")
                     line = raw.decode("utf-8", "replace")
-                if errors != "skip":
+                if how.errors != "skip":
                     check_unicode(line, Location(path, number))
                 yield line
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        on_error(DamagedFile(f"{path}:{number + 1}: damaged gzip data: {error}"))
+        how.on_error(DamagedFile(f"{path}:{number + 1}: damaged gzip data: {error}"))
 
 
 def check_unicode(string: str, location: Location) -> None:

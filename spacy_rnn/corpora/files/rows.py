@@ -13,12 +13,11 @@ from spacy_rnn.corpora.files.lines import (
     Location,
     NoColumn,
     NoUnicode,
-    OnError,
+    Reading,
     RowErrors,
     check_unicode,
     has_suffix,
     is_unicode,
-    raise_error,
     read_lines,
 )
 
@@ -59,27 +58,27 @@ def is_hidden(path: PurePath) -> bool:
     return any(part.startswith(".") for part in path.parts)
 
 
-def read_jsonl(
-    path: Path, errors: RowErrors, on_error: OnError = raise_error
-) -> Iterator[tuple[Location, Row]]:
-    """Read a file of one JSON object a line. Blank lines are skipped.
+def is_table(path: Path) -> bool:
+    """Tell a file with cells, which are all strings, from one with JSON."""
+    return has_suffix(path, *TABLE_SUFFIXES)
 
-    Args:
-        path: The file.
-        errors: What becomes of text that is not valid Unicode: "replace" puts U+FFFD
-            in its place, all else makes it an error.
-        on_error: Raises the error of a row, or takes note of it; the row is left out.
-            With `errors = "strict"`, bytes that are not UTF-8 are raised before that.
-    """
-    lines = read_lines(path, errors, on_error, newline="\n")
+
+def read_rows(path: Path, how: Reading) -> Iterator[tuple[Location, Row]]:
+    """Read a file that ends in one of `JSON_SUFFIXES` or `TABLE_SUFFIXES`."""
+    return read_csv(path, how) if is_table(path) else read_jsonl(path, how)
+
+
+def read_jsonl(path: Path, how: Reading) -> Iterator[tuple[Location, Row]]:
+    """Read a file of one JSON object a line. Blank lines are skipped."""
+    lines = read_lines(path, how, newline="\n")
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         location = Location(path, number)
         try:
-            row = _parse_object(line, location, errors)
+            row = _parse_object(line, location, how.errors)
         except ValueError as error:
-            on_error(error)
+            how.on_error(error)
         else:
             yield location, row
 
@@ -95,25 +94,17 @@ def _parse_object(line: str, location: Location, errors: RowErrors) -> Row:
     return row
 
 
-def read_csv(
-    path: Path, errors: RowErrors, on_error: OnError = raise_error
-) -> Iterator[tuple[Location, Row]]:
+def read_csv(path: Path, how: Reading) -> Iterator[tuple[Location, Row]]:
     """Read a file of comma-separated values, or of tab-separated ones if it is .tsv.
 
     The first row names the columns. A cell that holds a separator, a line break or a
     leading quote is quoted, and a quote in it doubled. The location of a record is the
     line that it begins in.
-
-    Args:
-        path: The file.
-        errors: As for `read_jsonl`.
-        on_error: As for `read_jsonl`.
     """
-    rows = _read_cells(path, errors, on_error)
     header: list[str] | None = None
-    for location, cells in rows:
+    for location, cells in _read_cells(path, how):
         try:
-            if errors == "skip":
+            if how.errors == "skip":
                 check_unicode("".join(cells), location)
             if header is None:
                 header = _check_header(cells, location)
@@ -124,28 +115,26 @@ def read_csv(
                     f"({join_names(header)}), got {len(cells)}"
                 )
         except ValueError as error:
-            on_error(error)
+            how.on_error(error)
             if header is None:
                 return  # what is in the columns is not known
         else:
             yield location, dict(zip(header, cells, strict=True))
 
 
-def _read_cells(
-    path: Path, errors: RowErrors, on_error: OnError
-) -> Iterator[tuple[Location, list[str]]]:
+def _read_cells(path: Path, how: Reading) -> Iterator[tuple[Location, list[str]]]:
     # The limit is global to the process and far below the length of a book. Raising it
     # once, to what a C long holds everywhere, is safe beside other threads.
     csv.field_size_limit(max(csv.field_size_limit(), 2**31 - 1))
     delimiter = "\t" if has_suffix(path, ".tsv", ".tsv.gz") else ","
-    lines = read_lines(path, errors, on_error, newline="")
+    lines = read_lines(path, how, newline="")
     rows = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
         location = Location(path, rows.line_num + 1)
         try:
             cells = next(rows, None)
         except csv.Error as error:
-            on_error(
+            how.on_error(
                 ValueError(
                     f"{location}: malformed row: {error}. A cell that begins with a "
                     'quote must end with one, and a quote inside it is written as ""'
@@ -185,6 +174,35 @@ def get_value(row: Row, column: str, location: Location) -> Any:
     if column not in row:
         raise NoColumn(f"{location}: no column {column!r}; there is {join_names(row)}")
     return row[column]
+
+
+def get_text(row: Row, column: str, location: Location) -> str:
+    text = get_value(row, column, location)
+    if not isinstance(text, str):
+        raise ValueError(
+            f"{location}: {column!r} must be a string, got {shorten(text)}"
+        )
+    return text
+
+
+def find_column(
+    row: Row, names: Iterable[str], setting: str, location: Location
+) -> str | None:
+    """Find the one of several usual names that is there, None if there is none.
+
+    Args:
+        row: A row.
+        names: The usual names.
+        setting: What the user can name the column with.
+        location: The place of the row.
+    """
+    found = [name for name in names if name in row]
+    if len(found) > 1:
+        raise ValueError(
+            f"{location}: there is {join_names(found)}; name the one to read with "
+            f"{setting}"
+        )
+    return found[0] if found else None
 
 
 def join_names(names: Iterable[str]) -> str:

@@ -1,7 +1,7 @@
 """Corpora that NLTK distributes, for `[corpora]`."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -16,18 +16,10 @@ from spacy_rnn.corpora.references import Augmenter, References
 Split = Literal["train", "dev", "test"]
 
 
-def create_nltk_reader(
-    name: str,
-    split: Literal["train", "dev", "test", "all"],
-    limit: int = 0,
-    max_length: int = 0,
-    dev_share: float = 0.1,
-    test_share: float = 0.1,
-    coarse: bool = False,
-    pos: bool = False,
-    augmenter: Augmenter | None = None,
-) -> Callable[[Language], Iterable[Example]]:
-    """Read examples from a corpus that was downloaded with NLTK.
+class NLTKCorpus(Corpus):
+    """A corpus of NLTK, in splits that depend on nothing but the texts.
+
+    A categorized corpus gives `doc.cats`, a tagged one `token.tag` on its own tokens.
 
     Args:
         name: Name of the corpus in `nltk.corpus`, such as "sentence_polarity".
@@ -40,24 +32,6 @@ def create_nltk_reader(
         coarse: Take of a category such as "NUM:date" what is before the colon.
         pos: Also set universal parts of speech, mapped from the tags of the corpus.
         augmenter: Makes examples from each example, as `spacy.lower_case.v1` does.
-    """
-    return NLTKCorpus(
-        name,
-        split,
-        limit=limit,
-        max_length=max_length,
-        dev_share=dev_share,
-        test_share=test_share,
-        coarse=coarse,
-        pos=pos,
-        augmenter=augmenter,
-    )
-
-
-class NLTKCorpus(Corpus):
-    """A corpus of NLTK, in splits that depend on nothing but the texts.
-
-    A categorized corpus gives `doc.cats`, a tagged one `token.tag` on its own tokens.
     """
 
     def __init__(

@@ -1,9 +1,9 @@
 """Corpora of articles and summaries for `[corpora]`."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from functools import cache, cached_property, partial
 from pathlib import Path
-from typing import NamedTuple, get_args
+from typing import get_args
 
 from spacy.errors import Errors
 from spacy.language import Language
@@ -14,10 +14,11 @@ from spacy.vocab import Vocab
 from spacy_rnn import nltk_text
 from spacy_rnn.checks import check_at_least, check_choice
 from spacy_rnn.corpora.files.archives import check_folder
-from spacy_rnn.corpora.files.lines import OnError, RowErrors, has_suffix
+from spacy_rnn.corpora.files.lines import OnError, Reading, RowErrors, has_suffix
 from spacy_rnn.corpora.files.rows import DOCBIN_SUFFIX, find_files
 from spacy_rnn.corpora.references import (
     Augmenter,
+    Contents,
     LeftOut,
     References,
     check_texts,
@@ -27,7 +28,7 @@ from spacy_rnn.corpora.summaries.docs import (
     SentenceSource,
     complete_doc,
     copy_starts,
-    find_split,
+    find_splitter,
     make_doc,
     read_docs,
     register_summary,
@@ -43,28 +44,13 @@ from spacy_rnn.corpora.summaries.rows import Columns
 from spacy_rnn.nltk_text import CleaningStep
 
 
-def create_summary_reader(
-    path: Path | None,
-    summary_path: Path | None = None,
-    limit: int = 0,
-    max_length: int = 0,
-    augmenter: Augmenter | None = None,
-    text_column: str | None = None,
-    summary_column: str | None = None,
-    references_column: str | None = None,
-    label_column: str | None = None,
-    sentences: SentenceSource = "pipeline",
-    language: str | None = None,
-    clean: list[CleaningStep] | None = None,
-    max_sentences: int = 0,
-    keep_summary: bool = True,
-    keep: bool = True,
-    errors: RowErrors = "strict",
-) -> Callable[[Language], Iterable[Example]]:
-    """Read examples from articles with summaries, in a file, a folder or an archive.
+class SummaryCorpus(Corpus):
+    """spaCy's corpus, which also reads articles and summaries.
 
-    The chosen sentences are `reference.spans["summary"]`. The prediction has the
-    sentence boundaries of the reference.
+    The first call reads everything once before it yields anything, so that a mistake
+    in the last line is found before training has begun. The chosen sentences are
+    `reference.spans["summary"]`, and the prediction has the sentence boundaries of the
+    reference.
 
     Args:
         path: A .jsonl, .csv, .tsv or .story file, .gz after it or not, a .spacy file,
@@ -95,45 +81,10 @@ def create_summary_reader(
             an error, "skip" leaves it out and counts it. "replace" is strict, but
             puts U+FFFD in the place of what is not valid Unicode.
     """
-    if path is None:
-        raise ValueError(Errors.E913)
-    return SummaryCorpus(
-        path,
-        summary_path,
-        limit=limit,
-        max_length=max_length,
-        augmenter=augmenter,
-        text_column=text_column,
-        summary_column=summary_column,
-        references_column=references_column,
-        label_column=label_column,
-        sentences=sentences,
-        language=language,
-        clean=clean,
-        max_sentences=max_sentences,
-        keep_summary=keep_summary,
-        keep=keep,
-        errors=errors,
-    )
-
-
-class Contents(NamedTuple):
-    """What the first reading of a corpus finds."""
-
-    n_docs: int
-    left_out: LeftOut
-
-
-class SummaryCorpus(Corpus):
-    """spaCy's corpus, which also reads articles and summaries.
-
-    The first call reads everything once before it yields anything, so that a mistake
-    in the last line is found before training has begun.
-    """
 
     def __init__(
         self,
-        path: str | Path,
+        path: str | Path | None,
         summary_path: str | Path | None = None,
         *,
         limit: int = 0,
@@ -151,6 +102,8 @@ class SummaryCorpus(Corpus):
         keep: bool = True,
         errors: RowErrors = "strict",
     ) -> None:
+        if path is None:
+            raise ValueError(Errors.E913)
         check_at_least("limit", limit, 0)
         check_at_least("max_length", max_length, 0)
         check_at_least("max_sentences", max_sentences, 0)
@@ -194,7 +147,7 @@ class SummaryCorpus(Corpus):
                 yield augmented
 
     @cached_property
-    def contents(self) -> Contents:
+    def contents(self) -> Contents[None]:
         """What is in the files. Reads, and so checks, all of them."""
         left_out = LeftOut()
         on_error = left_out.add_error if self.errors == "skip" else _refuse
@@ -205,12 +158,12 @@ class SummaryCorpus(Corpus):
                 for _ in range(item.n_empty):
                     left_out.add(EMPTY_SENTENCES, item.location)
         check_texts(self.path, n_docs, left_out)
-        return Contents(n_docs, left_out)
+        return Contents(n_docs, left_out, None)
 
     def _read(self, nlp: Language) -> Iterator[Doc]:
         _ = self.contents  # what is wrong is raised or told of there, once
         on_error = _ignore if self.errors == "skip" else _refuse
-        find = cache(partial(find_split, nlp, self.sentences, self.language))
+        find = cache(partial(find_splitter, nlp, self.sentences, self.language))
         for item in self._read_items(nlp.vocab, on_error):
             if isinstance(item, Article):
                 yield make_doc(
@@ -231,15 +184,15 @@ class SummaryCorpus(Corpus):
         finish = partial(complete, clean=self._clean, needs_sentences=needs_sentences)
         if self.summary_path is not None:
             articles, summaries = self.files
-            yield from read_pairs(articles, summaries, finish, self.errors, on_error)
+            how = Reading(self.errors, on_error)
+            yield from read_pairs(articles, summaries, finish, how)
             return
         for path in self.files:
             if has_suffix(path, DOCBIN_SUFFIX):
                 yield from read_docs(path, vocab, needs_sentences, on_error)
             else:
-                yield from read_articles(
-                    path, self.columns, finish, self.errors, on_error
-                )
+                how = Reading(self.errors, on_error)
+                yield from read_articles(path, self.columns, finish, how)
 
     def _clean(self, text: str) -> str:
         if not self.clean:

@@ -19,7 +19,7 @@ from spacy_rnn.corpora.summaries.articles import Article, NoSentences, NoSummary
 from spacy_rnn.metrics.oracle import label_sentences
 
 SentenceSource = Literal["pipeline", "punkt", "given"]
-Split = Callable[[Doc], Doc]
+Splitter = Callable[[Doc], Doc]
 
 SUMMARY = "summary"  # key of doc.spans, and name of the extension doc._.summary
 NO_START = 2**64 - 1  # how an array has a token that begins no sentence
@@ -31,7 +31,9 @@ def register_summary() -> None:
         Doc.set_extension(SUMMARY, default=None)
 
 
-def find_split(nlp: Language, source: SentenceSource, language: str | None) -> Split:
+def find_splitter(
+    nlp: Language, source: SentenceSource, language: str | None
+) -> Splitter:
     """Find what sets the sentence boundaries of a document.
 
     Args:
@@ -45,8 +47,8 @@ def find_split(nlp: Language, source: SentenceSource, language: str | None) -> S
     """
     if source == "punkt":
         config = {"language": language}
-        return cast(Split, nlp.create_pipe("nltk_sentencizer", config=config))
-    pipes: list[Split] = []
+        return cast(Splitter, nlp.create_pipe("nltk_sentencizer", config=config))
+    pipes: list[Splitter] = []
     for name, pipe in nlp.pipeline:
         pipes.append(pipe)
         if "token.is_sent_start" in nlp.get_pipe_meta(name).assigns:
@@ -62,7 +64,7 @@ def find_split(nlp: Language, source: SentenceSource, language: str | None) -> S
 def make_doc(
     nlp: Language,
     article: Article,
-    split: Split,
+    split: Splitter,
     *,
     max_sentences: int,
     keep_summary: bool,
@@ -96,7 +98,7 @@ def make_doc(
     return doc
 
 
-def complete_doc(doc: Doc, split: Split, *, max_sentences: int) -> Doc:
+def complete_doc(doc: Doc, split: Splitter, *, max_sentences: int) -> Doc:
     """Choose sentences of a document that has nothing but a reference summary."""
     if SUMMARY not in doc.spans:
         if not doc.has_annotation("SENT_START"):
@@ -157,7 +159,7 @@ def check_doc(doc: Doc, name: str, needs_sentences: bool) -> None:
             )
 
 
-def split_doc(doc: Doc, split: Split) -> None:
+def split_doc(doc: Doc, split: Splitter) -> None:
     """Set sentence boundaries, and nothing else that this may bring with it."""
     sentences = split(doc.copy()).sents
     _set_starts(doc, _find_tokens(doc, (sent.start_char for sent in sentences)))
@@ -199,7 +201,7 @@ def copy_starts(example: Example) -> None:
         _set_starts(predicted, [i for i, flag in enumerate(flags) if flag])
 
 
-def _apply(pipes: Sequence[Split], doc: Doc) -> Doc:
+def _apply(pipes: Sequence[Splitter], doc: Doc) -> Doc:
     for pipe in pipes:
         doc = pipe(doc)
     return doc

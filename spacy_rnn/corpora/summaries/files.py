@@ -6,13 +6,13 @@ from functools import partial
 from pathlib import Path
 
 from spacy_rnn.corpora.files.archives import ARCHIVE_SUFFIXES, TextFile, read_text_files
-from spacy_rnn.corpora.files.lines import Location, OnError, RowErrors, has_suffix
+from spacy_rnn.corpora.files.lines import Location, Reading, has_suffix
 from spacy_rnn.corpora.files.rows import (
     DOCBIN_SUFFIX,
     JSON_SUFFIXES,
     TABLE_SUFFIXES,
-    read_csv,
-    read_jsonl,
+    is_table,
+    read_rows,
 )
 from spacy_rnn.corpora.summaries.articles import Article, NoArticle, NoSummary
 from spacy_rnn.corpora.summaries.rows import Columns, parse_row
@@ -33,11 +33,7 @@ Finish = Callable[[Article], Article]
 
 
 def read_articles(
-    path: Path,
-    columns: Columns,
-    finish: Finish,
-    errors: RowErrors,
-    on_error: OnError,
+    path: Path, columns: Columns, finish: Finish, how: Reading
 ) -> Iterator[Article]:
     """Read the articles of one file, lazily.
 
@@ -45,26 +41,19 @@ def read_articles(
         path: A file or archive that ends in one of `SUMMARY_SUFFIXES`, not in .spacy.
         columns: What to read in JSONL and tables.
         finish: Completes an article, or raises an error.
-        errors: What becomes of text that is not valid Unicode: "replace" puts U+FFFD
-            in its place, all else makes it an error.
-        on_error: Raises the error of a record, or takes note of it; the record is left
-            out.
+        how: How to read it.
     """
-    for make in _find_records(path, columns, errors, on_error):
+    for make in _find_records(path, columns, how):
         try:
             article = finish(make())
         except ValueError as error:
-            on_error(error)
+            how.on_error(error)
         else:
             yield article
 
 
 def read_pairs(
-    articles: Path,
-    summaries: Path,
-    finish: Finish,
-    errors: RowErrors,
-    on_error: OnError,
+    articles: Path, summaries: Path, finish: Finish, how: Reading
 ) -> Iterator[Article]:
     """Read articles and their summaries, which are in files of the same name.
 
@@ -72,48 +61,46 @@ def read_pairs(
         articles: A folder or an archive of text files, which are read lazily.
         summaries: Another one. They are in memory until their article was read.
         finish: As for `read_articles`.
-        errors: As for `read_articles`.
-        on_error: As for `read_articles`.
+        how: How to read them.
     """
-    files = read_text_files(summaries, PAIR_SUFFIXES, on_error)
+    files = read_text_files(summaries, PAIR_SUFFIXES, how)
     unused = {file.name: file for file in files}
-    for file in read_text_files(articles, PAIR_SUFFIXES, on_error):
+    for file in read_text_files(articles, PAIR_SUFFIXES, how):
         summary = unused.pop(file.name, None)
         try:
             if summary is None:
                 raise NoSummary(f"{file.path}: no summary of that name in {summaries}")
-            article = finish(_pair(file, summary, errors))
+            article = finish(_pair(file, summary, how))
         except ValueError as error:
-            on_error(error)
+            how.on_error(error)
         else:
             yield article
     for file in unused.values():
-        on_error(NoArticle(f"{file.path}: no article of that name in {articles}"))
+        how.on_error(NoArticle(f"{file.path}: no article of that name in {articles}"))
 
 
 def _find_records(
-    path: Path, columns: Columns, errors: RowErrors, on_error: OnError
+    path: Path, columns: Columns, how: Reading
 ) -> Iterator[Callable[[], Article]]:
     """Find the records of a file. What each of them says is still to be read."""
-    is_table = has_suffix(path, *TABLE_SUFFIXES)
-    if is_table or has_suffix(path, *JSON_SUFFIXES):
-        parse = partial(parse_row, columns=columns, is_table=is_table, errors=errors)
-        for location, row in (read_csv if is_table else read_jsonl)(
-            path, errors, on_error
-        ):
-            yield partial(parse, location, row)
+    if has_suffix(path, *JSON_SUFFIXES, *TABLE_SUFFIXES):
+        cells = is_table(path)
+        for location, row in read_rows(path, how):
+            yield partial(
+                parse_row, location, row, columns, is_table=cells, errors=how.errors
+            )
     else:
-        for file in read_text_files(path, STORY_SUFFIXES, on_error):
-            yield partial(_parse_story, file, errors)
+        for file in read_text_files(path, STORY_SUFFIXES, how):
+            yield partial(_parse_story, file, how)
 
 
-def _parse_story(file: TextFile, errors: RowErrors) -> Article:
+def _parse_story(file: TextFile, how: Reading) -> Article:
     """Parse a file as CNN/DailyMail has them (Hermann et al., 2015)."""
-    text, *highlights = HIGHLIGHT.split(file.decode(errors))
+    text, *highlights = HIGHLIGHT.split(file.decode(how))
     summary = "\n".join(" ".join(highlight.split()) for highlight in highlights)
     return Article(Location(file.path, 1), text.strip(), references=[summary])
 
 
-def _pair(article: TextFile, summary: TextFile, errors: RowErrors) -> Article:
-    text = article.decode(errors).strip()
-    return Article(Location(article.path, 1), text, references=[summary.decode(errors)])
+def _pair(article: TextFile, summary: TextFile, how: Reading) -> Article:
+    text = article.decode(how).strip()
+    return Article(Location(article.path, 1), text, references=[summary.decode(how)])

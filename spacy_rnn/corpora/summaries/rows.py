@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from spacy_rnn.corpora.files.lines import Location, NoColumn, RowErrors
 from spacy_rnn.corpora.files.rows import (
     Row,
+    find_column,
     get_value,
     join_names,
     parse_json,
@@ -85,7 +86,9 @@ def _read_references(
         references = [_check_summary(each, column, location) for each in values]
         if any(references) or columns.references is not None:
             return references
-    column = columns.summary or _find_summary_column(row, location)
+    column = columns.summary or find_column(
+        row, SUMMARY_COLUMNS, "summary_column", location
+    )
     if column is not None:
         value = read(column, is_list=False)
         return [_check_summary(value, column, location)]
@@ -95,28 +98,13 @@ def _read_references(
 def _find_text_column(row: Row, location: Location) -> str:
     if SENTENCE_COLUMN in row:
         return SENTENCE_COLUMN
-    found = [column for column in TEXT_COLUMNS if column in row]
-    if len(found) > 1:
-        raise ValueError(
-            f"{location}: articles in {join_names(found)}; name the one to read with "
-            "text_column"
-        )
-    if not found:
+    column = find_column(row, TEXT_COLUMNS, "text_column", location)
+    if column is None:
         raise NoColumn(
             f"{location}: no column {join_names((SENTENCE_COLUMN, *TEXT_COLUMNS))}; "
             f"there is {join_names(row)}"
         )
-    return found[0]
-
-
-def _find_summary_column(row: Row, location: Location) -> str | None:
-    found = [column for column in SUMMARY_COLUMNS if column in row]
-    if len(found) > 1:
-        raise ValueError(
-            f"{location}: summaries in {join_names(found)}; name the one to read with "
-            "summary_column"
-        )
-    return found[0] if found else None
+    return column
 
 
 def _check_text(

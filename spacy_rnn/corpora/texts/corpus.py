@@ -1,9 +1,8 @@
 """Corpora of labelled texts for `[corpora]`, from the files that people have."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 from spacy.errors import Errors
 from spacy.language import Language
@@ -11,11 +10,12 @@ from spacy.tokens import Doc
 from spacy.training import Corpus, Example
 
 from spacy_rnn.checks import check_at_least
-from spacy_rnn.corpora.files.lines import DecodeErrors, Location, has_suffix
+from spacy_rnn.corpora.files.lines import DecodeErrors, Location, Reading, has_suffix
 from spacy_rnn.corpora.files.rows import DOCBIN_SUFFIX, find_files
 from spacy_rnn.corpora.references import (
     EMPTY_TEXTS,
     Augmenter,
+    Contents,
     LeftOut,
     References,
     check_texts,
@@ -24,19 +24,12 @@ from spacy_rnn.corpora.references import (
 from spacy_rnn.corpora.texts.records import TEXT_SUFFIXES, Record, read_records
 
 
-def create_text_reader(
-    path: Path | None,
-    limit: int = 0,
-    max_length: int = 0,
-    gold_preproc: bool = False,
-    augmenter: Augmenter | None = None,
-    text_column: str = "text",
-    label_column: str | None = None,
-    labels: list[str] | None = None,
-    keep: bool = True,
-    errors: DecodeErrors = "strict",
-) -> Callable[[Language], Iterable[Example]]:
-    """Read examples from a .spacy, .jsonl, .csv or .tsv file, or a folder of them.
+class TextCorpus(Corpus):
+    """spaCy's corpus, which also reads labelled texts from JSONL, CSV and TSV files.
+
+    The first call reads everything once before it yields anything, so that a mistake
+    in the last line is found before training has begun, and the set of labels is
+    known before the first document gets its categories.
 
     Args:
         path: A file, or a folder that is searched with all its subfolders. All but
@@ -57,41 +50,10 @@ def create_text_reader(
         errors: What becomes of text that is not valid Unicode: "strict" raises an
             error, "replace" puts U+FFFD in its place.
     """
-    if path is None:
-        raise ValueError(Errors.E913)
-    return TextCorpus(
-        path,
-        limit=limit,
-        max_length=max_length,
-        gold_preproc=gold_preproc,
-        augmenter=augmenter,
-        text_column=text_column,
-        label_column=label_column,
-        labels=labels,
-        keep=keep,
-        errors=errors,
-    )
-
-
-class Contents(NamedTuple):
-    """What the first reading of a corpus finds."""
-
-    n_docs: int
-    left_out: LeftOut
-    labels: list[str]  # in the order in which documents have them
-
-
-class TextCorpus(Corpus):
-    """spaCy's corpus, which also reads labelled texts from JSONL, CSV and TSV files.
-
-    The first call reads everything once before it yields anything, so that a mistake
-    in the last line is found before training has begun, and the set of labels is
-    known before the first document gets its categories.
-    """
 
     def __init__(
         self,
-        path: str | Path,
+        path: str | Path | None,
         *,
         limit: int = 0,
         max_length: int = 0,
@@ -103,6 +65,8 @@ class TextCorpus(Corpus):
         keep: bool = True,
         errors: DecodeErrors = "strict",
     ) -> None:
+        if path is None:
+            raise ValueError(Errors.E913)
         check_at_least("limit", limit, 0)
         check_at_least("max_length", max_length, 0)
         if labels is not None and not 0 < len(set(labels)) == len(labels):
@@ -140,7 +104,7 @@ class TextCorpus(Corpus):
             yield from self.augmenter(nlp, example)
 
     @cached_property
-    def contents(self) -> Contents:
+    def contents(self) -> Contents[list[str]]:
         """What is in the files. Reads, and so checks, all of them."""
         labels: set[str] = set()
         left_out = LeftOut()
@@ -162,7 +126,7 @@ class TextCorpus(Corpus):
         return Contents(n_docs, left_out, self.labels or sorted(labels))
 
     def _read(self, nlp: Language) -> Iterator[Doc]:
-        labels = self.contents.labels
+        labels = self.contents.known
         for path in self.files:
             if path in self._docbins:
                 yield from load_docbin(path).get_docs(nlp.vocab)
@@ -186,9 +150,9 @@ class TextCorpus(Corpus):
     def _read_records(self, path: Path) -> Iterator[Record]:
         return read_records(
             path,
+            Reading(self.errors),
             text_column=self.text_column,
             label_column=self.label_column,
-            errors=self.errors,
         )
 
 

@@ -5,17 +5,18 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from spacy_rnn.corpora.files.lines import DecodeErrors, Location, has_suffix
+from spacy_rnn.corpora.files.lines import Location, Reading, RowErrors
 from spacy_rnn.corpora.files.rows import (
     DOCBIN_SUFFIX,
     JSON_SUFFIXES,
     TABLE_SUFFIXES,
     Row,
+    find_column,
+    get_text,
     get_value,
-    join_names,
+    is_table,
     parse_json,
-    read_csv,
-    read_jsonl,
+    read_rows,
     shorten,
 )
 
@@ -47,26 +48,23 @@ class Record(NamedTuple):
 
 def read_records(
     path: Path,
+    how: Reading,
     *,
     text_column: str = "text",
     label_column: str | None = None,
-    errors: DecodeErrors = "strict",
 ) -> Iterator[Record]:
     """Read the records of one file, lazily.
 
     Args:
         path: A .jsonl, .jsonl.gz, .csv or .tsv file.
+        how: How to read it.
         text_column: Key or column that holds the text.
         label_column: Key or column that holds the label or labels. None looks for
             "label", "labels" or "cats", and finds no label where there is none.
-        errors: What becomes of bytes that are not UTF-8 and of half surrogate pairs:
-            "strict" raises an error, "replace" puts U+FFFD in their place.
     """
-    is_table = has_suffix(path, *TABLE_SUFFIXES)
-    rows = read_csv(path, errors) if is_table else read_jsonl(path, errors)
     expected: str | None = None
-    for n, (location, row) in enumerate(rows):
-        text = _find_text(row, text_column, location)
+    for n, (location, row) in enumerate(read_rows(path, how)):
+        text = get_text(row, text_column, location)
         column = _find_label_column(row, label_column, location)
         expected = column if n == 0 else expected
         if column != expected:
@@ -77,19 +75,10 @@ def read_records(
         labels, cats = None, None
         if column is not None:
             value = row[column]
-            if is_table:
-                value = _parse_cell(column, value, location, errors)
+            if is_table(path):
+                value = _parse_cell(column, value, location, how.errors)
             labels, cats = _read_annotation(column, value, location)
         yield Record(location, text, labels, cats)
-
-
-def _find_text(row: Row, column: str, location: Location) -> str:
-    text = get_value(row, column, location)
-    if not isinstance(text, str):
-        raise ValueError(
-            f"{location}: {column!r} must be a string, got {shorten(text)}"
-        )
-    return text
 
 
 def _find_label_column(
@@ -98,13 +87,7 @@ def _find_label_column(
     if label_column is not None:
         get_value(row, label_column, location)
         return label_column
-    found = [column for column in LABEL_COLUMNS if column in row]
-    if len(found) > 1:
-        raise ValueError(
-            f"{location}: labels in {join_names(found)}; name the one to read with "
-            "label_column"
-        )
-    return found[0] if found else None
+    return find_column(row, LABEL_COLUMNS, "label_column", location)
 
 
 def _read_annotation(
@@ -144,9 +127,7 @@ def _truth(label: str, value: Any, location: Location) -> float:
     return float(value)
 
 
-def _parse_cell(
-    column: str, cell: str, location: Location, errors: DecodeErrors
-) -> Any:
+def _parse_cell(column: str, cell: str, location: Location, errors: RowErrors) -> Any:
     """Give a cell the type that the same value has in JSON."""
     if column == "labels":
         return [label.strip() for label in cell.split(LABEL_SEPARATOR)] if cell else []

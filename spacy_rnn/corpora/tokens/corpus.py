@@ -1,9 +1,9 @@
 """Corpora of annotated tokens for `[corpora]`: tags, named entities, other chunks."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, get_args
 
 from spacy.errors import Errors
 from spacy.language import Language
@@ -11,7 +11,7 @@ from spacy.tokens import Doc
 from spacy.training import Corpus, Example
 
 from spacy_rnn.checks import check_at_least, check_choice
-from spacy_rnn.corpora.files.lines import DecodeErrors, Location, has_suffix
+from spacy_rnn.corpora.files.lines import DecodeErrors, Location, Reading, has_suffix
 from spacy_rnn.corpora.files.rows import (
     DOCBIN_SUFFIX,
     JSON_SUFFIXES,
@@ -21,6 +21,7 @@ from spacy_rnn.corpora.files.rows import (
 from spacy_rnn.corpora.references import (
     EMPTY_TEXTS,
     Augmenter,
+    Contents,
     LeftOut,
     References,
     check_texts,
@@ -33,7 +34,7 @@ from spacy_rnn.corpora.tokens.chunk_tags import (
     pair_up,
 )
 from spacy_rnn.corpora.tokens.docs import (
-    Annotation,
+    TokenColumns,
     check_values,
     group_sentences,
     make_doc,
@@ -43,26 +44,13 @@ from spacy_rnn.corpora.tokens.records import TOKEN_SUFFIXES, Sentence, read_sent
 SchemeOption = Literal["auto", "IOB1", "BIO", "BILUO", "IOBES"]
 
 
-def create_token_reader(
-    path: Path | None,
-    limit: int = 0,
-    max_length: int = 0,
-    augmenter: Augmenter | None = None,
-    token_column: str = "tokens",
-    tag_column: str | None = None,
-    pos_column: str | None = None,
-    entity_column: str | None = None,
-    span_column: str | None = None,
-    spans_key: str = "sc",
-    columns: list[str] | None = None,
-    scheme: SchemeOption = "auto",
-    sentences_per_doc: int = 1,
-    keep: bool = True,
-    errors: DecodeErrors = "strict",
-) -> Callable[[Language], Iterable[Example]]:
-    """Read examples from files of annotated tokens, or a folder of such files.
+class TokenCorpus(Corpus):
+    """spaCy's corpus, which also reads annotated tokens from JSONL and column files.
 
-    Predictions are made on the tokens of the annotation.
+    The first call reads everything once before it yields anything, so that a mistake
+    in the last line is found before training has begun, and the scheme of chunk tags
+    is known before the first of them is rewritten. Predictions are made on the tokens
+    of the annotation.
 
     Args:
         path: A .jsonl, .conll, .iob, .tsv or .txt file, .gz after it or not, or a
@@ -87,46 +75,10 @@ def create_token_reader(
         errors: What becomes of text that is not valid Unicode: "strict" raises an
             error, "replace" puts U+FFFD in its place.
     """
-    if path is None:
-        raise ValueError(Errors.E913)
-    return TokenCorpus(
-        path,
-        limit=limit,
-        max_length=max_length,
-        augmenter=augmenter,
-        token_column=token_column,
-        tag_column=tag_column,
-        pos_column=pos_column,
-        entity_column=entity_column,
-        span_column=span_column,
-        spans_key=spans_key,
-        columns=columns,
-        scheme=scheme,
-        sentences_per_doc=sentences_per_doc,
-        keep=keep,
-        errors=errors,
-    )
-
-
-class Contents(NamedTuple):
-    """What the first reading of a corpus finds."""
-
-    n_docs: int | None  # None: known when sentences are joined
-    left_out: LeftOut
-    schemes: dict[str, ChunkScheme]  # of each column of chunk tags
-
-
-class TokenCorpus(Corpus):
-    """spaCy's corpus, which also reads annotated tokens from JSONL and column files.
-
-    The first call reads everything once before it yields anything, so that a mistake
-    in the last line is found before training has begun, and the scheme of chunk tags
-    is known before the first of them is rewritten.
-    """
 
     def __init__(
         self,
-        path: str | Path,
+        path: str | Path | None,
         *,
         limit: int = 0,
         max_length: int = 0,
@@ -143,12 +95,14 @@ class TokenCorpus(Corpus):
         keep: bool = True,
         errors: DecodeErrors = "strict",
     ) -> None:
+        if path is None:
+            raise ValueError(Errors.E913)
         check_at_least("limit", limit, 0)
         check_at_least("max_length", max_length, 0)
         check_at_least("sentences_per_doc", sentences_per_doc, 0)
         check_choice("scheme", scheme, get_args(SchemeOption))
         super().__init__(path, limit=limit, max_length=max_length, augmenter=augmenter)
-        self.annotation = Annotation(
+        self.annotation = TokenColumns(
             tag_column, pos_column, entity_column, span_column, spans_key
         )
         self.token_column = token_column
@@ -172,7 +126,7 @@ class TokenCorpus(Corpus):
             yield from self.augmenter(nlp, example)
 
     @cached_property
-    def contents(self) -> Contents:
+    def contents(self) -> Contents[dict[str, ChunkScheme]]:
         """What is in the files. Reads, and so checks, all of them."""
         pairs: dict[str, dict[Pair, Location]] = {
             name: {} for name in self.annotation.chunk_names
@@ -194,7 +148,7 @@ class TokenCorpus(Corpus):
         return Contents(n_docs if is_known else None, left_out, chosen)
 
     def _read(self, nlp: Language) -> Iterator[Doc]:
-        schemes = self.contents.schemes
+        schemes = self.contents.known
         for path in self.files:
             if path in self._docbins:
                 yield from load_docbin(path).get_docs(nlp.vocab)
@@ -215,9 +169,9 @@ class TokenCorpus(Corpus):
         for sentence in read_sentences(
             path,
             self.annotation.names,
+            Reading(self.errors),
             token_column=self.token_column,
             columns=self.columns,
-            errors=self.errors,
         ):
             check_values(sentence, self.annotation)
             yield sentence

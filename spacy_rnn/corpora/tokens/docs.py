@@ -17,7 +17,7 @@ UNIVERSAL_POS = frozenset(IDS) - {"", "EOL"}
 UNKNOWN_TAGS = frozenset((None, "", "_"))  # not "-", which some tag sets have
 
 
-class Annotation(NamedTuple):
+class TokenColumns(NamedTuple):
     """Which key or column of a file becomes which annotation, None for none."""
 
     tag: str | None = None  # token.tag
@@ -38,7 +38,7 @@ class Annotation(NamedTuple):
         return [name for name in (self.entity, self.span) if name is not None]
 
 
-def check_values(sentence: Sentence, annotation: Annotation) -> None:
+def check_values(sentence: Sentence, annotation: TokenColumns) -> None:
     """Refuse values that have no place in a document."""
     if annotation.pos is not None:
         values = sentence.values[annotation.pos]
@@ -83,7 +83,7 @@ def group_sentences(
 def make_doc(
     vocab: Vocab,
     sentences: Sequence[Sentence],
-    annotation: Annotation,
+    annotation: TokenColumns,
     schemes: Mapping[str, ChunkScheme],
     *,
     sent_starts: bool,

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from spacy_rnn.corpora.files.lines import DecodeErrors, Location, has_suffix, read_lines
+from spacy_rnn.corpora.files.lines import Location, Reading, has_suffix, read_lines
 from spacy_rnn.corpora.files.rows import (
     DOCBIN_SUFFIX,
     JSON_SUFFIXES,
@@ -42,25 +42,24 @@ class Sentence(NamedTuple):
 def read_sentences(
     path: Path,
     names: Collection[str],
+    how: Reading,
     *,
     token_column: str = "tokens",
     columns: Sequence[str] | None = None,
-    errors: DecodeErrors = "strict",
 ) -> Iterator[Sentence]:
     """Read the sentences of one file, lazily.
 
     Args:
         path: A file that ends in one of `JSON_SUFFIXES` or `COLUMN_SUFFIXES`.
         names: Keys or columns to read beside the tokens.
+        how: How to read it.
         token_column: Key or column that holds the tokens.
         columns: Names of all columns of a column file.
-        errors: What becomes of text that is not valid Unicode: "strict" raises an
-            error, "replace" puts U+FFFD in its place.
     """
     if has_suffix(path, *JSON_SUFFIXES):
-        sentences = _read_objects(path, names, token_column, errors)
+        sentences = _read_objects(path, names, token_column, how)
     else:
-        sentences = _read_columns(path, names, token_column, columns or (), errors)
+        sentences = _read_columns(path, names, token_column, columns or (), how)
     for sentence in sentences:
         if "" in sentence.tokens:
             where = sentence.locate(sentence.tokens.index(""))
@@ -69,9 +68,9 @@ def read_sentences(
 
 
 def _read_objects(
-    path: Path, names: Collection[str], token_column: str, errors: DecodeErrors
+    path: Path, names: Collection[str], token_column: str, how: Reading
 ) -> Iterator[Sentence]:
-    for location, row in read_jsonl(path, errors):
+    for location, row in read_jsonl(path, how):
         tokens = get_value(row, token_column, location)
         _check_list(tokens, token_column, location, str)
         spaces = row.get("spaces")
@@ -113,23 +112,23 @@ def _read_columns(
     names: Collection[str],
     token_column: str,
     columns: Sequence[str],
-    errors: DecodeErrors,
+    how: Reading,
 ) -> Iterator[Sentence]:
-    for location, document, rows in _read_rows(path, columns, errors):
+    for location, document, rows in _read_rows(path, columns, how):
         cells = dict(zip(columns, map(list, zip(*rows, strict=True)), strict=True))
         values = {name: cells[name] for name in names}
         yield Sentence(location, 1, cells[token_column], None, document, values)
 
 
 def _read_rows(
-    path: Path, columns: Sequence[str], errors: DecodeErrors
+    path: Path, columns: Sequence[str], how: Reading
 ) -> Iterator[tuple[Location, int, list[list[str]]]]:
     """Read the place, the number of the document and the cells of each sentence."""
     rows: list[list[str]] = []
     document = 0
     number = 0
     has_tabs: bool | None = None  # found out in the first line with a token
-    for number, line in enumerate(read_lines(path, errors, newline="\n"), start=1):
+    for number, line in enumerate(read_lines(path, how, newline="\n"), start=1):
         line = line.rstrip("\r\n")
         is_mark = line.startswith(DOCUMENT_MARK)
         if is_mark or not line.strip(" \t"):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from spacy_rnn.corpora.files.lines import Reading
 from spacy_rnn.corpora.files.rows import find_files, read_csv, read_jsonl
 from spacy_rnn.corpora.texts.records import TEXT_SUFFIXES, read_records
 
@@ -15,8 +16,9 @@ def write(path: Path, content: str | bytes) -> Path:
     return path
 
 
-def read(path: Path, **options):
-    return [(r.text, r.labels, r.cats) for r in read_records(path, **options)]
+def read(path: Path, errors="strict", **options):
+    records = read_records(path, Reading(errors), **options)
+    return [(r.text, r.labels, r.cats) for r in records]
 
 
 def test_jsonl_reads_a_label_a_list_and_a_mapping(tmp_path):
@@ -79,8 +81,8 @@ def test_byte_order_mark_line_ends_and_blank_lines_make_no_difference(
     a_json = write(tmp_path / "a.jsonl", start + end.join(json_lines))
     expected = [("é", ("x",), None), ("b", ("y",), None)]
     assert read(a_csv) == read(a_json) == expected
-    assert [r.location.line for r in read_records(a_csv)] == [3, 4]
-    assert [r.location.line for r in read_records(a_json)] == [2, 4]
+    assert [r.location.line for r in read_records(a_csv, Reading())] == [3, 4]
+    assert [r.location.line for r in read_records(a_json, Reading())] == [2, 4]
 
 
 def test_separators_of_unicode_do_not_end_a_line(tmp_path):
@@ -92,13 +94,13 @@ def test_separators_of_unicode_do_not_end_a_line(tmp_path):
 
 def test_a_carriage_return_alone_is_white_space_in_json(tmp_path):
     path = write(tmp_path / "a.jsonl", '{"text":\r"a"}\r\n{"text": "b"}\r\n')
-    records = list(read_records(path))
+    records = list(read_records(path, Reading()))
     assert [(r.text, r.location.line) for r in records] == [("a", 1), ("b", 2)]
 
 
 def test_a_quoted_cell_holds_line_breaks_and_is_located_where_it_begins(tmp_path):
     path = write(tmp_path / "a.csv", 'text,label\n"a\r\n""b"",\n",x\nc,y\n')
-    records = list(read_records(path))
+    records = list(read_records(path, Reading()))
     assert [r.text for r in records] == ['a\r\n"b",\n', "c"]
     assert [str(r.location) for r in records] == [f"{path}:2", f"{path}:5"]
 
@@ -213,9 +215,9 @@ def test_replace_puts_a_replacement_character(tmp_path):
 
 def test_rows_are_read_lazily(tmp_path):
     path = write(tmp_path / "a.jsonl", '{"text": "a"}\nbroken')
-    assert next(read_jsonl(path, "strict"))[1] == {"text": "a"}
+    assert next(read_jsonl(path, Reading()))[1] == {"text": "a"}
     path = write(tmp_path / "a.csv", 'text\na\n"')
-    assert next(read_csv(path, "strict"))[1] == {"text": "a"}
+    assert next(read_csv(path, Reading()))[1] == {"text": "a"}
 
 
 def test_a_folder_gives_its_files_sorted_without_hidden_ones(tmp_path):

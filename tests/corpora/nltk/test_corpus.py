@@ -6,7 +6,7 @@ import pytest
 import spacy
 from spacy.util import registry
 
-from spacy_rnn.corpora.nltk.corpus import NLTKCorpus, create_nltk_reader, find_split
+from spacy_rnn.corpora.nltk.corpus import NLTKCorpus, find_split
 from spacy_rnn.corpora.nltk.items import load_corpus, read_items
 
 NLP = spacy.blank("en")
@@ -64,7 +64,7 @@ def corpora(nltk_folder):
 
 
 def references(name, split="all", nlp=NLP, **options):
-    corpus = create_nltk_reader(name, split, **options)
+    corpus = NLTKCorpus(name, split, **options)
     return [example.reference for example in corpus(nlp)]
 
 
@@ -224,7 +224,7 @@ def test_an_augmenter_makes_examples_of_each_example(corpora):
 
 def test_a_corpus_that_is_not_there_says_how_to_get_it(corpora):
     with pytest.raises(LookupError) as caught:
-        create_nltk_reader("nps_chat", "train")
+        NLTKCorpus("nps_chat", "train")
     message = str(caught.value)
     assert "    python -m nltk.downloader nps_chat\n" in message
     assert "NLTK_DATA" in message
@@ -233,11 +233,11 @@ def test_a_corpus_that_is_not_there_says_how_to_get_it(corpora):
 
 def test_the_resource_of_a_corpus_in_a_subfolder_is_named(corpora):
     with pytest.raises(LookupError, match="nltk.downloader treebank\n"):
-        create_nltk_reader("treebank_chunk", "train")
+        NLTKCorpus("treebank_chunk", "train")
 
 
 def test_a_missing_tag_mapping_says_how_to_get_it(corpora):
-    corpus = create_nltk_reader("treebank", "all", pos=True)
+    corpus = NLTKCorpus("treebank", "all", pos=True)
     with pytest.raises(LookupError, match="nltk.downloader universal_tagset"):
         next(corpus(NLP))
 

@@ -13,7 +13,7 @@ from spacy.training import Corpus
 from spacy.util import registry
 from thinc.api import Config, ConfigValidationError
 
-from spacy_rnn.corpora.summaries.corpus import SummaryCorpus, create_summary_reader
+from spacy_rnn.corpora.summaries.corpus import SummaryCorpus
 from spacy_rnn.metrics.oracle import oracle_labels
 from spacy_rnn.metrics.rouge import tokenize
 
@@ -372,7 +372,7 @@ def test_an_augmenter_keeps_sentences_and_summaries(a_file):
 )
 def test_arguments_without_a_meaning_are_refused(a_file, options, message):
     with pytest.raises(ValueError, match=message):
-        create_summary_reader(**{"path": a_file, **options})
+        SummaryCorpus(**{"path": a_file, **options})
 
 
 CONFIG = """

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_rnn.corpora.files.lines import raise_error
+from spacy_rnn.corpora.files.lines import Reading
 from spacy_rnn.corpora.summaries.articles import complete
 from spacy_rnn.corpora.summaries.files import read_articles, read_pairs
 from spacy_rnn.corpora.summaries.rows import Columns
@@ -68,12 +68,12 @@ def story(text, summary):
     return text + "".join(lines)
 
 
-def read(path, *, errors="strict", on_error=raise_error, **columns):
-    return list(read_articles(path, Columns(**columns), complete, errors, on_error))
+def read(path, **columns):
+    return list(read_articles(path, Columns(**columns), complete, Reading()))
 
 
-def pair(articles, summaries, *, errors="strict", on_error=raise_error):
-    return list(read_pairs(articles, summaries, complete, errors, on_error))
+def pair(articles, summaries):
+    return list(read_pairs(articles, summaries, complete, Reading()))
 
 
 def texts(articles):
@@ -176,11 +176,11 @@ def test_cleaning_works_on_sentences_and_on_the_lines_of_summaries(tmp_path):
     finish = partial(complete, clean=lambda text: text.replace("1", ""))
     lists = path.with_name("lists.jsonl")
     lists.write_text(path.read_text().splitlines()[0])
-    (article,) = read_articles(lists, Columns(), finish, "strict", raise_error)
+    (article,) = read_articles(lists, Columns(), finish, Reading())
     assert article.sentences == ["A", "B"]
     assert article.labels == [False, True]
     assert article.references == ["A\nB"]
-    *_, article = read_articles(path, Columns(), finish, "strict", raise_error)
+    *_, article = read_articles(path, Columns(), finish, Reading())
     assert texts([article]) == [("A B", "B")]
 
 
@@ -242,5 +242,5 @@ def test_an_archive_of_either_folder_will_do(tmp_path):
 def test_articles_are_read_lazily(tmp_path):
     path = write_rows(tmp_path / "a.jsonl", [{"text": "A b.", "summary": "A."}])
     path.write_text(path.read_text() + "broken")
-    articles = read_articles(path, Columns(), complete, "strict", raise_error)
+    articles = read_articles(path, Columns(), complete, Reading())
     assert next(articles).text == "A b."

@@ -16,7 +16,7 @@ from spacy.training import Corpus, Example
 from spacy.util import registry
 from thinc.api import Config, ConfigValidationError
 
-from spacy_rnn.corpora.texts.corpus import TextCorpus, create_text_reader
+from spacy_rnn.corpora.texts.corpus import TextCorpus
 
 NLP = spacy.blank("en")
 DATA = [
@@ -337,12 +337,12 @@ def test_an_augmenter_makes_examples_of_each_example(a_file):
 )
 def test_arguments_without_a_meaning_are_refused(a_file, options, message):
     with pytest.raises(ValueError, match=message):
-        create_text_reader(**{"path": a_file, **options})
+        TextCorpus(**{"path": a_file, **options})
 
 
 def test_paths_are_checked_before_training(tmp_path):
     with pytest.raises(FileNotFoundError, match="dev.csv: no such file or folder"):
-        create_text_reader(tmp_path / "dev.csv")
+        TextCorpus(tmp_path / "dev.csv")
 
 
 CONFIG = """

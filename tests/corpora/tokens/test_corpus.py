@@ -14,7 +14,7 @@ from spacy.training import Corpus
 from spacy.util import registry
 from thinc.api import Config, ConfigValidationError
 
-from spacy_rnn.corpora.tokens.corpus import TokenCorpus, create_token_reader
+from spacy_rnn.corpora.tokens.corpus import TokenCorpus
 
 NLP = spacy.blank("en")
 COLUMNS = ["tokens", "pos", "chunk", "ner"]
@@ -205,7 +205,7 @@ def test_the_scheme_of_each_column_is_found_out(tmp_path, scheme, suffix):
     path = write_corpus(tmp_path / f"a{suffix}", [row], columns)
     options = {"entity_column": "ner", "span_column": "chunk", "columns": columns}
     corpus = TokenCorpus(path, **options)
-    assert corpus.contents.schemes == {"ner": scheme, "chunk": "BIO"}
+    assert corpus.contents.known == {"ner": scheme, "chunk": "BIO"}
     (doc,) = corpus.read_references(NLP)
     expected = [(0, 2, "A"), (2, 3, "A"), (4, 5, "B")]
     assert spans(doc.ents) == spans(doc.spans["sc"]) == expected
@@ -529,15 +529,15 @@ def test_arguments_without_a_meaning_are_refused(tmp_path, options, message):
     path = write_lines(tmp_path / "a.txt", "a X")
     defaults = {"path": path, "tag_column": "pos", "columns": ["tokens", "pos"]}
     with pytest.raises(ValueError, match=message):
-        create_token_reader(**{**defaults, **options})
+        TokenCorpus(**{**defaults, **options})
 
 
 def test_paths_are_checked_before_training(tmp_path):
     with pytest.raises(FileNotFoundError, match="dev.txt: no such file or folder"):
-        create_token_reader(tmp_path / "dev.txt")
+        TokenCorpus(tmp_path / "dev.txt")
     path = write_lines(tmp_path / "a.conllu", "")
     with pytest.raises(ValueError, match="expected a file that ends in .spacy, .jsonl"):
-        create_token_reader(path)
+        TokenCorpus(path)
 
 
 CONFIG = """
