@@ -3,15 +3,10 @@
 What is new is written beside its place, under a hidden name, synced, and renamed.
 """
 
-import ctypes
 import os
 import shutil
-from functools import cache
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-AT_FDCWD = -100  # Linux: paths are relative to the working directory
-RENAME_EXCHANGE = 2
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -32,35 +27,48 @@ def neighbour(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}")
 
 
-def replace_folder(new: Path, path: Path) -> None:
-    """Put a folder in the place of another, which then has the name of the first.
+def write_folder(path: Path, write: Callable[[Path], object]) -> None:
+    """Write a folder, or leave what is there as it was.
 
-    Where the system can exchange two names, there is one of the two at every moment.
-    Elsewhere the old one is renamed aside first; `recover` brings it back should the
-    program be killed just then.
+    A folder can't be renamed onto another one, so the old one is renamed aside first.
+    `recover` brings it back should the program be killed just then.
+
+    Args:
+        path: The folder.
+        write: What makes a folder of this content, given a path that isn't there.
     """
-    for file in new.rglob("*"):
-        sync(file)
-    sync(new)
-    if not path.exists():
-        new.rename(path)
-    elif not exchange(new, path):
-        aside = aside_of(path)
+    temporary = neighbour(path)
+    try:
+        write(temporary)
+        for file in temporary.rglob("*"):
+            sync(file)
+        sync(temporary)
+        replace_folder(temporary, path)
+    except OSError as error:
+        error.add_note(f"{path} could not be written, and is as it was")
+        raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def replace_folder(new: Path, path: Path) -> None:
+    """Rename a folder to a name that another one may have, which is deleted."""
+    bring_back(path)
+    aside = aside_of(path)
+    if path.exists():
         path.rename(aside)
-        try:
-            new.rename(path)
-        except OSError:
-            aside.rename(path)
-            raise
-        aside.rename(new)
+    try:
+        new.rename(path)
+    except OSError:
+        bring_back(path)
+        raise
     sync(path.parent)
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def recover(path: Path) -> None:
-    """Bring back the folder that was to be replaced when a program was killed."""
-    aside = aside_of(path)
-    if aside.exists() and not path.exists():
-        aside.rename(path)
+    """Tidy up after a program that was killed while it wrote a file or folder."""
+    bring_back(path)
     for leftover in path.parent.glob(f".{path.name}.*"):
         if leftover.is_dir():
             shutil.rmtree(leftover)
@@ -68,34 +76,17 @@ def recover(path: Path) -> None:
             leftover.unlink()
 
 
+def bring_back(path: Path) -> None:
+    """Give a folder that was renamed aside its name again, unless another has it."""
+    aside = aside_of(path)
+    if path.exists():
+        shutil.rmtree(aside, ignore_errors=True)
+    elif aside.exists():
+        aside.rename(path)
+
+
 def aside_of(path: Path) -> Path:
     return path.with_name(f".{path.name}.old")
-
-
-def exchange(a: Path, b: Path) -> bool:
-    """Exchange two names in one step, or return False where that can't be."""
-    renameat2 = find_renameat2()
-    if renameat2 is None:
-        return False
-    names = os.fsencode(a), os.fsencode(b)
-    return renameat2(AT_FDCWD, names[0], AT_FDCWD, names[1], RENAME_EXCHANGE) == 0
-
-
-@cache
-def find_renameat2() -> Any:
-    """Return Linux's function for it, None elsewhere."""
-    if os.name != "posix":
-        return None
-    function = getattr(ctypes.CDLL(None), "renameat2", None)
-    if function is not None:
-        function.argtypes = (
-            ctypes.c_int,
-            ctypes.c_char_p,
-            ctypes.c_int,
-            ctypes.c_char_p,
-            ctypes.c_uint,
-        )
-    return function
 
 
 def sync(path: Path) -> None:

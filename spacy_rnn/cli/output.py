@@ -1,13 +1,12 @@
 """Write documents, in files that at no moment are there in part."""
 
-import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import count, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spacy_rnn.atomic import neighbour, replace_folder, write_atomically
+from spacy_rnn.atomic import write_atomically, write_folder
 from spacy_rnn.corpora.files.rows import DOCBIN_SUFFIX
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
@@ -128,32 +127,23 @@ def write_docs(
         doc_bin = DocBin(store_user_data=store_user_data, docs=docs)
         write_atomically(path, doc_bin.to_bytes())
         return len(doc_bin)
-    docs = iter(docs)
     path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = neighbour(path)
-    temporary.mkdir()
-    try:
-        n_docs = 0
+    n_docs = 0
+
+    def write_shards(folder: Path) -> None:
+        nonlocal n_docs
+        folder.mkdir()
+        rest = iter(docs)
         for number in count():
             doc_bin = DocBin(
-                store_user_data=store_user_data, docs=islice(docs, shard_size)
+                store_user_data=store_user_data, docs=islice(rest, shard_size)
             )
             if not len(doc_bin):
-                break
-            shard = temporary / f"{number:05}{DOCBIN_SUFFIX}"
+                return
+            shard = folder / f"{number:05}{DOCBIN_SUFFIX}"
             shard.write_bytes(doc_bin.to_bytes())
             n_docs += len(doc_bin)
-        replace_folder(temporary, path)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-    if temporary.exists():  # what was there before
-        _remove_shards(temporary)
+
+    write_folder(path, write_shards)
     return n_docs
-
-
-def _remove_shards(folder: Path) -> None:
-    for file in folder.glob(f"*{DOCBIN_SUFFIX}"):
-        file.unlink()
-    folder.rmdir()

@@ -1,12 +1,11 @@
 """The folder that a run writes: `model-best`, `model-last` and its checkpoint."""
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 from spacy.language import Language
 
-from spacy_rnn.atomic import neighbour, recover, replace_folder
+from spacy_rnn.atomic import recover, write_folder
 
 BEST = "model-best"
 LAST = "model-last"
@@ -60,16 +59,3 @@ class Output:
         write_folder(self.last, nlp.to_disk)
         if is_best:
             write_folder(self.best, lambda path: shutil.copytree(self.last, path))
-
-
-def write_folder(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a folder, or leave what is there as it was."""
-    temporary = neighbour(path)
-    try:
-        write(temporary)
-        replace_folder(temporary, path)
-    except OSError as error:
-        error.add_note(f"{path} could not be written, and is as it was")
-        raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)

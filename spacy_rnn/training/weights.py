@@ -12,7 +12,6 @@ from thinc.api import Model, Ops, Optimizer
 from thinc.util import to_numpy
 
 ARRAYS = ("mom1", "mom2", "averages")
-COUNTS = ("nr_update", "last_seen")
 
 
 class Place(NamedTuple):
@@ -68,13 +67,11 @@ def walk(
 
 def remember(optimizer: Optimizer, key: tuple[int, str]) -> dict[str, Any]:
     """Return what an optimizer knows of a parameter."""
-    record: dict[str, Any] = {}
+    record: dict[str, Any] = {"nr_update": optimizer.nr_update[key]}
     for field in ARRAYS:
         arrays = getattr(optimizer, field)
         if arrays is not None and key in arrays:
             record[field] = to_numpy(arrays[key])
-    for field in COUNTS:
-        record[field] = getattr(optimizer, field)[key]
     return record
 
 
@@ -86,5 +83,4 @@ def recall(
         arrays = getattr(optimizer, field)
         if arrays is not None and field in record:
             arrays[key] = ops.xp.array(record[field])  # a writable copy
-    for field in COUNTS:
-        getattr(optimizer, field)[key] = record[field]
+    optimizer.nr_update[key] = record["nr_update"]
