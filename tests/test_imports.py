@@ -23,10 +23,13 @@ ALLOWED = {
     "nltk_text": {"nltk"},
     "checks": set(),
     "types": {"spacy.tokens", "thinc"},
-    "layers": {"torch", "thinc", "srsly", "modules", "types"} | SPACY_DATA | ARRAYS,
+    "ragged": {"thinc"} | ARRAYS,
+    "layers": {"torch", "thinc", "srsly", "modules", "ragged", "types"}
+    | SPACY_DATA
+    | ARRAYS,
     "architectures": {"thinc", "spacy", "layers", "types"},
     "tags.schemes": ARRAYS,
-    "tags": {"torch", "thinc", "spacy.strings", "modules", "types"} | ARRAYS,
+    "tags": {"torch", "thinc", "spacy.strings", "modules", "ragged", "types"} | ARRAYS,
     "gradients": {"spacy", "thinc"} | ARRAYS,
     "losses": {"thinc"} | ARRAYS,
     "scorers": {"spacy", "metrics"},
@@ -39,6 +42,7 @@ ALLOWED = {
         "scorers",
         "metrics",
         "nltk_text",
+        "ragged",
         "types",
     }
     | ARRAYS,

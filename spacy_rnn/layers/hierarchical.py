@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats2d
@@ -45,23 +46,19 @@ def forward(
     model: ScorerT, docs: list[Doc], is_train: bool
 ) -> tuple[Floats2d, Callable[[Floats2d], list[Doc]]]:
     vectors, pool_words, encode, pool_segments = model.layers
-    sizes = [len(model.attrs["cut"](doc)) for doc in docs]
+    sizes = np.array([len(model.attrs["cut"](doc)) for doc in docs], dtype=np.int64)
     Xs, backprop_vectors = vectors(docs, is_train)
     segments, backprop_words = pool_words(Xs, is_train)
-    per_doc = split(segments, sizes)
-    encoded, backprop_encoder = encode(per_doc, is_train)
-    width, hstack = segments.shape[1], model.ops.xp.hstack
-    pairs = [hstack(pair) for pair in zip(per_doc, encoded, strict=True)]
-    Y, backprop_segments = pool_segments(pairs, is_train)
+    encoded, backprop_encoder = encode(split(segments, sizes), is_train)
+    width, nO = segments.shape[1], encode.get_dim("nO")
+    pairs = model.ops.xp.hstack([segments, concatenate(model, encoded, nO)[0]])
+    Y, backprop_segments = pool_segments(split(pairs, sizes), is_train)
 
     def backprop(dY: Floats2d) -> list[Doc]:
-        d_pairs = backprop_segments(dY)
-        through = backprop_encoder([d_pair[:, width:] for d_pair in d_pairs])
-        d_segments = [
-            d_pair[:, :width] + d_encoded
-            for d_pair, d_encoded in zip(d_pairs, through, strict=True)
-        ]
-        backprop_vectors(backprop_words(concatenate(model, d_segments, width)[0]))
+        d_pairs, _ = concatenate(model, backprop_segments(dY), width + nO)
+        through = backprop_encoder(split(d_pairs[:, width:], sizes))
+        d_segments = d_pairs[:, :width] + concatenate(model, through, width)[0]
+        backprop_vectors(backprop_words(d_segments))
         return []
 
     return Y, backprop

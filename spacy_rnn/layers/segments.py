@@ -7,7 +7,7 @@ from spacy.tokens import Doc, Span
 from thinc.api import Model
 from thinc.types import Floats2d
 
-from spacy_rnn.layers.batches import concatenate, split
+from spacy_rnn.layers.batches import concatenate, count_tokens, split
 from spacy_rnn.types import Tok2VecT
 
 Cut = Callable[[Doc], list[Span]]  # into segments that tile the document
@@ -82,7 +82,7 @@ def forward(
         backprop_tok2vec(dXs)
         return []
 
-    return split(X, [len(segment) for segment in segments]), backprop
+    return split(X, count_tokens(segments)), backprop
 
 
 def cut_all(docs: Sequence[Doc], cut: Cut) -> list[Any]:
