@@ -10,7 +10,7 @@ from spacy.tokens import Doc
 from thinc.types import Floats2d
 from torch import Tensor
 
-from spacy_rnn.layers.batches import count_tokens, no_docs, split, to_device
+from spacy_rnn.layers.batches import count, no_docs, split, to_device
 from spacy_rnn.layers.features import hash_rows, token_features
 from spacy_rnn.layers.hash_embed import run_for_update
 from spacy_rnn.layers.row_cache import RowCache
@@ -55,7 +55,7 @@ def forward(
     model: Tok2VecT, docs: list[Doc], is_train: bool
 ) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Doc]]]:
     cache: RowCache = model.attrs["row_cache"]
-    lengths = count_tokens(docs)
+    lengths = count(docs)
     if is_train:
         cache.clear()
     if not lengths.any():
@@ -93,7 +93,7 @@ def read_words(docs: Sequence[Doc], words: np.ndarray, tokens: np.ndarray) -> li
         words: Hash of each token's string, documents end to end. Shape (N,), uint64.
         tokens: Which of the tokens to read. Shape (M,).
     """
-    ends = count_tokens(docs).cumsum()
+    ends = count(docs).cumsum()
     doc_of = np.searchsorted(ends, tokens, side="right").tolist()
     return [
         docs[i].vocab.strings[word]

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from spacy_rnn.layers.batches import (
     concatenate,
-    count_tokens,
+    count,
     no_docs,
     split,
     to_device,
@@ -69,7 +69,7 @@ def HashEmbed(
 def forward(
     model: Tok2VecT, docs: list[Doc], is_train: bool
 ) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Doc]]]:
-    lengths = count_tokens(docs)
+    lengths = count(docs)
     if is_train:
         model.attrs["row_cache"].clear()
     if not lengths.any():

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats2d
@@ -38,7 +37,6 @@ def Hierarchical(
         forward,
         init=init,
         layers=[with_segments(tok2vec, cut), pool_words, encode, pool_segments],
-        attrs={"cut": cut},
     )
 
 
@@ -46,8 +44,7 @@ def forward(
     model: ScorerT, docs: list[Doc], is_train: bool
 ) -> tuple[Floats2d, Callable[[Floats2d], list[Doc]]]:
     vectors, pool_words, encode, pool_segments = model.layers
-    sizes = np.array([len(model.attrs["cut"](doc)) for doc in docs], dtype=np.int64)
-    Xs, backprop_vectors = vectors(docs, is_train)
+    (Xs, sizes), backprop_vectors = vectors(docs, is_train)
     segments, backprop_words = pool_words(Xs, is_train)
     encoded, backprop_encoder = encode(split(segments, sizes), is_train)
     width, nO = segments.shape[1], encode.get_dim("nO")
@@ -71,7 +68,7 @@ def init(model: ScorerT, X: list[Doc] | None = None, Y: Any = None) -> None:
         pool_words.set_dim("nI", vectors.get_dim("nO"), force=True)
     pool_words.initialize()
     if encode.has_dim("nI") is None and X:
-        segments = pool_words.predict(vectors.predict(X[:1]))
+        segments = pool_words.predict(vectors.predict(X[:1])[0])
         encode.set_dim("nI", segments.shape[1])
     encode.initialize()
     pool_segments.set_dim("nI", encode.get_dim("nI") + encode.get_dim("nO"), force=True)

@@ -10,7 +10,7 @@ from spacy.tokens import Doc
 from thinc.types import Floats2d
 from thinc.util import get_width
 
-from spacy_rnn.layers.batches import count_tokens, no_docs, to_device
+from spacy_rnn.layers.batches import count, no_docs, to_device
 from spacy_rnn.layers.features import mix_keys, token_features
 from spacy_rnn.layers.key_table import KeyTable
 from spacy_rnn.layers.probabilities import NEW_LABEL_BIAS
@@ -49,7 +49,7 @@ def forward(
     model: ScorerT, docs: list[Doc], is_train: bool
 ) -> tuple[Floats2d, Callable[[Floats2d], list[Doc]]]:
     table: KeyTable = model.attrs["table"]
-    lengths = count_tokens(docs)
+    lengths = count(docs)
     words = np.empty(0, dtype=np.uint64)
     if lengths.any():
         words = token_features(docs, [model.attrs["column"]])[:, 0]

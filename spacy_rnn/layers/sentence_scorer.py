@@ -10,7 +10,7 @@ from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats1d, Floats2d
 
-from spacy_rnn.layers.batches import concatenate, count_tokens, split
+from spacy_rnn.layers.batches import concatenate, count, split
 from spacy_rnn.layers.features import mix_keys, token_features
 from spacy_rnn.layers.segments import sentences, with_segments
 from spacy_rnn.layers.torch_layer import as_tensor, run, torch_layer
@@ -79,8 +79,7 @@ def forward(
 ) -> tuple[list[Floats1d], Callable[[list[Floats1d]], list[Doc]]]:
     vectors, scorer = model.layers
     scorer.get_param("W")  # a KeyError here tells spaCy that nothing is initialized
-    sizes = np.array([len(sentences(doc)) for doc in docs], dtype=np.int64)
-    Xs, backprop_vectors = vectors(docs, is_train)
+    (Xs, sizes), backprop_vectors = vectors(docs, is_train)
     Y, backprop_scorer = scorer((docs, sizes, Xs), is_train)
 
     def backprop(dYs: list[Floats1d]) -> list[Doc]:
@@ -127,7 +126,7 @@ def lay_out(
     """
     columns: list[Any] = [column, *FLAGS]
     read = token_features(docs, columns)
-    doc_of = np.repeat(np.arange(len(docs)), count_tokens(docs))
+    doc_of = np.repeat(np.arange(len(docs)), count(docs))
     keys = mix_keys(np.stack([doc_of.astype(np.uint64), read[:, 0]], axis=1))
     words, word_of = np.unique(keys, return_inverse=True)
     sentence_of = np.repeat(np.arange(len(lengths)), lengths)

@@ -7,7 +7,7 @@ from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats2d
 
-from spacy_rnn.layers.batches import concatenate, count_tokens, split
+from spacy_rnn.layers.batches import concatenate, count, split
 from spacy_rnn.ragged import flatten
 from spacy_rnn.types import Tok2VecT
 
@@ -32,7 +32,7 @@ def forward(
         parts.append(flatten(model.ops, Xs).data)
         callbacks.append(callback)
     Y = xp.concatenate(parts, axis=1)
-    lengths = count_tokens(docs)
+    lengths = count(docs)
 
     def backprop(dYs: list[Floats2d]) -> list[Doc]:
         dY, _ = concatenate(model, dYs, Y.shape[1])
