@@ -24,9 +24,12 @@ ALLOWED = {
     "checks": set(),
     "alignment": {"spacy.attrs", "spacy.training"} | ARRAYS,
     "types": {"spacy.tokens", "thinc"},
-    "layers": {"torch", "thinc", "srsly", "modules", "types"} | SPACY_DATA | ARRAYS,
+    "ragged": {"thinc"} | ARRAYS,
+    "layers": {"torch", "thinc", "srsly", "modules", "ragged", "types"}
+    | SPACY_DATA
+    | ARRAYS,
     "architectures": {"thinc", "spacy", "layers", "types"},
-    "tags": {"torch", "thinc", "spacy.strings", "modules", "types"} | ARRAYS,
+    "tags": {"torch", "thinc", "spacy.strings", "modules", "ragged", "types"} | ARRAYS,
     "gradients": {"spacy", "thinc"} | ARRAYS,
     "losses": {"thinc"} | ARRAYS,
     "scorers": {"spacy", "metrics"},
@@ -40,6 +43,7 @@ ALLOWED = {
         "scorers",
         "metrics",
         "nltk_text",
+        "ragged",
         "types",
     }
     | ARRAYS,

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from thinc.api import Dropout, Model, chain, resizable
+from thinc.api import Model, chain, resizable
 from thinc.layers.chain import init as init_chain
 from thinc.layers.resizable import resize_model
 
 from spacy_rnn.checks import check_rate
 from spacy_rnn.layers.crf import CRF, resize_crf
+from spacy_rnn.layers.dropout import Dropout
 from spacy_rnn.types import CRFTaggerT, Tok2VecT
 
 

@@ -66,17 +66,7 @@ def build_hierarchical_textcat(
     word_width = tok2vec.maybe_get_dim("nO")
     segment_width = None if word_width is None else word_width * len(word_pooling)
     pair_width = None if segment_width is None else segment_width + width
-    encoder = RNN(
-        width,
-        segment_width,
-        cell=cell,
-        depth=1,
-        bidirectional=True,
-        dropout=0.0,
-        residual=False,
-        layer_norm=False,
-        mixed_precision=False,
-    )
+    encoder = RNN(width, segment_width, cell=cell, depth=1, bidirectional=True)
     doc2vec = Hierarchical(
         tok2vec,
         Pool(word_width, pooling=word_pooling, bidirectional=bidirectional),

@@ -2,10 +2,11 @@
 
 from functools import partial
 
-from thinc.api import Dropout, Model, chain, resizable
+from thinc.api import Model, chain, resizable
 from thinc.layers.resizable import resize_linear_weighted, resize_model
 
 from spacy_rnn.checks import check_rate
+from spacy_rnn.layers.dropout import Dropout
 from spacy_rnn.layers.probabilities import NEW_LABEL_BIAS
 from spacy_rnn.layers.softmax import Softmax
 from spacy_rnn.types import TaggerT, Tok2VecT

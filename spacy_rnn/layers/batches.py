@@ -1,44 +1,51 @@
 """Batches of documents between Thinc's lists and torch's tensors."""
 
+from collections.abc import Sequence, Sized
 from typing import Any
 
+import numpy as np
+import torch
 from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats2d
 from torch import Tensor
 
 from spacy_rnn.layers.torch_layer import as_tensor
+from spacy_rnn.ragged import RaggedList, flatten
+
+
+def count(docs: Sequence[Sized]) -> np.ndarray:
+    """Return how many tokens each document has, or how many parts. Shape (B,)."""
+    return np.fromiter(map(len, docs), dtype=np.int64, count=len(docs))
 
 
 def concatenate(
     model: Model, Xs: list[Floats2d], width: int
-) -> tuple[Floats2d, list[int]]:
-    """Lay the vectors of all documents end to end. Shape (N, width)."""
-    lengths = [len(X) for X in Xs]
-    filled = [X for X in Xs if len(X)]
-    if not filled:
-        return model.ops.alloc2f(0, width), lengths
-    for X in filled:
-        if X.ndim != 2 or X.shape[1] != width:
-            raise ValueError(
-                f"'{model.name}' takes vectors of width {width}, one for each token, "
-                f"but got an array of shape {X.shape}"
-            )
-    return model.ops.asarray2f(model.ops.xp.concatenate(filled)), lengths
+) -> tuple[Floats2d, np.ndarray]:
+    """Lay the vectors of all documents end to end.
+
+    Returns:
+        The vectors, shape (N, width), and how many each document has, shape (B,).
+    """
+    flat = flatten(model.ops, Xs)
+    if not len(flat.data):
+        return model.ops.alloc2f(0, width), flat.lengths
+    if flat.data.shape[1:] != (width,):
+        raise ValueError(
+            f"'{model.name}' takes vectors of width {width}, one for each token, but "
+            f"got arrays that make one of shape {flat.data.shape}"
+        )
+    return model.ops.asarray2f(flat.data), flat.lengths
 
 
-def split(X: Any, lengths: list[int]) -> list[Floats2d]:
-    """Cut vectors that lie end to end into those of each document."""
-    start, Xs = 0, []
-    for length in lengths:
-        Xs.append(X[start : start + length])
-        start += length
-    return Xs
+def split(X: Any, lengths: np.ndarray) -> list[Floats2d]:
+    """Cut vectors that lie end to end into those of each document, once it's needed."""
+    return RaggedList(X, lengths)
 
 
-def to_device(model: Model, tensor: Tensor) -> Tensor:
-    """Move a tensor to where the layer's parameters are."""
-    return tensor.to(as_tensor(model.get_param("W")).device)
+def to_device(model: Model, array: np.ndarray) -> Tensor:
+    """Move an array of the CPU to where the layer's parameters are, as a tensor."""
+    return torch.from_numpy(array).to(as_tensor(model.get_param("W")).device)
 
 
 def no_docs(dYs: Any) -> list[Doc]:

@@ -10,7 +10,7 @@ from spacy.tokens import Doc
 from thinc.types import Floats2d
 from torch import Tensor
 
-from spacy_rnn.layers.batches import no_docs, split, to_device
+from spacy_rnn.layers.batches import count, no_docs, split, to_device
 from spacy_rnn.layers.features import hash_rows, token_features
 from spacy_rnn.layers.hash_embed import run_for_update
 from spacy_rnn.layers.row_cache import RowCache
@@ -55,10 +55,10 @@ def forward(
     model: Tok2VecT, docs: list[Doc], is_train: bool
 ) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Doc]]]:
     cache: RowCache = model.attrs["row_cache"]
-    lengths = [len(doc) for doc in docs]
+    lengths = count(docs)
     if is_train:
         cache.clear()
-    if not any(lengths):
+    if not lengths.any():
         nothing = split(model.ops.alloc2f(0, model.get_dim("nO")), lengths)
         return nothing, no_docs if is_train else backprop_nothing
     words = token_features(docs, [model.attrs["attr"]])[:, 0]
@@ -70,8 +70,8 @@ def forward(
             model,
             lengths,
             *characters(model, read_words(docs, words, tokens)),
-            to_device(model, torch.from_numpy(distinct_of)),
-            to_device(model, torch.tensor(lengths)),
+            to_device(model, distinct_of),
+            to_device(model, lengths),
         )
 
     def compute(tokens: np.ndarray) -> Floats2d:
@@ -93,7 +93,7 @@ def read_words(docs: Sequence[Doc], words: np.ndarray, tokens: np.ndarray) -> li
         words: Hash of each token's string, documents end to end. Shape (N,), uint64.
         tokens: Which of the tokens to read. Shape (M,).
     """
-    ends = np.cumsum([len(doc) for doc in docs])
+    ends = count(docs).cumsum()
     doc_of = np.searchsorted(ends, tokens, side="right").tolist()
     return [
         docs[i].vocab.strings[word]
@@ -114,8 +114,8 @@ def characters(model: Tok2VecT, texts: list[str]) -> tuple[Tensor, Tensor, Tenso
     distinct, chars = np.unique(code_points, return_inverse=True)
     rows = hash_rows(distinct[:, None].astype(np.uint64), [model.attrs["rows"]])
     return (
-        to_device(model, torch.from_numpy(rows[:, 0])),
-        to_device(model, torch.from_numpy(chars)),
+        to_device(model, rows[:, 0]),
+        to_device(model, chars),
         torch.tensor([len(text) for text in texts], dtype=torch.long),
     )
 

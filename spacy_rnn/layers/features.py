@@ -1,10 +1,12 @@
 """What an embedding reads of tokens: attributes, hashed table rows, static vectors."""
 
 from collections.abc import Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, cast
 
 import numpy as np
-from spacy.attrs import ORTH
+from spacy.attrs import ORTH, intify_attr
 from spacy.tokens import Doc
 from spacy.vectors import Mode, Vectors
 from spacy.vocab import Vocab
@@ -12,25 +14,28 @@ from thinc.api import NumpyOps, get_array_module
 from thinc.types import Floats2d
 
 OPS = NumpyOps()
+DOC_OF = attrgetter("doc")
 SEED = 8  # of the first table, as in spacy.MultiHashEmbed; the others count on
 MIX = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio (Knuth, 1998)
 
 
-def token_features(docs: Sequence[Doc], columns: list[int | str]) -> np.ndarray:
+def token_features(docs: Sequence[Any], columns: list[int | str]) -> np.ndarray:
     """Read attributes of all tokens of a batch. Shape (N, A), uint64.
 
     Spans are read as documents are. Those of one document should follow each other, for
     it is read as a whole.
     """
-    arrays: list[np.ndarray] = []
-    read, table = None, np.empty(0)
-    for doc in cast(Sequence[Any], docs):
-        if isinstance(doc, Doc):
-            arrays.append(doc.to_array(columns))
-            continue
-        if doc.doc is not read:
-            read, table = doc.doc, doc.doc.to_array(columns)
-        arrays.append(table[doc.start : doc.end])
+    if not docs:
+        return np.empty((0, len(columns)), dtype=np.uint64)
+    # Names would be looked up for each document, which takes a third of the time.
+    ids = [intify_attr(column) or column for column in columns]
+    if isinstance(docs[0], Doc):
+        arrays = [doc.to_array(ids) for doc in docs]
+    else:
+        arrays = []
+        for doc, spans in groupby(docs, DOC_OF):
+            table = doc.to_array(ids)
+            arrays += [table[span.start : span.end] for span in spans]
     return np.concatenate(arrays).reshape(-1, len(columns))
 
 

@@ -6,14 +6,16 @@ from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
+import numpy as np
 from thinc.api import Model
 from thinc.types import Floats2d
+from torch import Tensor
 
 from spacy_rnn.layers.torch_layer import as_tensor
 from spacy_rnn.modules.gates import inspect_encoder
 
 # Inputs of layers that are watched, by the layer's id, in this thread.
-_inputs: ContextVar[dict[int, list[Floats2d]]] = ContextVar("inputs")
+_inputs: ContextVar[dict[int, list[Tensor]]] = ContextVar("inputs")
 
 
 @contextmanager
@@ -30,7 +32,7 @@ def watch_cells(
         "gradient", by the distance in tokens from the last output. See
         `spacy_rnn.modules.gates.CellReport`.
     """
-    inputs: list[Floats2d] = []
+    inputs: list[Tensor] = []
     token = _inputs.set({**_inputs.get({}), layer.id: inputs})
     try:
         yield partial(report_cells, layer, inputs)
@@ -38,16 +40,16 @@ def watch_cells(
         _inputs.reset(token)
 
 
-def note_inputs(layer: Model, Xs: list[Floats2d]) -> None:
+def note_inputs(layer: Model, X: Floats2d, lengths: np.ndarray) -> None:
     """Keep what a layer is given, if somebody watches it."""
     watched = _inputs.get({}).get(layer.id)
     if watched is not None:
-        watched.extend(Xs)
+        watched.extend(as_tensor(X).split(lengths.tolist()))
 
 
-def report_cells(layer: Model, Xs: list[Floats2d]) -> dict[str, dict[str, Any]]:
+def report_cells(layer: Model, Xs: list[Tensor]) -> dict[str, dict[str, Any]]:
     encoder = layer.attrs["torch_module"].bind(layer)
-    reports = inspect_encoder(encoder, [as_tensor(X) for X in Xs if len(X)])
+    reports = inspect_encoder(encoder, [X for X in Xs if len(X)])
     return {
         name: {**report._asdict(), "gradient": report.gradient.tolist()}
         for name, report in reports.items()

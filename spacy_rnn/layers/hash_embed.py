@@ -5,12 +5,17 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
 from spacy.tokens import Doc
 from thinc.types import Floats2d
 from torch import Tensor
 
-from spacy_rnn.layers.batches import concatenate, no_docs, split, to_device
+from spacy_rnn.layers.batches import (
+    concatenate,
+    count,
+    no_docs,
+    split,
+    to_device,
+)
 from spacy_rnn.layers.features import (
     content_keys,
     hash_rows,
@@ -64,10 +69,10 @@ def HashEmbed(
 def forward(
     model: Tok2VecT, docs: list[Doc], is_train: bool
 ) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Doc]]]:
-    lengths = [len(doc) for doc in docs]
+    lengths = count(docs)
     if is_train:
         model.attrs["row_cache"].clear()
-    if not any(lengths):
+    if not lengths.any():
         nothing = split(model.ops.alloc2f(0, model.get_dim("nO")), lengths)
         return nothing, no_docs if is_train else backprop_nothing
     features = token_features(docs, model.attrs["columns"])
@@ -88,7 +93,7 @@ def known_values(model: Tok2VecT, features: np.ndarray, is_train: bool) -> np.nd
 
 
 def train(
-    model: Tok2VecT, docs: list[Doc], features: np.ndarray, lengths: list[int]
+    model: Tok2VecT, docs: list[Doc], features: np.ndarray, lengths: np.ndarray
 ) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Doc]]]:
     """Embed a batch, with dropout, for a backward pass."""
     features, distinct_of, static = distinct_tokens(model, docs, features)
@@ -97,14 +102,14 @@ def train(
         lengths,
         table_rows(model, features),
         None if static is None else as_tensor(static),
-        to_device(model, torch.from_numpy(distinct_of)),
-        to_device(model, torch.tensor(lengths)),
+        to_device(model, distinct_of),
+        to_device(model, lengths),
         word_dropout=model.attrs["word_dropout"],
     )
 
 
 def run_for_update(
-    model: Tok2VecT, lengths: list[int], *inputs: Tensor | None, **options: Any
+    model: Tok2VecT, lengths: np.ndarray, *inputs: Tensor | None, **options: Any
 ) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Doc]]]:
     """Call the module of a layer with a row cache for a backward pass."""
     cache: RowCache = model.attrs["row_cache"]
@@ -164,7 +169,7 @@ def distinct_tokens(
 
 def table_rows(model: Tok2VecT, features: np.ndarray) -> Tensor:
     """Hash distinct tokens to the rows of their tables. Shape (M, A, 4)."""
-    return to_device(model, torch.from_numpy(hash_rows(features, model.attrs["rows"])))
+    return to_device(model, hash_rows(features, model.attrs["rows"]))
 
 
 def init_dims(model: Tok2VecT, X: Any, Y: Any) -> None:

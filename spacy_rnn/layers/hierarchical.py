@@ -37,7 +37,6 @@ def Hierarchical(
         forward,
         init=init,
         layers=[with_segments(tok2vec, cut), pool_words, encode, pool_segments],
-        attrs={"cut": cut},
     )
 
 
@@ -45,23 +44,18 @@ def forward(
     model: ScorerT, docs: list[Doc], is_train: bool
 ) -> tuple[Floats2d, Callable[[Floats2d], list[Doc]]]:
     vectors, pool_words, encode, pool_segments = model.layers
-    sizes = [len(model.attrs["cut"](doc)) for doc in docs]
-    Xs, backprop_vectors = vectors(docs, is_train)
+    (Xs, sizes), backprop_vectors = vectors(docs, is_train)
     segments, backprop_words = pool_words(Xs, is_train)
-    per_doc = split(segments, sizes)
-    encoded, backprop_encoder = encode(per_doc, is_train)
-    width, hstack = segments.shape[1], model.ops.xp.hstack
-    pairs = [hstack(pair) for pair in zip(per_doc, encoded, strict=True)]
-    Y, backprop_segments = pool_segments(pairs, is_train)
+    encoded, backprop_encoder = encode(split(segments, sizes), is_train)
+    width, nO = segments.shape[1], encode.get_dim("nO")
+    pairs = model.ops.xp.hstack([segments, concatenate(model, encoded, nO)[0]])
+    Y, backprop_segments = pool_segments(split(pairs, sizes), is_train)
 
     def backprop(dY: Floats2d) -> list[Doc]:
-        d_pairs = backprop_segments(dY)
-        through = backprop_encoder([d_pair[:, width:] for d_pair in d_pairs])
-        d_segments = [
-            d_pair[:, :width] + d_encoded
-            for d_pair, d_encoded in zip(d_pairs, through, strict=True)
-        ]
-        backprop_vectors(backprop_words(concatenate(model, d_segments, width)[0]))
+        d_pairs, _ = concatenate(model, backprop_segments(dY), width + nO)
+        through = backprop_encoder(split(d_pairs[:, width:], sizes))
+        d_segments = d_pairs[:, :width] + concatenate(model, through, width)[0]
+        backprop_vectors(backprop_words(d_segments))
         return []
 
     return Y, backprop
@@ -74,7 +68,7 @@ def init(model: ScorerT, X: list[Doc] | None = None, Y: Any = None) -> None:
         pool_words.set_dim("nI", vectors.get_dim("nO"), force=True)
     pool_words.initialize()
     if encode.has_dim("nI") is None and X:
-        segments = pool_words.predict(vectors.predict(X[:1]))
+        segments = pool_words.predict(vectors.predict(X[:1])[0])
         encode.set_dim("nI", segments.shape[1])
     encode.initialize()
     pool_segments.set_dim("nI", encode.get_dim("nI") + encode.get_dim("nO"), force=True)

@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
 from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats1d, Floats2d
@@ -78,8 +77,8 @@ def predict_words(
     losses, backprop_torch = run(
         model,
         as_tensor(X).requires_grad_(is_train),
-        to_device(model, torch.from_numpy(rows)),
-        to_device(model, torch.tensor(lengths, dtype=torch.long)),
+        to_device(model, rows),
+        to_device(model, lengths),
         is_train=is_train,
     )
     return losses, lambda d_losses: split(backprop_torch(d_losses), lengths)

@@ -10,7 +10,7 @@ from spacy.tokens import Doc
 from thinc.types import Floats2d
 from thinc.util import get_width
 
-from spacy_rnn.layers.batches import no_docs, to_device
+from spacy_rnn.layers.batches import count, no_docs, to_device
 from spacy_rnn.layers.features import mix_keys, token_features
 from spacy_rnn.layers.key_table import KeyTable
 from spacy_rnn.layers.probabilities import NEW_LABEL_BIAS
@@ -49,7 +49,7 @@ def forward(
     model: ScorerT, docs: list[Doc], is_train: bool
 ) -> tuple[Floats2d, Callable[[Floats2d], list[Doc]]]:
     table: KeyTable = model.attrs["table"]
-    lengths = np.array([len(doc) for doc in docs], dtype=np.int64)
+    lengths = count(docs)
     words = np.empty(0, dtype=np.uint64)
     if lengths.any():
         words = token_features(docs, [model.attrs["column"]])[:, 0]
@@ -63,8 +63,8 @@ def forward(
     counts = np.bincount(pairs // len(table.keys), minlength=len(docs))
     Y, backprop_torch = run(
         model,
-        to_device(model, torch.from_numpy(pairs % len(table.keys))),
-        to_device(model, torch.from_numpy(counts)),
+        to_device(model, pairs % len(table.keys)),
+        to_device(model, counts),
         dropout=model.attrs["ngram_dropout"] if is_train else 0.0,
         is_train=is_train,
     )

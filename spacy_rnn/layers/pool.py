@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from functools import partial
 
-import torch
 from thinc.types import Floats2d
 
-from spacy_rnn.layers.batches import concatenate, split
+from spacy_rnn.layers.batches import concatenate, split, to_device
 from spacy_rnn.layers.rnn import init_dims
 from spacy_rnn.layers.torch_layer import as_tensor, run, torch_layer
 from spacy_rnn.modules.pool import Pool as TorchPool
@@ -39,12 +38,10 @@ def forward(
     model: PoolT, Xs: list[Floats2d], is_train: bool
 ) -> tuple[Floats2d, Callable[[Floats2d], list[Floats2d]]]:
     X, lengths = concatenate(model, Xs, model.get_dim("nI"))
-    tokens = as_tensor(X).requires_grad_(is_train)
-    lengths_tensor = torch.tensor(lengths, dtype=torch.long).to(tokens.device)
     Y, backprop_torch = run(
         model,
-        tokens,
-        lengths_tensor,
+        as_tensor(X).requires_grad_(is_train),
+        to_device(model, lengths),
         bidirectional=model.attrs["bidirectional"],
         is_train=is_train,
     )

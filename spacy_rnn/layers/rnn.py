@@ -39,10 +39,10 @@ def RNN(
     cell: Cell,
     depth: int,
     bidirectional: bool,
-    dropout: float,
-    residual: bool,
-    layer_norm: bool,
-    mixed_precision: bool,
+    dropout: float = 0.0,
+    residual: bool = False,
+    layer_norm: bool = False,
+    mixed_precision: bool = False,
     weight_dropout: float = 0.0,
     bptt: int = 0,
     recompute: int = 0,
@@ -76,14 +76,14 @@ def forward(
     model: EncoderT, Xs: list[Floats2d], is_train: bool
 ) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Floats2d]]]:
     model.get_param("W")  # a KeyError here tells spaCy that nothing is initialized
-    note_inputs(model, Xs)
     X, lengths = concatenate(model, Xs, model.get_dim("nI"))
+    note_inputs(model, X, lengths)
     options = asdict(model.attrs["training"]) if is_train else {}
     dropout = model.attrs["dropout_rate"] if is_train else 0.0
     Y, backprop_torch = run(
         model,
         as_tensor(X).requires_grad_(is_train),
-        torch.tensor(lengths, dtype=torch.long),
+        torch.from_numpy(lengths),
         dropout=dropout or 0.0,
         is_train=is_train,
         **options,

@@ -1,16 +1,19 @@
 """Documents cut into segments, each of which is read by itself."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
+import numpy as np
 from spacy.tokens import Doc, Span
 from thinc.api import Model
 from thinc.types import Floats2d
 
-from spacy_rnn.layers.batches import concatenate, split
+from spacy_rnn.layers.batches import concatenate, count, split
 from spacy_rnn.types import Tok2VecT
 
 Cut = Callable[[Doc], list[Span]]  # into segments that tile the document
+SegmentsT = Model[list[Doc], tuple[list[Floats2d], np.ndarray]]
 
 
 def sentences(doc: Doc) -> list[Span]:
@@ -40,7 +43,7 @@ def chunks(doc: Doc, *, size: int) -> list[Span]:
     return [doc[start : start + size] for start in range(0, len(doc), size)]
 
 
-def with_segments(tok2vec: Tok2VecT, cut: Cut) -> Tok2VecT:
+def with_segments(tok2vec: Tok2VecT, cut: Cut) -> SegmentsT:
     """Make the token vectors of each segment of documents.
 
     A segment's vectors do not depend on the others, for `tok2vec` gets segments in the
@@ -52,7 +55,8 @@ def with_segments(tok2vec: Tok2VecT, cut: Cut) -> Tok2VecT:
         cut: Cuts a document into segments.
 
     Returns:
-        A layer that yields one array per segment, those of all documents in a row.
+        A layer that yields one array per segment, those of all documents in a row, and
+        how many segments each document has, shape (B,).
     """
     listens = any("listener" in node.name for node in tok2vec.walk())
     return Model(
@@ -68,11 +72,12 @@ def with_segments(tok2vec: Tok2VecT, cut: Cut) -> Tok2VecT:
 
 
 def forward(
-    model: Tok2VecT, docs: list[Doc], is_train: bool
-) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Doc]]]:
+    model: SegmentsT, docs: list[Doc], is_train: bool
+) -> tuple[tuple[list[Floats2d], np.ndarray], Callable[[list[Floats2d]], list[Doc]]]:
     tok2vec: Any = model.layers[0]
-    segments = cut_all(docs, model.attrs["cut"])
-    whole = model.attrs["whole"]
+    cut, whole = model.attrs["cut"], model.attrs["whole"]
+    per_doc = [cut(doc) for doc in docs]
+    segments = list(chain.from_iterable(per_doc))
     Xs, backprop_tok2vec = tok2vec(docs if whole else segments, is_train)
     X, lengths = concatenate(model, Xs, tok2vec.get_dim("nO"))
 
@@ -82,15 +87,10 @@ def forward(
         backprop_tok2vec(dXs)
         return []
 
-    return split(X, [len(segment) for segment in segments]), backprop
+    return (split(X, count(segments)), count(per_doc)), backprop
 
 
-def cut_all(docs: Sequence[Doc], cut: Cut) -> list[Any]:
-    """List the segments of all documents."""
-    return [segment for doc in docs for segment in cut(doc)]
-
-
-def init(model: Tok2VecT, X: list[Doc] | None = None, Y: Any = None) -> None:
+def init(model: SegmentsT, X: list[Doc] | None = None, Y: Any = None) -> None:
     tok2vec: Any = model.layers[0]
     # In whole: before training, documents may have no sentence boundaries yet.
     tok2vec.initialize(X=X)

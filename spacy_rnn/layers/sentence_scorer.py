@@ -10,12 +10,13 @@ from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats1d, Floats2d
 
-from spacy_rnn.layers.batches import concatenate, split
-from spacy_rnn.layers.features import mix_keys
+from spacy_rnn.layers.batches import concatenate, count, split
+from spacy_rnn.layers.features import mix_keys, token_features
 from spacy_rnn.layers.segments import sentences, with_segments
 from spacy_rnn.layers.torch_layer import as_tensor, run, torch_layer
 from spacy_rnn.modules.sentence_scorer import Layout
 from spacy_rnn.modules.sentence_scorer import SentenceScorer as TorchScorer
+from spacy_rnn.ragged import flatten
 from spacy_rnn.types import Cell, SentenceScorerT, Tok2VecT
 
 # Flags of a token, and what each adds to its weight before training, in log odds.
@@ -78,20 +79,18 @@ def forward(
 ) -> tuple[list[Floats1d], Callable[[list[Floats1d]], list[Doc]]]:
     vectors, scorer = model.layers
     scorer.get_param("W")  # a KeyError here tells spaCy that nothing is initialized
-    sizes = [len(sentences(doc)) for doc in docs]
-    Xs, backprop_vectors = vectors(docs, is_train)
+    (Xs, sizes), backprop_vectors = vectors(docs, is_train)
     Y, backprop_scorer = scorer((docs, sizes, Xs), is_train)
 
     def backprop(dYs: list[Floats1d]) -> list[Doc]:
-        dY = model.ops.xp.concatenate(dYs) if dYs else model.ops.alloc1f(0)
-        backprop_vectors(backprop_scorer(dY))
+        backprop_vectors(backprop_scorer(flatten(model.ops, dYs).data.ravel()))
         return []
 
     return split(Y, sizes), backprop  # type: ignore[return-value]
 
 
 def score(
-    model: Model, inputs: tuple[list[Doc], list[int], list[Floats2d]], is_train: bool
+    model: Model, inputs: tuple[list[Doc], np.ndarray, list[Floats2d]], is_train: bool
 ) -> tuple[Floats1d, Callable[[Floats1d], list[Floats2d]]]:
     """Score sentences of which the token vectors are known. Shape (S,)."""
     docs, sizes, Xs = inputs
@@ -111,8 +110,8 @@ def score(
 
 def lay_out(
     docs: Sequence[Doc],
-    sizes: Sequence[int],
-    lengths: Sequence[int],
+    sizes: np.ndarray,
+    lengths: np.ndarray,
     column: int | str,
     device: torch.device,
 ) -> Layout:
@@ -126,9 +125,8 @@ def lay_out(
         device: Where the result goes.
     """
     columns: list[Any] = [column, *FLAGS]
-    arrays = [doc.to_array(columns) for doc in docs if len(doc)]
-    read = np.concatenate(arrays or [np.empty((0, len(columns)), dtype=np.uint64)])
-    doc_of = np.repeat(np.arange(len(docs)), [len(doc) for doc in docs])
+    read = token_features(docs, columns)
+    doc_of = np.repeat(np.arange(len(docs)), count(docs))
     keys = mix_keys(np.stack([doc_of.astype(np.uint64), read[:, 0]], axis=1))
     words, word_of = np.unique(keys, return_inverse=True)
     sentence_of = np.repeat(np.arange(len(lengths)), lengths)
@@ -140,8 +138,8 @@ def lay_out(
         return torch.from_numpy(array).to(device)
 
     return Layout(
-        lengths=torch.tensor(lengths, dtype=torch.long).to(device),
-        sizes=torch.tensor(sizes, dtype=torch.long),
+        lengths=to_device(lengths),
+        sizes=torch.from_numpy(sizes),
         pair_of=to_device(pair_of),
         pair_sentence=to_device(pairs // max(1, len(words))),
         pair_word=to_device(pairs % max(1, len(words))),

@@ -6,8 +6,9 @@ from typing import Any
 from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats2d
-from thinc.util import get_width
 
+from spacy_rnn.layers.batches import concatenate, count, split
+from spacy_rnn.ragged import flatten
 from spacy_rnn.types import Tok2VecT
 
 
@@ -26,21 +27,22 @@ def forward(
     xp = model.ops.xp
     parts, callbacks = [], []
     for embed in model.layers:
-        part, callback = embed(docs, is_train)
-        check_list(embed, part)
-        parts.append(part)
+        Xs, callback = embed(docs, is_train)
+        check_list(embed, Xs)
+        parts.append(flatten(model.ops, Xs).data)
         callbacks.append(callback)
-    Ys = [xp.concatenate(of_doc, axis=1) for of_doc in zip(*parts, strict=True)]
-    widths = [get_width(part) for part in parts]
+    Y = xp.concatenate(parts, axis=1)
+    lengths = count(docs)
 
     def backprop(dYs: list[Floats2d]) -> list[Doc]:
+        dY, _ = concatenate(model, dYs, Y.shape[1])
         end = 0
-        for width, callback in zip(widths, callbacks, strict=True):
-            start, end = end, end + width
-            callback([xp.ascontiguousarray(dY[:, start:end]) for dY in dYs])
+        for part, callback in zip(parts, callbacks, strict=True):
+            start, end = end, end + part.shape[1]
+            callback(split(xp.ascontiguousarray(dY[:, start:end]), lengths))
         return []
 
-    return Ys, backprop
+    return split(Y, lengths), backprop
 
 
 def init(model: Tok2VecT, X: Any = None, Y: Any = None) -> None:

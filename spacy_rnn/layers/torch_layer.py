@@ -4,15 +4,10 @@ A layer made here is an ordinary `thinc.Model` with one flat parameter `W`. The
 parameters of its torch module are views of `W`, their gradients views of W's gradient.
 So Thinc itself saves them (without pickle), copies them, averages them, moves them
 between devices, and updates and clips them in one optimizer call.
-
-In `W` the parameters stand in the order of `module.modules()`, those of one submodule
-end to end in the order of its registration, each submodule starting at a multiple of
-64. For a one-layer, one-directional recurrent cell that is the layout of cuDNN's weight
-buffer; so that cuDNN finds it, each submodule's views have a storage of their own.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from threading import Lock
 from typing import Any
@@ -26,7 +21,7 @@ from thinc.types import ArrayXd
 from thinc.util import torch2xp
 from torch import Tensor, nn
 
-ALIGNMENT = 64  # in values
+from spacy_rnn.modules.flat_parameters import flat_size, layout, views
 
 if hasattr(os, "register_at_fork"):
     # A forked child that enters torch's thread pool waits for threads it doesn't have.
@@ -222,40 +217,6 @@ def address(array: Any) -> int:
     if isinstance(array, np.ndarray):
         return array.__array_interface__["data"][0]
     return array.data.ptr
-
-
-def layout(module: nn.Module) -> Iterator[tuple[int, list[nn.Parameter]]]:
-    """Yield where in `W` each submodule begins, and its parameters in their order."""
-    start = 0
-    for submodule in module.modules():
-        parameters = list(submodule.parameters(recurse=False))
-        if parameters:
-            yield start, parameters
-            size = sum(parameter.numel() for parameter in parameters)
-            start += -(-size // ALIGNMENT) * ALIGNMENT
-
-
-def flat_size(module: nn.Module) -> int:
-    """Return how many values `W` has, 0 for a module without parameters."""
-    end = 0
-    for start, parameters in layout(module):
-        end = start + sum(parameter.numel() for parameter in parameters)
-    return -(-end // ALIGNMENT) * ALIGNMENT
-
-
-def views(module: nn.Module, flat: Tensor) -> Iterator[tuple[nn.Parameter, Tensor]]:
-    """Yield each parameter of a module with the view of a flat tensor for it."""
-    storage, width = flat.untyped_storage(), flat.element_size()
-    base = flat.storage_offset()
-    for start, parameters in layout(module):
-        size = sum(parameter.numel() for parameter in parameters)
-        own = storage[(base + start) * width : (base + start + size) * width]
-        offset = 0
-        for parameter in parameters:
-            view = flat.new_empty(0)
-            view.set_(own, offset, parameter.shape)  # type: ignore[call-overload]
-            yield parameter, view
-            offset += parameter.numel()
 
 
 class InitWeights:

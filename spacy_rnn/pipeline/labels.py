@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
+import numpy as np
 from spacy.training import Example
 
 ClassWeights = Literal["balanced"] | dict[str, float] | None
@@ -46,6 +47,22 @@ def check_known(examples: Iterable[Example], labels: Sequence[str]) -> None:
                     f"'{label}', which the model doesn't know. It knows "
                     f"{sorted(labels)}."
                 )
+
+
+def read_categories(
+    examples: Sequence[Example], labels: Sequence[str]
+) -> tuple[np.ndarray, bool]:
+    """Read the categories of a batch, each document's once.
+
+    Returns:
+        The value of each label, NaN where a document doesn't say, shape (B, K); and
+        whether all that the documents say is in it, and is 0 or 1.
+    """
+    cats = [example.reference.cats for example in examples]
+    rows = [list(map(each.get, labels)) for each in cats]
+    values = np.array(rows, dtype="f").reshape(len(cats), len(labels))
+    n_plain = np.count_nonzero((values == 0.0) | (values == 1.0))
+    return values, n_plain == sum(map(len, cats))
 
 
 def count_labels(

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
 from spacy.language import Language
 from spacy.pipeline.textcat import TextCategorizer, textcat_score
 from spacy.pipeline.textcat_multilabel import (
@@ -10,7 +11,7 @@ from spacy.pipeline.textcat_multilabel import (
     textcat_multilabel_score,
 )
 from spacy.tokens import Doc
-from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.training import Example, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Model
 from thinc.types import Floats2d
@@ -25,6 +26,7 @@ from spacy_rnn.pipeline.labels import (
     check_known,
     count_labels,
     prepare_labels,
+    read_categories,
 )
 from spacy_rnn.pipeline.weights import guard_weights
 
@@ -208,12 +210,13 @@ class RNNTextCategorizer(TextCategorizer):
         A document without any label counts nothing where exactly one is right.
         """
         examples = list(examples)
-        validate_examples(examples, f"{type(self).__name__}.get_loss")
-        self._validate_categories(examples)
-        check_known(examples, self.labels)
-        truths: Any
-        truths, known = self._examples_to_truth(examples)
+        values, is_plain = read_categories(examples, self.labels)
+        several = (values == 1.0).sum(axis=1) > 1
+        if not is_plain or (self.exclusive and several.any()):
+            self._validate_categories(examples)
+            check_known(examples, self.labels)
         xp: Any = self.model.ops.xp
+        truths: Any = xp.asarray(np.nan_to_num(values))
         class_weights = self.cfg["label_weights"]
         weights: Any = xp.asarray(
             [class_weights.get(label, 1.0) for label in self.labels]
@@ -221,7 +224,7 @@ class RNNTextCategorizer(TextCategorizer):
         if self.exclusive:
             weights = (truths * weights).sum(axis=1, keepdims=True)
         else:
-            weights = xp.asarray(known) * xp.where(truths, weights, 1.0)
+            weights = xp.asarray(~np.isnan(values)) * xp.where(truths, weights, 1.0)
         return cross_entropy(
             self.model.ops,
             scores,

@@ -30,7 +30,8 @@ def make_layer(docs, cut=sentences):
 def test_a_sentence_has_the_vectors_of_a_document_of_its_own(nlp, docs):
     layer = make_layer(docs)
     spans = [sentence for doc in docs for sentence in doc.sents]
-    found = layer.predict(docs)
+    found, sizes = layer.predict(docs)
+    assert sizes.tolist() == [len(list(doc.sents)) for doc in docs]
     assert len(found) == len(spans)
     for span, X in zip(spans, found, strict=True):
         alone = layer.layers[0].predict([span.as_doc()])[0]
@@ -43,6 +44,7 @@ def test_gradients_reach_the_token_vectors_as_if_sentences_were_documents(docs):
     gradients = []
     for model, source in ((layer, docs), (layer.layers[0], spans)):
         Ys, backprop = model.begin_update(source)
+        Ys = Ys[0] if model is layer else Ys
         backprop([np.cos(Y) for Y in Ys])
         nodes = [node for node in layer.walk() if node.has_param("W")]
         gradients.append([node.get_grad("W").copy() for node in nodes])
@@ -59,7 +61,7 @@ def test_a_listener_gets_documents_and_its_vectors_are_cut(docs):
     for doc in docs:
         doc.tensor = np.arange(len(doc) * 4, dtype="f").reshape(-1, 4)
     for doc in docs:
-        found = layer.predict([doc])
+        found, _ = layer.predict([doc])
         assert [len(X) for X in found] == [len(sentence) for sentence in doc.sents]
         if len(doc):
             assert_array_equal(np.concatenate(found), doc.tensor)

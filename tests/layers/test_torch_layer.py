@@ -16,7 +16,7 @@ from thinc.api import SGD, Adam, Linear, RAdam, chain, fix_random_seed, with_arr
 
 from spacy_rnn.layers.pool import Pool
 from spacy_rnn.layers.rnn import RNN
-from spacy_rnn.layers.torch_layer import ALIGNMENT, layout, views
+from spacy_rnn.modules.flat_parameters import ALIGNMENT, layout, views
 
 OPTIMIZERS = {
     "SGD": lambda: SGD(0.1),

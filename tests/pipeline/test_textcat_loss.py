@@ -190,3 +190,28 @@ def test_the_threshold_decides_what_counts_as_predicted(make_nlp, make_examples)
         nlp.initialize(lambda: examples)  # noqa: B023
         recalls.append(nlp.evaluate(examples)["cats_macro_r"])
     assert recalls == [1.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("cats", "message"),
+    [
+        ({"good": 1.0, "bad": 1.0, "odd": 0.0}, "E895"),
+        ({"good": 0.5, "bad": 0.0, "odd": 0.0}, "E851"),
+        ({"good": float("nan"), "bad": 0.0, "odd": 0.0}, "E851"),
+        ({"good": 1.0, "else": 0.5}, "E851"),
+        ({"else": 1.0}, "'else'.*doesn't know"),
+        ({"good": 1.0, "bad": 0.0, "odd": 0.0, "else": 0.0}, None),
+        ({}, None),
+    ],
+)
+def test_categories_are_checked_by_whoever_asks_for_the_loss(
+    start, cats, message, factory
+):
+    pipe, examples, _ = start()
+    examples[1].reference.cats = cats
+    scores = np.full_like(TRUTHS, 0.5)
+    if message is None or (message == "E895" and factory == "rnn_textcat_multilabel"):
+        assert np.isfinite(pipe.get_loss(examples, scores)[0])
+    else:
+        with pytest.raises(ValueError, match=message):
+            pipe.get_loss(examples, scores)
