@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 from spacy_rnn.modules.attention import AttentionPool
 from spacy_rnn.modules.dropout import keep_mask
-from spacy_rnn.modules.linear import Linear
 from spacy_rnn.modules.novelty import Steps, sequential_scores
 from spacy_rnn.modules.rnn import RNNEncoder
 from spacy_rnn.modules.segment_max import SegmentMax
@@ -68,11 +67,11 @@ class SentenceScorer(nn.Module):
             width,
             cell=cell,  # type: ignore[arg-type]
         )
-        self.hidden = Linear(width + n_statistics, hidden_width)
+        self.hidden = nn.Linear(width + n_statistics, hidden_width)
         self.content = nn.Linear(hidden_width + n_statistics, 1)
-        self.document = Linear(width, width)
-        self.salience = Linear(width, width, bias=False)
-        self.redundancy = Linear(width, width, bias=False)
+        self.document = nn.Linear(width, width)
+        self.salience = nn.Linear(width, width, bias=False)
+        self.redundancy = nn.Linear(width, width, bias=False)
         self.position = nn.Parameter(torch.zeros(POSITIONS + 1))
         self.part = nn.Parameter(torch.zeros(PARTS))
         self.init(flag_weights)
