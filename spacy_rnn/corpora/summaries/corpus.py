@@ -27,7 +27,7 @@ from spacy_rnn.corpora.summaries.docs import (
     SentenceSource,
     complete_doc,
     copy_starts,
-    find_split,
+    find_splitter,
     make_doc,
     read_docs,
     register_summary,
@@ -210,7 +210,7 @@ class SummaryCorpus(Corpus):
     def _read(self, nlp: Language) -> Iterator[Doc]:
         _ = self.contents  # what is wrong is raised or told of there, once
         on_error = _ignore if self.errors == "skip" else _refuse
-        find = cache(partial(find_split, nlp, self.sentences, self.language))
+        find = cache(partial(find_splitter, nlp, self.sentences, self.language))
         for item in self._read_items(nlp.vocab, on_error):
             if isinstance(item, Article):
                 yield make_doc(

@@ -30,7 +30,7 @@ def register_summary() -> None:
         Doc.set_extension(SUMMARY, default=None)
 
 
-def find_split(nlp: Language, source: SentenceSource, language: str | None) -> Split:
+def find_splitter(nlp: Language, source: SentenceSource, language: str | None) -> Split:
     """Find what sets the sentence boundaries of a document.
 
     Args:
