@@ -4,19 +4,18 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import torch
 from thinc.api import Model
 from thinc.types import Floats2d
 from torch import Tensor
+from torch.nn.functional import linear
 
 from spacy_rnn.layers.torch_layer import as_array, as_tensor, backprop_nothing
-from spacy_rnn.modules.linear import linear
 
 
 def affine(
     model: Model, X: Floats2d, is_train: bool
 ) -> tuple[Floats2d, Callable[[Floats2d], Floats2d]]:
-    """Compute `X @ W.T + b`, on a CPU several times as fast as `Ops.affine`.
+    """Compute `X @ W.T + b`, on a CPU about twice as fast as `Ops.affine` by BLIS.
 
     Args:
         model: A layer with the parameters `W`, shape (nO, nI), and `b`, shape (nO,).
@@ -28,18 +27,15 @@ def affine(
         of the parameters, and returns that of X.
     """
     arrays: list[Any] = [X, model.get_param("W"), model.get_param("b")]
-    inputs = [as_tensor(array).requires_grad_(is_train) for array in arrays]
-    with torch.set_grad_enabled(is_train):
-        scores = linear(*inputs)
+    X_torch, W, b = map(as_tensor, arrays)
     to_array: Callable[[Tensor], Any] = partial(as_array, ops=model.ops)
-    if not is_train:
-        return to_array(scores), backprop_nothing
 
     def backprop(dY: Floats2d) -> Floats2d:
-        gradients = torch.autograd.grad(scores, inputs, as_tensor(dY))
-        dX, dW, db = map(to_array, gradients)
-        model.inc_grad("W", dW)
-        model.inc_grad("b", db)
-        return dX
+        # By hand: autograd computes in a thread of its own, where cuBLAS, if it hasn't
+        # been used there before, warns that there is no CUDA context.
+        gradient = as_tensor(dY)
+        model.inc_grad("W", to_array(gradient.t() @ X_torch))
+        model.inc_grad("b", to_array(gradient.sum(0)))
+        return to_array(gradient @ W)
 
-    return to_array(scores), backprop
+    return to_array(linear(X_torch, W, b)), backprop if is_train else backprop_nothing

@@ -8,6 +8,7 @@ from thinc.api import Model
 from thinc.model import deserialize_attr, serialize_attr
 
 FREE = np.uint64(0)
+ZERO = np.uint64(0xD1B54A32D192ED03)  # what the key 0, such as "no entity", is kept as
 
 
 class KeyTable:
@@ -27,13 +28,14 @@ class KeyTable:
 
     def find(self, wanted: np.ndarray) -> np.ndarray:
         """Return the row of each key, -1 where it has none. Shape (n,)."""
+        wanted = np.where(wanted == FREE, ZERO, wanted)
         first, second = self._places(wanted)
         rows = np.where(self.keys[second] == wanted, second, -1)
         return np.where(self.keys[first] == wanted, first, rows)
 
     def claim(self, wanted: np.ndarray) -> None:
         """Give rows to keys that have none, as long as there are free ones."""
-        new = wanted[self.find(wanted) < 0]
+        new = np.where(wanted == FREE, ZERO, wanted)[self.find(wanted) < 0]
         for places in self._places(new):
             free = (self.keys[places] == FREE) & (self.find(new) < 0)
             # Of several that want a place, the last one gets it.

@@ -3,8 +3,6 @@
 import torch
 from torch import Tensor, nn
 
-from spacy_rnn.modules.linear import Linear
-
 
 class AttentionPool(nn.Module):
     """Sum the tokens of each document, weighted by a learned score (Yang et al., 2016).
@@ -15,7 +13,7 @@ class AttentionPool(nn.Module):
 
     def __init__(self, input_width: int, hidden_width: int) -> None:
         super().__init__()
-        self.key = Linear(input_width, hidden_width)
+        self.key = nn.Linear(input_width, hidden_width)
         self.query = nn.Linear(hidden_width, 1, bias=False)
 
     def forward(

@@ -2,8 +2,6 @@
 
 from typing import NamedTuple
 
-from spacy_rnn.modules.shapes import round_up
-
 STEP_BITS = 4
 DOC_BITS = 3
 
@@ -98,5 +96,18 @@ def cut_runs(lengths: list[int], costs: Costs) -> list[tuple[int, int]]:
 
 
 def round_shape(steps: int, docs: int) -> tuple[int, int]:
-    """Round up to one of few shapes, see `round_up`."""
+    """Round up to one of few shapes.
+
+    oneDNN compiles code for each shape that it meets and keeps it, which takes time and
+    memory, and batches of text hardly ever have the same shape twice.
+    """
     return round_up(steps, STEP_BITS), round_up(docs, DOC_BITS)
+
+
+def round_up(number: int, bits: int) -> int:
+    """Round up to a number with few significant bits.
+
+    With 4 bits, a number grows by less than an eighth.
+    """
+    quantum = 1 << max(0, number.bit_length() - bits)
+    return -(-number // quantum) * quantum

@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from spacy_rnn.modules.add_rows import AddRows
 from spacy_rnn.modules.distinct import spread
-from spacy_rnn.modules.linear import Linear
 from spacy_rnn.modules.pool import final_states
 from spacy_rnn.modules.rnn import RNNEncoder
 from spacy_rnn.modules.segment_max import SegmentMax
@@ -84,7 +83,7 @@ class CharCNN(nn.Module):
     def __init__(self, char_width: int, width: int) -> None:
         super().__init__()
         self.ends = nn.Parameter(torch.empty(2, char_width))
-        self.filters = Linear(char_width, WINDOW * width, bias=False)
+        self.filters = nn.Linear(char_width, WINDOW * width, bias=False)
         self.bias = nn.Parameter(torch.zeros(width))
         init_chars(self.ends, 1)
         bound = math.sqrt(6 / (WINDOW * char_width + width))  # Glorot & Bengio (2010)

@@ -18,7 +18,7 @@ from spacy_rnn.modules.rnn import RNNEncoder, flip
 LOW, HIGH = 0.1, 0.9  # left- and right-saturated (Karpathy et al., 2015)
 
 
-class Steps(NamedTuple):
+class Activations(NamedTuple):
     """What a cell computes.
 
     Attributes:
@@ -110,7 +110,7 @@ def inspect_cell(
     return CellReport(low, high, squares.sqrt().float())
 
 
-def run_cell(cell: nn.RNNBase, X: Tensor) -> Steps:
+def run_cell(cell: nn.RNNBase, X: Tensor) -> Activations:
     """Compute what a cell of one layer and one direction computes.
 
     Args:
@@ -129,7 +129,7 @@ def run_cell(cell: nn.RNNBase, X: Tensor) -> Steps:
         outputs.append(hidden)
         gates.append(opened)
     by_gate = zip(*gates, strict=True)
-    return Steps(
+    return Activations(
         torch.stack(outputs),
         {name: torch.stack(each) for name, each in zip(names, by_gate, strict=True)},
     )

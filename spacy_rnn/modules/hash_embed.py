@@ -5,7 +5,6 @@ from torch import Tensor, nn
 
 from spacy_rnn.modules.add_rows import AddRows
 from spacy_rnn.modules.distinct import spread
-from spacy_rnn.modules.linear import Linear
 from spacy_rnn.modules.maxout import Maxout
 
 MAXOUT_PIECES = 3
@@ -26,10 +25,10 @@ class MultiHashEmbed(nn.Module):
         super().__init__()
         self.tables = nn.Embedding(sum(rows), width)
         self.project_static = (
-            None if static_width is None else Linear(static_width, width, bias=False)
+            None if static_width is None else nn.Linear(static_width, width, bias=False)
         )
         parts = len(rows) + (static_width is not None)
-        self.mix = Linear(parts * width, MAXOUT_PIECES * width)
+        self.mix = nn.Linear(parts * width, MAXOUT_PIECES * width)
         self.norm = nn.LayerNorm(width)
         nn.init.uniform_(self.tables.weight, -0.1, 0.1)
         nn.init.xavier_uniform_(self.mix.weight)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 
-class Steps:
+class SentenceOrder:
     """Sentences in the order in which they are decided on.
 
     First the first sentence of every document, then every second one: documents go
@@ -21,12 +21,14 @@ class Steps:
         starts = torch.repeat_interleave(sizes.cumsum(0) - sizes, sizes)
         time = torch.arange(len(starts)) - starts
         by_rank = torch.repeat_interleave(rank, sizes)
-        self.order = (time * max(1, len(sizes)) + by_rank).argsort()
-        self.inverse = self.order.argsort()
+        self.places = (time * max(1, len(sizes)) + by_rank).argsort()
+        self.inverse = self.places.argsort()
         self.n_docs: list[int] = torch.bincount(time).tolist() if len(time) else []
 
 
-def sequential_scores(base: Tensor, query: Tensor, H: Tensor, steps: Steps) -> Tensor:
+def sequential_scores(
+    base: Tensor, query: Tensor, H: Tensor, order: SentenceOrder
+) -> Tensor:
     """Lower the score of a sentence by what the summary so far says already.
 
     The summary at sentence j is the sum of the vectors before it, each weighted by its
@@ -37,23 +39,23 @@ def sequential_scores(base: Tensor, query: Tensor, H: Tensor, steps: Steps) -> T
         base: Scores of the sentences by themselves. Shape (S,).
         query: What a sentence is compared to the summary by. Shape (S, n).
         H: Sentence vectors. Shape (S, n).
-        steps: The order of the sentences.
+        order: In which the sentences are decided on.
 
     Returns:
         The scores. Shape (S,).
     """
-    if not steps.n_docs:
+    if not order.n_docs:
         return base
-    order = steps.order.to(base.device)
+    places = order.places.to(base.device)
     rows = zip(
-        *(X[order].split(steps.n_docs) for X in (base, query, H)),
+        *(X[places].split(order.n_docs) for X in (base, query, H)),
         strict=True,
     )
-    summary = H.new_zeros(steps.n_docs[0], H.shape[1])
+    summary = H.new_zeros(order.n_docs[0], H.shape[1])
     scores = []
     for base_t, query_t, H_t in rows:
         summary = summary[: len(base_t)]
         score = base_t - (query_t * torch.tanh(summary)).sum(1)
         summary = torch.addcmul(summary, torch.sigmoid(score)[:, None], H_t)
         scores.append(score)
-    return torch.cat(scores)[steps.inverse.to(base.device)]
+    return torch.cat(scores)[order.inverse.to(base.device)]

@@ -16,7 +16,6 @@ from spacy_rnn.modules.cells import (
     read_only,
 )
 from spacy_rnn.modules.dropout import keep_mask
-from spacy_rnn.modules.linear import Linear
 from spacy_rnn.modules.recompute import RecomputedLayer
 
 CELLS: dict[str, tuple[Callable[..., nn.RNNBase], dict[str, Any]]] = {
@@ -151,7 +150,7 @@ class RecurrentLayer(nn.Module):
 
     forward_cell: nn.RNNBase
     backward_cell: nn.RNNBase | None
-    project: Linear | None
+    project: nn.Linear | None
     norm: nn.LayerNorm | None
 
     def __init__(
@@ -174,7 +173,7 @@ class RecurrentLayer(nn.Module):
         self.cell = cell
         self.residual = residual
         self.project = (
-            Linear(input_width, output_width, bias=False)
+            nn.Linear(input_width, output_width, bias=False)
             if residual and input_width != output_width
             else None
         )

@@ -7,8 +7,7 @@ from torch import Tensor, nn
 
 from spacy_rnn.modules.attention import AttentionPool
 from spacy_rnn.modules.dropout import keep_mask
-from spacy_rnn.modules.linear import Linear
-from spacy_rnn.modules.novelty import Steps, sequential_scores
+from spacy_rnn.modules.novelty import SentenceOrder, sequential_scores
 from spacy_rnn.modules.rnn import RNNEncoder
 from spacy_rnn.modules.segment_max import SegmentMax
 from spacy_rnn.modules.word_statistics import N_STATISTICS, WordStatistics
@@ -68,11 +67,11 @@ class SentenceScorer(nn.Module):
             width,
             cell=cell,  # type: ignore[arg-type]
         )
-        self.hidden = Linear(width + n_statistics, hidden_width)
+        self.hidden = nn.Linear(width + n_statistics, hidden_width)
         self.content = nn.Linear(hidden_width + n_statistics, 1)
-        self.document = Linear(width, width)
-        self.salience = Linear(width, width, bias=False)
-        self.redundancy = Linear(width, width, bias=False)
+        self.document = nn.Linear(width, width)
+        self.salience = nn.Linear(width, width, bias=False)
+        self.redundancy = nn.Linear(width, width, bias=False)
         self.position = nn.Parameter(torch.zeros(POSITIONS + 1))
         self.part = nn.Parameter(torch.zeros(PARTS))
         self.init(flag_weights)
@@ -117,7 +116,9 @@ class SentenceScorer(nn.Module):
         mean = total / sizes.clamp(min=1)[:, None]
         document = self.salience(torch.tanh(self.document(mean)))
         base = content + (H * document[doc_of]).sum(1) + self.place(layout.sizes, X)
-        return sequential_scores(base, self.redundancy(H), H, Steps(layout.sizes))
+        return sequential_scores(
+            base, self.redundancy(H), H, SentenceOrder(layout.sizes)
+        )
 
     def measure(self, X: Tensor, layout: Layout, sizes: Tensor) -> Tensor:
         """Weigh the words and measure the sentences. Shape (S, statistics)."""

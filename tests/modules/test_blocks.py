@@ -13,9 +13,9 @@ from spacy_rnn.modules.block_plan import (
     cut_runs,
     plan,
     round_shape,
+    round_up,
 )
 from spacy_rnn.modules.blocks import Blocks, Flip
-from spacy_rnn.modules.shapes import round_down, round_up
 
 CPU = torch.device("cpu")
 ROUNDING = (1 + 2 ** (1 - STEP_BITS)) * (1 + 2 ** (1 - DOC_BITS))  # of shapes, at most
@@ -127,13 +127,6 @@ def test_rounding_up_leaves_few_numbers_and_adds_little(number, bits):
     assert number <= rounded < number * (1 + 2 ** (1 - bits))
     assert rounded == round_up(rounded, bits)
     assert len(bin(rounded).removeprefix("0b").rstrip("0")) <= bits
-
-
-@given(st.integers(1, 10**6), st.integers(1, 8))
-def test_rounding_down_is_the_last_number_that_rounding_up_leaves(number, bits):
-    rounded = round_down(number, bits)
-    assert number / (1 + 2 ** (1 - bits)) < rounded <= number
-    assert rounded == round_up(rounded, bits)
 
 
 @given(some_lengths)

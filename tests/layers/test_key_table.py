@@ -1,0 +1,30 @@
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from spacy_rnn.layers.key_table import KeyTable
+
+
+def keys(*values):
+    return np.array(values, dtype=np.uint64)
+
+
+@pytest.mark.parametrize("key", [0, 1, 2**64 - 1])
+def test_a_key_has_no_row_before_it_claims_one(key):
+    table = KeyTable(8)
+    assert_array_equal(table.find(keys(key)), [-1])
+    table.claim(keys(key))
+    assert len(table) == 1
+    assert table.find(keys(key))[0] >= 0
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_no_two_keys_share_a_row_and_who_has_one_keeps_it(first):
+    wanted = np.arange(first, 100, dtype=np.uint64)
+    table = KeyTable(60)
+    table.claim(wanted)
+    rows = table.find(wanted)
+    owned = rows[rows >= 0]
+    assert len(set(owned.tolist())) == len(owned) == len(table)
+    table.claim(wanted[::-1])
+    assert_array_equal(table.find(wanted)[rows >= 0], owned)
