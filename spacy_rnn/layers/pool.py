@@ -2,13 +2,17 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
+import numpy as np
 import torch
 from thinc.types import Floats2d
 
 from spacy_rnn.layers.batches import concatenate, split
+from spacy_rnn.layers.gates import note_inputs
 from spacy_rnn.layers.rnn import init_dims
 from spacy_rnn.layers.torch_layer import as_tensor, run, torch_layer
+from spacy_rnn.modules.attention import AttentionPool
 from spacy_rnn.modules.pool import Pool as TorchPool
 from spacy_rnn.types import Pooling, PoolT
 
@@ -24,6 +28,7 @@ def Pool(
         bidirectional: Whether the second half of a vector was read from the document's
             end, so that "last" takes it from the first token.
     """
+    attends = "attention" in pooling
     return torch_layer(
         "pool",
         partial(TorchPool, pooling=pooling),
@@ -31,13 +36,17 @@ def Pool(
         init_dims=init_dims,
         dims={"nI": nI},
         # Saved with the layer: behind a listener, the encoder that tells isn't there.
-        attrs={"bidirectional": bidirectional},
+        attrs={
+            "bidirectional": bidirectional,
+            **({"attend": attend, "attention_of": "words"} if attends else {}),
+        },
     )
 
 
 def forward(
     model: PoolT, Xs: list[Floats2d], is_train: bool
 ) -> tuple[Floats2d, Callable[[Floats2d], list[Floats2d]]]:
+    note_inputs(model, Xs)
     X, lengths = concatenate(model, Xs, model.get_dim("nI"))
     tokens = as_tensor(X).requires_grad_(is_train)
     lengths_tensor = torch.tensor(lengths, dtype=torch.long).to(tokens.device)
@@ -53,3 +62,29 @@ def forward(
         return split(backprop_torch(dY), lengths)
 
     return Y, backprop
+
+
+def attend(model: PoolT, Xs: list[Floats2d]) -> list[np.ndarray]:
+    """Find the weight of each vector among those that are pooled with it.
+
+    Args:
+        model: A layer that pools with attention.
+        Xs: What it pools. Shape (vectors, nI) each.
+
+    Returns:
+        In [0, 1], summing to 1. Shape (vectors,) each.
+    """
+    X, lengths = concatenate(model, Xs, model.get_dim("nI"))
+    module: Any = model.attrs["torch_module"].bind(model)
+    return split(attention_weights(module.attention, X, lengths), lengths)  # type: ignore[return-value]
+
+
+def attention_weights(
+    pool: AttentionPool, X: Floats2d, lengths: list[int]
+) -> np.ndarray:
+    """Find the weights of vectors that lie end to end. Shape (N,)."""
+    tokens, counts = as_tensor(X), torch.tensor(lengths, dtype=torch.long)
+    doc_of = torch.repeat_interleave(counts).to(tokens.device)
+    with torch.inference_mode():
+        weights = pool(tokens, counts.to(tokens.device), doc_of)[1]
+    return weights.cpu().numpy()

@@ -12,6 +12,8 @@ from thinc.types import Floats1d, Floats2d
 
 from spacy_rnn.layers.batches import concatenate, split
 from spacy_rnn.layers.features import mix_keys
+from spacy_rnn.layers.gates import note_inputs
+from spacy_rnn.layers.pool import attention_weights
 from spacy_rnn.layers.segments import sentences, with_segments
 from spacy_rnn.layers.torch_layer import as_tensor, run, torch_layer
 from spacy_rnn.modules.sentence_scorer import Layout
@@ -63,7 +65,12 @@ def SentenceScorer(
         score,
         init_dims=no_dims,
         dims={"nI": tok2vec.maybe_get_dim("nO")},
-        attrs={"column": attr, "dropout_rate": dropout},
+        attrs={
+            "column": attr,
+            "dropout_rate": dropout,
+            "attend": attend,
+            "attention_of": "words",
+        },
     )
     return Model(
         "sentence_scorer",
@@ -95,6 +102,7 @@ def score(
 ) -> tuple[Floats1d, Callable[[Floats1d], list[Floats2d]]]:
     """Score sentences of which the token vectors are known. Shape (S,)."""
     docs, sizes, Xs = inputs
+    note_inputs(model, Xs)
     X, lengths = concatenate(model, Xs, model.get_dim("nI"))
     tokens = as_tensor(X).requires_grad_(is_train)
     layout = lay_out(docs, sizes, lengths, model.attrs["column"], tokens.device)
@@ -107,6 +115,13 @@ def score(
         return split(backprop_torch(dY), lengths)
 
     return Y, backprop
+
+
+def attend(model: Model, Xs: list[Floats2d]) -> list[np.ndarray]:
+    """Find the weight of each word in its sentence. Shape (tokens,) each."""
+    X, lengths = concatenate(model, Xs, model.get_dim("nI"))
+    module: Any = model.attrs["torch_module"].bind(model)
+    return split(attention_weights(module.pool, X, lengths), lengths)  # type: ignore[return-value]
 
 
 def lay_out(
