@@ -117,7 +117,7 @@ def score_categories(pipe: TextCategorizer, targets: Sequence[Target]) -> Callab
     def log_odds(scores: Any, which: Sequence[int]) -> tuple[np.ndarray, Any]:
         columns = np.array([targets[i].column for i in which])
         found, gradient = label_log_odds(to_numpy(scores), columns, exclusive=exclusive)
-        return found, pipe.model.ops.asarray2f(gradient.astype("f"))
+        return found, pipe.model.ops.asarray2f(gradient)
 
     return log_odds
 
@@ -154,7 +154,7 @@ def score_sentences(pipe: RNNSummarizer, targets: Sequence[Target]) -> Callable:
 
 def label_log_odds(
     scores: np.ndarray, columns: np.ndarray, *, exclusive: bool
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, Any]:
     """Find the log odds of labels, and their gradient for the scores.
 
     Args:
