@@ -57,6 +57,7 @@ ALLOWED = {
     "training": {"spacy", "thinc", "srsly", "wasabi", "torch", "atomic"}
     | {"gradients", "schedules"}
     | ARRAYS,
+    "explain": {"spacy", "thinc", "layers", "pipeline", "tags", "types"} | ARRAYS,
     "visual": ANYTHING,
     "cli": ANYTHING,
 }

@@ -7,6 +7,7 @@ from thinc.layers.chain import init as init_chain
 from thinc.layers.resizable import resize_model
 
 from spacy_rnn.checks import check_rate
+from spacy_rnn.layers.contributions import contributions
 from spacy_rnn.layers.crf import CRF, resize_crf
 from spacy_rnn.layers.dropout import Dropout
 from spacy_rnn.types import CRFTaggerT, Tok2VecT
@@ -46,6 +47,7 @@ def build_crf_tagger(
         model.set_dim("nO", nO)
     model.init = init
     model.attrs["resize_output"] = resize_output
+    model.attrs["explain"] = contributions
     return model
 
 

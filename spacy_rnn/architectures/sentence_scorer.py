@@ -3,6 +3,7 @@
 from typing import get_args
 
 from spacy_rnn.checks import check_at_least, check_choice, check_rate, check_two_halves
+from spacy_rnn.layers.contributions import contributions
 from spacy_rnn.layers.sentence_scorer import SentenceScorer
 from spacy_rnn.types import Cell, SentenceScorerT, Tok2VecT
 
@@ -46,7 +47,7 @@ def build_sentence_scorer(
     check_at_least("views", views, 1)
     check_rate("dropout", dropout)
     check_two_halves("width", width)
-    return SentenceScorer(
+    model = SentenceScorer(
         tok2vec,
         width=width,
         hidden_width=hidden_width,
@@ -55,3 +56,6 @@ def build_sentence_scorer(
         attr=attr,
         dropout=dropout,
     )
+    model.set_ref("tok2vec", tok2vec)
+    model.attrs["explain"] = contributions
+    return model

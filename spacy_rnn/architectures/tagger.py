@@ -6,6 +6,7 @@ from thinc.api import Model, chain, resizable
 from thinc.layers.resizable import resize_linear_weighted, resize_model
 
 from spacy_rnn.checks import check_rate
+from spacy_rnn.layers.contributions import contributions
 from spacy_rnn.layers.dropout import Dropout
 from spacy_rnn.layers.probabilities import NEW_LABEL_BIAS
 from spacy_rnn.layers.softmax import Softmax
@@ -45,6 +46,7 @@ def build_tagger(
     if nO is not None:
         model.set_dim("nO", nO)
     model.attrs["resize_output"] = resize_output
+    model.attrs["explain"] = contributions
     return name_output(model)
 
 

@@ -1,13 +1,21 @@
 """Text classifiers."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, get_args
 
+from spacy.tokens import Doc
 from thinc.api import Dropout, Linear, Model, chain, resizable
 from thinc.layers.resizable import resize_linear_weighted, resize_model
 
 from spacy_rnn.checks import check_choice, check_rate, check_share
-from spacy_rnn.layers.opinion_pool import OpinionPool
+from spacy_rnn.layers.contributions import (
+    Contributions,
+    LogOdds,
+    contributions,
+    find_embed,
+)
+from spacy_rnn.layers.opinion_pool import OpinionPool, linear_part
 from spacy_rnn.layers.pool import Pool
 from spacy_rnn.layers.probabilities import NEW_LABEL_BIAS, Probabilities
 from spacy_rnn.types import Pooling, ScorerT, Tok2VecT
@@ -99,7 +107,23 @@ def build_classifier(
         model.set_dim("nO", nO)
     model.attrs["multi_label"] = not exclusive_classes
     model.attrs["resize_output"] = resize_output
+    model.attrs["explain"] = explain
     return model
+
+
+def explain(
+    model: ScorerT, docs: Sequence[Doc], log_odds: LogOdds
+) -> list[Contributions]:
+    """Find what the tokens contribute to the scores of both parts, see `contributions`.
+
+    A linear model of spaCy's adds nothing to what tokens contribute.
+    """
+    scorer, embed = model.layers[0], find_embed(model)
+    if scorer.name != "opinion_pool":
+        return contributions(scorer, docs, log_odds, embed=embed)
+    _, network = scorer.layers
+    linear = linear_part(scorer, docs)
+    return contributions(network, docs, log_odds, embed=embed, linear=linear)
 
 
 def check_pooling(name: str, pooling: list[Pooling]) -> None:

@@ -32,10 +32,17 @@ def watch_cells(
         "gradient", by the distance in tokens from the last output. See
         `spacy_rnn.modules.gates.CellReport`.
     """
+    with watch_inputs(layer) as inputs:
+        yield partial(report_cells, layer, inputs)
+
+
+@contextmanager
+def watch_inputs(layer: Model) -> Iterator[list[Tensor]]:
+    """Keep what a layer is given in this thread, if it notes that."""
     inputs: list[Tensor] = []
     token = _inputs.set({**_inputs.get({}), layer.id: inputs})
     try:
-        yield partial(report_cells, layer, inputs)
+        yield inputs
     finally:
         _inputs.reset(token)
 

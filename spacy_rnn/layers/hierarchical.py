@@ -32,6 +32,8 @@ def Hierarchical(
         pool_segments: Makes a document's vector of those of its segments.
         cut: Cuts a document into segments.
     """
+    if "attend" in pool_segments.attrs:
+        pool_segments.attrs["attention_of"] = "sentences"
     return Model(
         "hierarchical",
         forward,

@@ -1,6 +1,6 @@
 """A linear bag of n-grams as a Thinc layer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -8,14 +8,15 @@ import numpy as np
 import torch
 from spacy.tokens import Doc
 from thinc.types import Floats2d
-from thinc.util import get_width
+from thinc.util import get_width, to_numpy
 
 from spacy_rnn.layers.batches import count, no_docs, to_device
+from spacy_rnn.layers.contributions import LinearPart
 from spacy_rnn.layers.features import mix_keys, token_features
 from spacy_rnn.layers.key_table import KeyTable
 from spacy_rnn.layers.probabilities import NEW_LABEL_BIAS
-from spacy_rnn.layers.torch_layer import run, torch_layer
-from spacy_rnn.modules.ngrams import NgramScores
+from spacy_rnn.layers.torch_layer import as_array, run, torch_layer
+from spacy_rnn.modules.ngrams import NORM, NgramScores
 from spacy_rnn.types import ScorerT
 
 EDGE = np.uint64(1)  # stands before the first and after the last token
@@ -41,6 +42,7 @@ def Ngrams(
             "column": attr,
             "ngram_dropout": ngram_dropout,
             "table": KeyTable(rows),
+            "linear": ngram_contributions,
         },
     )
 
@@ -103,6 +105,65 @@ def extract_ngrams(
         keys.append(longest[inside])
         key_docs.append(docs[: len(longest)][inside])
     return np.concatenate(keys), np.concatenate(key_docs)
+
+
+def ngram_contributions(
+    model: ScorerT, docs: Sequence[Doc], share: float
+) -> LinearPart:
+    """Share the scores of n-grams out evenly among their tokens.
+
+    An n-gram that a document has several times counts once, so each time it has a part
+    of the weight. What edges alone have, where a document is empty, no token adds.
+    """
+    table: KeyTable = model.attrs["table"]
+    lengths = np.array([len(doc) for doc in docs], dtype=np.int64)
+    words = token_features(docs, [model.attrs["column"]])[:, 0]
+    size = model.attrs["ngram_size"]
+    ngrams, doc_of = extract_ngrams(words, lengths, size)
+    rows = table.find(ngrams)
+    known = rows >= 0
+    pairs, pair_of, times = np.unique(
+        doc_of[known] * len(table.keys) + rows[known],
+        return_inverse=True,
+        return_counts=True,
+    )
+    n_known = np.bincount(pairs // len(table.keys), minlength=len(docs))
+    module: Any = model.attrs["torch_module"].bind(model)
+    weights, bias = (to_numpy(as_array(x, model.ops)) for x in module.parameters())
+    value = NORM / np.sqrt(n_known.clip(min=1))[doc_of[known]] / times[pair_of]
+    parts = weights[rows[known]] * value[:, None]
+    covered = covered_tokens(lengths, size)[known]
+    n_covered = (covered >= 0).sum(axis=1, keepdims=True)
+    tokens = np.zeros((len(words), len(bias)))
+    for column in covered.T:
+        inside = column >= 0
+        np.add.at(tokens, column[inside], (parts / n_covered.clip(min=1))[inside])
+    rest = np.tile(bias.astype("f8"), (len(docs), 1))
+    np.add.at(rest, doc_of[known], np.where(n_covered, 0.0, parts))
+    return LinearPart(np.split(tokens, np.cumsum(lengths)[:-1]), rest, share)
+
+
+def covered_tokens(lengths: np.ndarray, ngram_size: int) -> np.ndarray:
+    """Say which tokens are in each n-gram, in the order of `extract_ngrams`.
+
+    Returns:
+        Their numbers in the batch, -1 for an edge or none. Shape (n-grams, ngram_size).
+    """
+    n_tokens, n_docs = int(lengths.sum()), len(lengths)
+    tokens = np.arange(n_tokens)
+    marked = np.full(n_tokens + 2 * n_docs, -1)
+    marked[tokens + 2 * np.repeat(np.arange(n_docs), lengths) + 1] = tokens
+    docs = np.repeat(np.arange(n_docs), lengths + 2)
+    covered = [tokens[:, None]]
+    for size in range(2, ngram_size + 1):
+        windows = np.lib.stride_tricks.sliding_window_view(marked, size)
+        covered.append(windows[docs[: len(windows)] == docs[size - 1 :]])
+    return np.concatenate(
+        [
+            np.pad(each, ((0, 0), (0, ngram_size - each.shape[1])), constant_values=-1)
+            for each in covered
+        ]
+    )
 
 
 def resize_ngrams(model: ScorerT, new_nO: int) -> ScorerT:

@@ -1,12 +1,14 @@
 """Several classifiers as one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import numpy as np
 from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats2d
-from thinc.util import get_width
+from thinc.util import get_width, to_numpy
 
+from spacy_rnn.layers.contributions import LinearPart
 from spacy_rnn.layers.probabilities import probabilities
 from spacy_rnn.types import ScorerT
 
@@ -52,6 +54,20 @@ def forward(
         return []
 
     return Y, backprop
+
+
+def linear_part(model: ScorerT, docs: Sequence[Doc]) -> LinearPart:
+    """Find what tokens contribute to the first one's scores.
+
+    One that can't say, such as a linear model of spaCy's, adds what no token does.
+    """
+    expert, share = model.layers[0], model.attrs["share"]
+    for node in expert.walk():
+        if "linear" in node.attrs:
+            return node.attrs["linear"](node, docs, share)
+    scores = to_numpy(expert.predict(list(docs)))
+    nothing = [np.zeros((len(doc), scores.shape[1])) for doc in docs]
+    return LinearPart(nothing, scores, share)
 
 
 def init(model: ScorerT, X: list[Doc] | None = None, Y: Floats2d | None = None) -> None:

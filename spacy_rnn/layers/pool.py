@@ -2,12 +2,18 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
+import numpy as np
+import torch
 from thinc.types import Floats2d
+from torch import Tensor
 
 from spacy_rnn.layers.batches import concatenate, split, to_device
+from spacy_rnn.layers.gates import note_inputs
 from spacy_rnn.layers.rnn import init_dims
 from spacy_rnn.layers.torch_layer import as_tensor, run, torch_layer
+from spacy_rnn.modules.attention import AttentionPool
 from spacy_rnn.modules.pool import Pool as TorchPool
 from spacy_rnn.types import Pooling, PoolT
 
@@ -23,6 +29,7 @@ def Pool(
         bidirectional: Whether the second half of a vector was read from the document's
             end, so that "last" takes it from the first token.
     """
+    attends = "attention" in pooling
     return torch_layer(
         "pool",
         partial(TorchPool, pooling=pooling),
@@ -30,7 +37,10 @@ def Pool(
         init_dims=init_dims,
         dims={"nI": nI},
         # Saved with the layer: behind a listener, the encoder that tells isn't there.
-        attrs={"bidirectional": bidirectional},
+        attrs={
+            "bidirectional": bidirectional,
+            **({"attend": attend, "attention_of": "words"} if attends else {}),
+        },
     )
 
 
@@ -38,6 +48,7 @@ def forward(
     model: PoolT, Xs: list[Floats2d], is_train: bool
 ) -> tuple[Floats2d, Callable[[Floats2d], list[Floats2d]]]:
     X, lengths = concatenate(model, Xs, model.get_dim("nI"))
+    note_inputs(model, X, lengths)
     Y, backprop_torch = run(
         model,
         as_tensor(X).requires_grad_(is_train),
@@ -50,3 +61,28 @@ def forward(
         return split(backprop_torch(dY), lengths)
 
     return Y, backprop
+
+
+def attend(model: PoolT, Xs: list[Tensor]) -> list[np.ndarray]:
+    """Find the weight of each vector among those that are pooled with it.
+
+    Args:
+        model: A layer that pools with attention.
+        Xs: What it pools. Shape (vectors, nI) each.
+
+    Returns:
+        In [0, 1], summing to 1. Shape (vectors,) each.
+    """
+    module: Any = model.attrs["torch_module"].bind(model)
+    return attention_weights(module.attention, Xs)
+
+
+def attention_weights(pool: AttentionPool, Xs: list[Tensor]) -> list[np.ndarray]:
+    """Find the weights that attention gives to vectors, see `attend`."""
+    if not Xs:
+        return []
+    X, sizes = torch.cat(Xs), [len(X) for X in Xs]
+    lengths = torch.tensor(sizes, device=X.device)
+    with torch.inference_mode():
+        weights = pool(X, lengths, torch.repeat_interleave(lengths))[1]
+    return [each.numpy() for each in weights.cpu().split(sizes)]

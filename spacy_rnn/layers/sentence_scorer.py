@@ -9,9 +9,12 @@ import torch
 from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats1d, Floats2d
+from torch import Tensor
 
 from spacy_rnn.layers.batches import concatenate, count, split
 from spacy_rnn.layers.features import mix_keys, token_features
+from spacy_rnn.layers.gates import note_inputs
+from spacy_rnn.layers.pool import attention_weights
 from spacy_rnn.layers.segments import sentences, with_segments
 from spacy_rnn.layers.torch_layer import as_tensor, run, torch_layer
 from spacy_rnn.modules.sentence_scorer import Layout
@@ -64,7 +67,12 @@ def SentenceScorer(
         score,
         init_dims=no_dims,
         dims={"nI": tok2vec.maybe_get_dim("nO")},
-        attrs={"column": attr, "dropout_rate": dropout},
+        attrs={
+            "column": attr,
+            "dropout_rate": dropout,
+            "attend": attend,
+            "attention_of": "words",
+        },
     )
     return Model(
         "sentence_scorer",
@@ -95,6 +103,7 @@ def score(
     """Score sentences of which the token vectors are known. Shape (S,)."""
     docs, sizes, Xs = inputs
     X, lengths = concatenate(model, Xs, model.get_dim("nI"))
+    note_inputs(model, X, lengths)
     tokens = as_tensor(X).requires_grad_(is_train)
     layout = lay_out(docs, sizes, lengths, model.attrs["column"], tokens.device)
     dropout = model.attrs["dropout_rate"] if is_train else 0.0
@@ -106,6 +115,12 @@ def score(
         return split(backprop_torch(dY), lengths)
 
     return Y, backprop
+
+
+def attend(model: Model, Xs: list[Tensor]) -> list[np.ndarray]:
+    """Find the weight of each word in its sentence. Shape (tokens,) each."""
+    module: Any = model.attrs["torch_module"].bind(model)
+    return attention_weights(module.pool, Xs)
 
 
 def lay_out(

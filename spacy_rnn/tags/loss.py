@@ -7,7 +7,7 @@ from torch import Tensor
 from spacy_rnn.modules.crf import log_partition
 from spacy_rnn.modules.lattice import Lattice
 from spacy_rnn.tags.scores import check_possible, restrict
-from spacy_rnn.tags.tag_set import TagSet, tag_spans
+from spacy_rnn.tags.tag_set import TagSet, span_sets
 
 NO_SPANS = np.zeros((0, 3), dtype="i8")
 
@@ -59,20 +59,28 @@ def span_unlikelihood(
 ) -> Tensor:
     """Sum -log(1 - P) over spans of probability P.
 
-    The sequences without a span are summed up in disjoint groups: each departs from the
-    span at another of its tokens. So nothing cancels, however probable the span is.
-
     Args:
         lattice: The sequences.
         log_Z: Its log partition. Shape (B,).
         tag_set: The tags.
         spans: As from `find_spans`. Shape (spans, 3).
     """
-    lengths = lattice.lengths.numpy()
-    ends = lengths.cumsum()
-    docs = np.searchsorted(ends, spans[:, 0], side="right")
+    docs = torch.from_numpy(docs_of(lattice, spans)).to(log_Z.device)
+    return log_Z[docs].sum() - log_without(lattice, tag_set, spans).sum()
+
+
+def log_without(lattice: Lattice, tag_set: TagSet, spans: np.ndarray) -> Tensor:
+    """Sum the exponentiated scores of all sequences without a span, for each span.
+
+    These are summed up in disjoint groups: each departs from the span at another of its
+    tokens. So nothing cancels, however probable the span is.
+
+    Returns:
+        Logarithms. Shape (spans,).
+    """
+    lengths, docs = lattice.lengths.numpy(), docs_of(lattice, spans)
     within = spans.copy()
-    within[:, :2] -= (ends - lengths)[docs, None]
+    within[:, :2] -= (lengths.cumsum() - lengths)[docs, None]
     groups = [
         sets_without(tag_set, span, lengths[doc])
         for doc, span in zip(docs, within, strict=True)
@@ -81,15 +89,18 @@ def span_unlikelihood(
     pieces = lattice.select(torch.from_numpy(docs.repeat(sizes)))
     sets = np.concatenate([group.reshape(-1, group.shape[2]) for group in groups])
     all_without = log_partition(restrict(pieces, sets)).split(sizes)
-    without = torch.stack([each.logsumexp(0) for each in all_without])
-    return log_Z[torch.from_numpy(docs).to(log_Z.device)].sum() - without.sum()
+    return torch.stack([each.logsumexp(0) for each in all_without])
+
+
+def docs_of(lattice: Lattice, spans: np.ndarray) -> np.ndarray:
+    """Say in which document each span is. Shape (spans,)."""
+    return np.searchsorted(lattice.lengths.numpy().cumsum(), spans[:, 0], side="right")
 
 
 def sets_without(tag_set: TagSet, span: np.ndarray, length: int) -> np.ndarray:
     """Say by disjoint groups of sets of tags that a document doesn't have a span.
 
-    In the i-th group all goes as with the span up to its i-th token, and then not. In
-    BIO the token after the span can depart from it too, by making it longer.
+    In the i-th group all goes as with the span up to its i-th token, and then not.
 
     Args:
         tag_set: The tags.
@@ -99,15 +110,9 @@ def sets_without(tag_set: TagSet, span: np.ndarray, length: int) -> np.ndarray:
     Returns:
         The tags that are left to each token. Shape (groups, length, K), bool.
     """
-    start, end, row = span
-    _, _, tags = tag_spans(tag_set, span[None])
-    n_tags = len(tag_set.start)
-    inside = np.eye(n_tags, dtype=bool)[tags]
-    longer = tag_set.of_label[row, 1]
-    if end < length and tag_set.transitions[tags[-1], longer]:
-        inside = np.vstack([inside, np.arange(n_tags) != longer])
-    groups = np.ones((len(inside), length, n_tags), dtype=bool)
+    inside = span_sets(tag_set, span, length)
+    groups = np.ones((len(inside), length, inside.shape[1]), dtype=bool)
     for i, sets in enumerate(inside):
-        groups[i, start + i] = ~sets
-        groups[i + 1 :, start + i] = sets
+        groups[i, span[0] + i] = ~sets
+        groups[i + 1 :, span[0] + i] = sets
     return groups

@@ -109,3 +109,26 @@ def tag_spans(
     is_first, is_last = tokens == starts[span_of], tokens == ends[span_of] - 1
     places = np.where(is_first, np.where(is_last, 3, 0), np.where(is_last, 2, 1))
     return span_of, tokens, tag_set.of_label[rows[span_of], places]
+
+
+def span_sets(tag_set: TagSet, span: np.ndarray, length: int) -> np.ndarray:
+    """Say which tags each token of a span has, and in BIO the one after it.
+
+    That one could depart from the span, too, by making it longer.
+
+    Args:
+        tag_set: The tags.
+        span: Its first token, its end and the row of its label.
+        length: Where the document ends.
+
+    Returns:
+        From the first token on. Shape (tokens, K), bool.
+    """
+    _, end, row = span
+    _, _, tags = tag_spans(tag_set, span[None])
+    n_tags = len(tag_set.start)
+    inside = np.eye(n_tags, dtype=bool)[tags]
+    longer = tag_set.of_label[row, 1]
+    if end < length and tag_set.transitions[tags[-1], longer]:
+        inside = np.vstack([inside, np.arange(n_tags) != longer])
+    return inside

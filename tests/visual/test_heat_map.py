@@ -1,0 +1,155 @@
+"""Texts with the weights of their tokens."""
+
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+import spacy
+from spacy.tokens import Doc
+
+from spacy_rnn.explain import Explanation
+from spacy_rnn.visual.heat_map import draw_text, render, shares
+
+WORDS = ["<b>Warm</b>", "&", "cold", "soup", "."]
+VALUES = [2.0, 0.0, -1.0, 0.5, -0.1]
+CODES = re.compile("\x1b\\[[0-9;]*m")
+
+
+def explanation(lang="en", label="good", **settings):
+    doc = Doc(spacy.blank(lang).vocab, words=WORDS, spaces=[True] * 3 + [False] * 2)
+    fields = {
+        "doc": doc,
+        "component": "rnn_textcat",
+        "label": label,
+        "start": 0,
+        "end": len(doc),
+        "score": 1.4,
+        "baseline": 0.0,
+        "contributions": np.array(VALUES),
+        "attention": {},
+    }
+    return Explanation(**{**fields, **settings})
+
+
+class Reader(HTMLParser):
+    """Reads the text of the paragraphs, and the attributes of all tags."""
+
+    def __init__(self):
+        super().__init__()
+        self.inside, self.text, self.tags = False, "", []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self.inside |= tag == "p"
+
+    def handle_endtag(self, tag):
+        self.inside &= tag != "p"
+
+    def handle_data(self, data):
+        self.text += data if self.inside else ""
+
+
+def read(html):
+    reader = Reader()
+    reader.feed(html)
+    return reader
+
+
+@pytest.mark.parametrize("page", [True, False])
+def test_a_text_is_drawn_as_it_is_whatever_stands_in_it(page):
+    each = explanation(label="<script>alert(1)</script>")
+    found = read(render([each], page=page, jupyter=False))
+    assert found.text == each.doc.text
+    assert "script" not in {tag for tag, _ in found.tags}
+
+
+def test_every_token_has_its_weight_and_its_sign():
+    found = read(render([explanation()], jupyter=False))
+    spans = [attrs for tag, attrs in found.tags if tag == "span"]
+    assert [float(attrs["title"]) for attrs in spans] == VALUES
+    for attrs, value in zip(spans, VALUES, strict=True):
+        assert float(attrs["style"].removeprefix("--w:")) == abs(value) / 2.0
+        assert (attrs.get("class") == "less") == (value < 0)
+
+
+def test_a_page_asks_for_nothing_else():
+    html = render([explanation()], page=True, jupyter=False)
+    assert not re.search(r"(src|href|url|@import|https?:)", html)
+
+
+@pytest.mark.parametrize(("lang", "direction"), [("en", "ltr"), ("ar", "rtl")])
+def test_a_text_runs_in_the_direction_of_its_language(lang, direction):
+    found = read(render([explanation(lang)], page=True, jupyter=False))
+    assert [a["dir"] for tag, a in found.tags if tag == "p"] == [direction]
+    assert {a["lang"] for tag, a in found.tags if "lang" in a} == {lang}
+
+
+def test_what_is_predicted_of_is_underlined_unless_it_is_all():
+    html = render([explanation(start=2, end=4)], jupyter=False)
+    assert re.findall(r"<u>(.*?)</u>", html) == ["cold", "soup"]
+    assert "<u>" not in render([explanation()], jupyter=False)
+
+
+def test_attention_is_drawn_on_request():
+    weights = np.array([0.5, 0.1, 0.2, 0.1, 0.1])
+    each = explanation(attention={"words": weights})
+    found = read(render([each], weights="attention", jupyter=False))
+    titles = [float(a["title"]) for tag, a in found.tags if tag == "span"]
+    assert titles == weights.tolist()
+    with pytest.raises(ValueError, match="no attention"):
+        render([explanation()], weights="attention", jupyter=False)
+
+
+def test_a_terminal_gets_the_text_with_more_colour_for_more_weight():
+    drawn = draw_text(explanation())
+    assert CODES.sub("", drawn).splitlines()[1] == explanation().doc.text
+    strong, weak = drawn.index("48;5;33m<b>Warm"), drawn.index("48;5;189msoup")
+    assert strong < weak
+    assert "48;5;216mcold" in drawn
+    assert " & " in drawn  # without a colour
+
+
+def test_weights_of_nothing_have_no_share():
+    assert shares(np.zeros(0)).shape == (0,)
+    assert not shares(np.zeros(3)).any()
+
+
+def test_no_explanation_is_an_empty_page():
+    assert "<figure" not in render([], page=True, jupyter=False)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1200, 360])
+def test_a_browser_draws_the_page(tmp_path, scheme, width):
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("needs Chromium")
+    page, picture = tmp_path / "page.html", tmp_path / "page.png"
+    page.write_text(render([explanation()] * 3, page=True, jupyter=False), "utf8")
+    subprocess.run(
+        [
+            chromium,
+            *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"),
+            *("--disable-background-networking", "--hide-scrollbars"),
+            f"--blink-settings=preferredColorScheme={int(scheme == 'light')}",
+            f"--user-data-dir={tmp_path / 'profile'}",
+            f"--window-size={width},600",
+            f"--screenshot={picture}",
+            page.as_uri(),
+        ],
+        check=True,
+        capture_output=True,
+        timeout=90,
+    )
+    from matplotlib.image import imread
+
+    pixels = imread(picture)[:, :, :3]
+    bright = pixels.mean()
+    assert bright > 0.8 if scheme == "light" else bright < 0.3
+    blue = (pixels[:, :, 2] - pixels[:, :, 0]).max()
+    orange = (pixels[:, :, 0] - pixels[:, :, 2]).max()
+    assert min(blue, orange) > 0.1
