@@ -1,0 +1,213 @@
+import sys
+from collections.abc import Iterator, Sequence
+from enum import Enum
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from spacy.cli._util import import_code, setup_gpu
+from wasabi import msg
+
+from spacy_rnn.cli.output import write_atomically
+
+if TYPE_CHECKING:  # the command line loads this module, whatever the command
+    from spacy.language import Language
+
+    from spacy_rnn.explain import Explanation
+
+BATCH = 64  # texts that are explained together
+
+
+class WeightsOption(Enum):
+    contributions = "contributions"
+    attention = "attention"
+
+
+def explain_cli(
+    model: Annotated[str, typer.Argument(help="Name or path of the pipeline")],
+    texts: Annotated[
+        list[str],
+        typer.Argument(
+            help="Texts, or files with texts: .txt, .jsonl, .csv, .tsv; - for a text "
+            "on standard input"
+        ),
+    ],
+    component: Annotated[
+        str | None,
+        typer.Option(
+            "--component",
+            "-C",
+            help="The component whose predictions to explain",
+            show_default="the last one that can be explained",
+        ),
+    ] = None,
+    labels: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--label",
+            "-l",
+            help="A label to explain; can be repeated",
+            show_default="what is predicted",
+        ),
+    ] = None,
+    weights: Annotated[
+        WeightsOption,
+        typer.Option(
+            "--weights",
+            "-w",
+            help="What to show: contributions of tokens, or the weights of attention",
+        ),
+    ] = WeightsOption.contributions,
+    text_column: Annotated[
+        str, typer.Option("--text-column", help="The column of a file with the text")
+    ] = "text",
+    limit: Annotated[
+        int, typer.Option("--limit", min=0, help="Texts to explain, 0 for all")
+    ] = 0,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="HTML file to write", dir_okay=False, metavar="HTML"
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", "-j", help="Print a line of JSON for each text")
+    ] = False,
+    code_path: Annotated[
+        Path | None,
+        typer.Option(
+            "--code", "-c", help="Python file that registers functions of your own"
+        ),
+    ] = None,
+    use_gpu: Annotated[
+        int, typer.Option("--gpu-id", "-g", help="GPU ID or -1 for CPU")
+    ] = -1,
+) -> None:
+    """Show what each token of a text contributes to what a pipeline says of it.
+
+    What speaks for a category, a tag, an entity or a sentence of a summary is blue,
+    what speaks against it orange.
+
+    python -m spacy rnn explain training/sentiment/model-best "A cold, rude waiter."
+
+    python -m spacy rnn explain training/sentiment/model-best mails.csv -o mails.html
+    """
+    from spacy_rnn.visual.heat_map import draw_text, render
+
+    import_code(code_path)
+    found: list[Explanation] = []
+    try:
+        if output is not None and output.suffix != ".html":
+            raise ValueError(f"{output}: the output must end in .html")
+        setup_gpu(use_gpu, silent=as_json or output is None)
+        for batch in explain_texts(
+            model,
+            list(islice(read_texts(texts, text_column), limit or None)),
+            component=component,
+            labels=labels or None,
+        ):
+            for explanations in batch:
+                if as_json:
+                    typer.echo(to_json(explanations))
+                elif output is not None:
+                    found.extend(explanations)
+                else:
+                    for each in explanations:
+                        typer.echo(draw_text(each, weights.value) + "\n")
+        if output is not None:
+            page = render(found, weights=weights.value, page=True, jupyter=False)
+            write_atomically(output, page.encode())
+    except BrokenPipeError:
+        raise  # whoever read has seen enough
+    except (ValueError, OSError, ImportError, LookupError) as error:
+        msg.fail("Can't explain", str(error), exits=1)
+    if output is not None:
+        msg.good(f"Explained {len(found)} predictions and wrote {output}")
+
+
+def explain_texts(
+    model: str,
+    texts: Sequence[str],
+    *,
+    component: str | None,
+    labels: Sequence[str] | None,
+) -> Iterator[list[list["Explanation"]]]:
+    """Explain texts batch by batch, with a bar for what takes long.
+
+    Raises:
+        ValueError: If there is no text with tokens.
+    """
+    import spacy
+    from tqdm import tqdm
+
+    from spacy_rnn.explain import explain
+
+    nlp: Language = spacy.load(model)
+    if not any(len(nlp.make_doc(text)) for text in texts):
+        raise ValueError("There is no text with a token to explain")
+    shown = tqdm(total=len(texts), unit="texts", delay=2, leave=False, disable=None)
+    with shown as bar:
+        for start in range(0, len(texts), BATCH):
+            batch = texts[start : start + BATCH]
+            yield explain(nlp, batch, component=component, labels=labels)
+            bar.update(len(batch))
+
+
+def read_texts(texts: Sequence[str], column: str) -> Iterator[str]:
+    """Yield texts that are given, and those of files.
+
+    Raises:
+        ValueError: For a file that can't be read as texts, with its line.
+    """
+    from spacy_rnn.corpora.files.lines import Reading
+    from spacy_rnn.corpora.files.rows import (
+        JSON_SUFFIXES,
+        TABLE_SUFFIXES,
+        get_text,
+        read_rows,
+    )
+
+    for text in texts:
+        if text == "-":
+            yield sys.stdin.read()
+        elif not is_file(text):
+            yield text
+        elif text.endswith(".txt"):
+            yield Path(text).read_text("utf8")
+        elif text.endswith((*JSON_SUFFIXES, *TABLE_SUFFIXES)):
+            for location, row in read_rows(Path(text), Reading()):
+                yield get_text(row, column, location)
+        else:
+            endings = ", ".join([".txt", *JSON_SUFFIXES, *TABLE_SUFFIXES])
+            raise ValueError(f"{text}: expected a file that ends in one of {endings}")
+
+
+def is_file(text: str) -> bool:
+    """Whether a text is the path of a file, which a long one can't be."""
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def to_json(explanations: Sequence["Explanation"]) -> str:
+    """Write the explanations of a text as one line of JSON."""
+    import srsly
+
+    rows: list[dict[str, Any]] = [
+        {
+            "component": each.component,
+            "label": each.label,
+            "start": each.start,
+            "end": each.end,
+            "probability": each.probability,
+            "score": each.score,
+            "baseline": each.baseline,
+            "contributions": each.contributions.tolist(),
+            "attention": {k: v.tolist() for k, v in each.attention.items()},
+        }
+        for each in explanations
+    ]
+    tokens = [token.text for token in explanations[0].doc] if explanations else []
+    return srsly.json_dumps({"tokens": tokens, "explanations": rows})

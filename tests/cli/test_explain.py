@@ -1,0 +1,143 @@
+"""`python -m spacy rnn explain`, through the command line."""
+
+import json
+
+import numpy as np
+import pytest
+import spacy
+import srsly
+from spacy.cli import app
+from spacy.training import Example
+from typer.testing import CliRunner
+
+import spacy_rnn.cli  # noqa: F401 (adds the commands to those of spaCy)
+
+ROWS = [("Good soup.", "good"), ("Bad soup, bad staff.", "bad")]
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sentencizer")
+    nlp.add_pipe("rnn_textcat")
+    examples = [
+        Example.from_dict(
+            nlp.make_doc(text),
+            {"cats": {name: float(name == label) for name in ("good", "bad")}},
+        )
+        for text, label in ROWS
+    ]
+    optimizer = nlp.initialize(lambda: examples)
+    for _ in range(10):
+        nlp.update(examples, sgd=optimizer)
+    path = tmp_path_factory.mktemp("classifier")
+    nlp.to_disk(path)
+    return path
+
+
+def explain(*args, **settings):
+    return CliRunner().invoke(app, ["rnn", "explain", *map(str, args)], **settings)
+
+
+def read(result):
+    assert result.exit_code == 0, result.output
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_help_shows_an_example():
+    result = explain("--help")
+    assert result.exit_code == 0
+    assert "rnn explain training/sentiment/model-best" in result.stdout
+
+
+def test_texts_are_drawn_with_what_is_predicted(classifier):
+    result = explain(classifier, "Good soup.", "Bad staff.")
+    assert result.exit_code == 0
+    lines = [line for line in result.stdout.splitlines() if line]
+    assert [line.split()[0] for line in lines[::2]] == ["good", "bad"]
+    assert lines[1::2] == ["Good soup.", "Bad staff."]  # no colours in a file
+
+
+def test_a_program_gets_a_line_of_json_for_each_text(classifier):
+    first, second = read(explain(classifier, "Good soup.", "", "--json"))
+    assert first["tokens"] == ["Good", "soup", "."]
+    (found,) = first["explanations"]
+    assert found["label"] == "good"
+    total = found["score"] - found["baseline"]
+    assert abs(np.sum(found["contributions"]) - total) <= 0.01 * abs(total)
+    assert len(found["attention"]["words"]) == 3
+    assert second == {"tokens": [], "explanations": []}
+
+
+def test_labels_can_be_chosen(classifier):
+    args = ("--label", "bad", "--label", "good", "--component", "rnn_textcat", "--json")
+    (row,) = read(explain(classifier, "Good soup.", *args))
+    assert {each["label"] for each in row["explanations"]} == {"good", "bad"}
+
+
+@pytest.mark.parametrize("name", ["texts.jsonl", "texts.csv", "texts.txt"])
+def test_texts_are_read_from_a_file(classifier, tmp_path, name):
+    path = tmp_path / name
+    if path.suffix == ".jsonl":
+        srsly.write_jsonl(path, [{"body": "Good soup."}, {"body": "Bad."}])
+    elif path.suffix == ".csv":
+        path.write_text("body,n\nGood soup.,1\nBad.,2\n")
+    else:
+        path.write_text("Good soup.")
+    rows = read(explain(classifier, path, "--text-column", "body", "--json"))
+    assert [row["tokens"][0] for row in rows] == ["Good", "Bad"][: len(rows)]
+    (row,) = read(
+        explain(classifier, path, "--text-column", "body", "--json", "--limit", 1)
+    )
+    assert row["tokens"] == ["Good", "soup", "."]
+
+
+def test_a_text_is_read_from_standard_input(classifier):
+    (row,) = read(explain(classifier, "-", "--json", input="Good soup."))
+    assert row["tokens"] == ["Good", "soup", "."]
+
+
+def test_a_page_is_written(classifier, tmp_path):
+    path = tmp_path / "page.html"
+    result = explain(classifier, "Good <soup>.", "--output", path, "-w", "attention")
+    assert result.exit_code == 0
+    assert "Explained 1 predictions" in result.stdout
+    assert "&lt;" in path.read_text("utf8")
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["Good.", "--component", "nope"], "no component 'nope'"),
+        (["Good.", "--component", "sentencizer"], "can't be explained"),
+        (["Good.", "--label", "odd"], r"doesn't know the labels ['odd']"),
+        ([""], "no text with a token"),
+        (["Good.", "--output", "page.pdf"], "must end in .html"),
+        (["data.jsonl"], "data.jsonl:1: no column 'text'"),
+        (["data.xml"], "expected a file that ends in one of .txt"),
+    ],
+)
+def test_what_cant_be_done_is_said_in_one_message(
+    classifier, tmp_path, monkeypatch, args, message
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data.jsonl").write_text('{"body": "Good."}\n')
+    (tmp_path / "data.xml").write_text("<p>Good.</p>")
+    result = explain(classifier, *args)
+    assert result.exit_code == 1
+    assert message in " ".join(result.output.split())
+    assert "Traceback" not in result.output
+    assert not list(tmp_path.glob("*.html"))
+
+
+def test_a_missing_pipeline_is_named():
+    result = explain("no/such/model", "Good.")
+    assert result.exit_code == 1
+    assert "no/such/model" in result.output
+
+
+def test_a_page_that_cant_be_made_leaves_the_old_one(classifier, tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text("old")
+    assert explain(classifier, "", "--output", path).exit_code == 1
+    assert path.read_text() == "old"
