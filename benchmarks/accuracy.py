@@ -32,6 +32,7 @@ import srsly
 from recipe import ROOT, parse_overrides, read_rows, train_best
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.naive_bayes import MultinomialNB
+from spacy.language import Language
 from spacy.util import load_config
 
 FOLDS = "movie_reviews_folds"
@@ -153,28 +154,42 @@ def best_threshold(scores: np.ndarray, truths: np.ndarray) -> float:
     return max(grid, key=lambda threshold: score(scores, truths, threshold))
 
 
-def train_and_score(
-    split: Split, several: bool, seed: int, overrides: dict, model: str, verbose: bool
-) -> tuple[float, float, float]:
-    """Train by a shipped config; return dev score, test score and seconds."""
+def train_model(
+    model: str,
+    split: Split,
+    seed: int,
+    overrides: dict | None = None,
+    *,
+    several: bool = False,
+    verbose: bool = False,
+) -> Language:
+    """Train by a shipped config, and keep what is the best on dev."""
     name = "emotions" if several else "sentiment"
     if model == HIERARCHICAL:
         name = "long_documents"
-    start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         files = {}
         for part in ("train", "dev"):
             files[part] = Path(folder) / f"{part}.jsonl"
             write_rows(files[part], getattr(split, part), several)
         config = load_config(
-            ROOT / "configs" / f"{name}.cfg", {"system.seed": seed, **overrides}
+            ROOT / "configs" / f"{name}.cfg",
+            {"system.seed": seed, **(overrides or {})},
         )
         for part, file in files.items():
             reader = {"@readers": "spacy-rnn.TextCorpus.v1", "path": str(file)}
             config["corpora"][part] = reader
         if model in SPACY_MODELS:
             use_spacy_model(config, several, SPACY_MODELS[model])
-        best, _ = train_best(config, verbose=verbose)
+        return train_best(config, verbose=verbose).nlp
+
+
+def train_and_score(
+    split: Split, several: bool, seed: int, overrides: dict, model: str, verbose: bool
+) -> tuple[float, float, float]:
+    """Train by a shipped config; return dev score, test score and seconds."""
+    start = time.perf_counter()
+    best = train_model(model, split, seed, overrides, several=several, verbose=verbose)
     labels = list(best.get_pipe(best.pipe_names[-1]).labels)
     found = {}
     for part in ("dev", "test"):

@@ -12,6 +12,7 @@ SCRIPTS = (
     "accuracy",
     "batching",
     "crf_cost",
+    "faithfulness",
     "gpu",
     "long_documents",
     "make_vectors",
