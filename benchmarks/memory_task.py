@@ -1,6 +1,6 @@
 """A task that needs memory: name the class of the first word, N words later.
 
-    OMP_NUM_THREADS=1 python benchmarks/memory_task.py
+    OMP_NUM_THREADS=1 python benchmarks/memory_task.py --plot gradients.svg
 
 Everything is made here: a document begins with one of four class words, and N words
 follow that mean nothing, out of twenty. An `rnn_textcat`, 32 wide, that reads from left
@@ -11,13 +11,15 @@ to right has only its last state to go by. Four tables:
 * accuracy, where the distance grows: up to 5, then by half whenever 99 % of the longest
   documents are right, up to 200;
 * how strongly the last state depends on the word so many words before it (norm of the
-  Jacobian, relative to that of the last word), before and after that training;
+  Jacobian, relative to that of the last word), before and after that training; this is
+  what `--plot` draws;
 * SGD on a simple RNN with rectified units whose recurrent weights are half as large
   again as they should be, with gradients clipped and not.
 """
 
 import argparse
 from collections.abc import Iterable
+from pathlib import Path
 from random import Random
 
 import spacy
@@ -37,6 +39,7 @@ ENOUGH = 0.99
 WIDTH = BATCH = 32
 GROWING, FIXED, EXPLODING = 1000, 200, 300  # steps at most
 EXPLODING_DISTANCE = 20
+GREY, COLORS = "#808080", ["#d1242f", "#2f81f7", "#2da44e"]  # on light and dark pages
 EMBED = {
     "@architectures": "spacy-rnn.MultiHashEmbed.v1",
     "width": WIDTH,
@@ -154,7 +157,7 @@ def train_fixed(cell: str, seed: int) -> list[str]:
     return cells
 
 
-def train_growing(cell: str, seed: int) -> tuple[list[str], list[str], list[str]]:
+def train_growing(cell: str, seed: int) -> tuple[list[str], list[float], list[float]]:
     """Return accuracies, and the gradient before and after, by distance."""
     nlp = make_nlp(cell, seed, max_gradient_norm=1.0)
     before = gradients(nlp, seed)
@@ -175,13 +178,13 @@ def train_growing(cell: str, seed: int) -> tuple[list[str], list[str], list[str]
     )
 
 
-def gradients(nlp: Language, seed: int) -> list[str]:
-    """Return how strongly the last state depends on words, relative to the last."""
+def gradients(nlp: Language, seed: int) -> list[float]:
+    """Return how strongly the last state depends on each word, relative to the last."""
     layer = find_encoder(nlp)
     with layer.attrs["watch_cells"](layer) as report:
         accuracy(nlp, DISTANCES[-1], seed, 20)
     gradient = report()["layers.0.forward_cell"]["gradient"]
-    return [f"{gradient[distance] / gradient[0]:.0e}" for distance in DISTANCES]
+    return [value / gradient[0] for value in gradient[: DISTANCES[-1] + 1]]
 
 
 def find_encoder(nlp: Language) -> Model:
@@ -212,6 +215,27 @@ def explode(max_norm: float, seed: int) -> str:
     return f"{found:.1f} after {steps} steps"
 
 
+def plot(curves: dict[str, list[list[float]]], path: Path) -> None:
+    """Draw the gradients of each cell, untrained and trained, by distance."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    style = {"text.color": GREY, "axes.labelcolor": GREY, "axes.edgecolor": GREY}
+    style |= {"xtick.color": GREY, "ytick.color": GREY, "svg.hashsalt": "memory"}
+    with rc_context(style):
+        figure = Figure(figsize=(8, 4), layout="constrained")
+        axes = figure.add_subplot()
+        for (name, (before, after)), color in zip(curves.items(), COLORS, strict=True):
+            axes.semilogy(before, "--", color=color, label=f"{name}, untrained")
+            axes.semilogy(after, color=color, label=f"{name}, trained")
+        axes.set(ylim=(1e-20, 1e2), xlim=(0, DISTANCES[-1]))
+        axes.set_xlabel("words between")
+        axes.set_ylabel("gradient, relative to the last word's")
+        axes.grid(alpha=0.3)
+        figure.legend(ncols=3, loc="outside upper center", framealpha=0.0)
+        figure.savefig(path, transparent=True, metadata={"Date": None})
+
+
 def print_table(title: str, header: list[str], rows: dict[str, list[str]]) -> None:
     print(f"\n{title}\n\n| {' | '.join(['', *header])} |")
     print(f"| --- |{' ---: |' * len(header)}")
@@ -224,10 +248,14 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seed", type=int, default=0)
-    seed: int = parser.parse_args().seed
+    parser.add_argument("--plot", type=Path, help="an SVG of the gradients")
+    options = parser.parse_args()
+    seed: int = options.seed
     torch.set_num_threads(1)
     header = [str(distance) for distance in DISTANCES]
     grown = {name: train_growing(cell, seed) for name, cell in CELLS.items()}
+    if options.plot:
+        plot({name: [*each[1:]] for name, each in grown.items()}, options.plot)
     print_table(
         f"Accuracy, the same distance from the first step on, {FIXED} steps",
         header,
@@ -242,7 +270,7 @@ def main() -> None:
         "How strongly the last state depends on a word, by distance",
         header,
         {
-            f"{name}, {moment}": each[i]
+            f"{name}, {moment}": [f"{each[i][n]:.0e}" for n in DISTANCES]
             for name, each in grown.items()
             for i, moment in ((1, "untrained"), (2, "trained"))
         },

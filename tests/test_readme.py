@@ -36,6 +36,9 @@ COMPONENTS = {  # the factories that a page describes
     ROOT / "docs" / "rnn_summarizer.md": ["rnn_summarizer"],
     ROOT / "docs" / "nltk.md": ["nltk_sentencizer"],
 }
+ALONE = [  # pages whose blocks don't build on each other, as test_going_on.py tests
+    page for page in PAGES if page.name != "going_on.md"
+]
 WITH_MODEL = {page: names for page, names in COMPONENTS.items() if page.stem != "nltk"}
 CLASSES = {
     each.__name__: each
@@ -78,7 +81,7 @@ def read(path):
     return path.read_text(encoding="utf8")
 
 
-def blocks(kind, pages=PAGES):
+def blocks(kind, pages=ALONE):
     """List the fenced blocks of a kind, also those in quotations."""
     found = []
     for page in pages:
@@ -92,7 +95,8 @@ def blocks(kind, pages=PAGES):
 
 def commands():
     """List the shell commands of all pages."""
-    lines = [line for block in blocks("bash") for line in block.values[0].splitlines()]
+    found = blocks("bash", PAGES)
+    lines = [line for block in found for line in block.values[0].splitlines()]
     return [line.removeprefix("$ ") for line in lines if line.strip()]
 
 
@@ -303,6 +307,14 @@ def test_the_layout_names_every_folder():
     wanted |= {str(path) for path in files if len(path.parts) == 1}
     assert wanted - named == set()
     assert {name for name in named if not (ROOT / name).exists()} == set()
+
+
+def test_the_picture_names_folders_and_files_that_are_there():
+    picture = read(ROOT / "docs" / "images" / "design.svg")
+    names = " ".join(re.findall(r'class="folder"[^>]*>([^<]+)<', picture)).split()
+    assert len(names) >= 8
+    package = Path(spacy_rnn.__file__).parent
+    assert [name for name in names if not (package / name).exists()] == []
 
 
 def is_for_the_layout(folder):

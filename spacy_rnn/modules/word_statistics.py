@@ -13,13 +13,23 @@ class WordStatistics(nn.Module):
     """Measure each sentence by the words that it shares with its document.
 
     All measures take a weight of each token, so that a model can learn which words
-    matter. There are several such weightings, called views, each measured by itself:
-    the weighted length; the mean and the sum of the log frequencies of words in the
-    document (Luhn, 1958); the cosine with the sum of the document (Radev et al., 2004);
-    centrality, which is the mean cosine with the other sentences (Erkan & Radev, 2004),
-    and one step of a random walk over the same graph (Mihalcea & Tarau, 2004); and the
-    weight of words that no other sentence has. Nothing grows with the square of the
-    number of sentences: what is compared to all others is compared to their sum.
+    matter. There are several such weightings, called views, each measured by itself.
+    With c_s, the weights of sentence s added up by word; f, the sum of the c_s of the
+    n sentences of the document; and e_s = log(1 + f - c_s), what the others have of
+    each word:
+
+        length      log(1 + l_s), where l_s = Σ_w c_sw
+        repetition  r_s / (1 + l_s) and log(1 + r_s), where r_s = Σ_w c_sw e_sw
+                    (Luhn, 1958)
+        centroid    cos(c_s, f) (Radev et al., 2004)
+        centrality  g_s / (n - 1), where g_s = Σ_t cos(c_s, c_t) over t other than s
+                    (Erkan & Radev, 2004)
+        walk        log(1 + Σ_t cos(c_s, c_t) / g_t) over t other than s, one step of a
+                    random walk over the same graph (Mihalcea & Tarau, 2004)
+        rarity      Σ_w c_sw / (1 + e_sw) / (1 + l_s)
+
+    Nothing grows with the square of the number of sentences: what is compared to all
+    others is compared to their sum.
     """
 
     def forward(
