@@ -4,6 +4,7 @@ import errno
 import gzip
 import io
 import lzma
+import sys
 import tarfile
 import zipfile
 import zlib
@@ -136,39 +137,38 @@ def decode_lines(
         with io.TextIOWrapper(
             file, encoding="utf-8-sig", errors="surrogateescape", newline=newline
         ) as text:
-            limit = how.max_size + 1 if how.max_size else -1
-            for line in iter(partial(text.readline, limit), ""):
+            limit = how.max_size or sys.maxsize - 1
+            for line in iter(partial(text.readline, limit + 1), ""):
                 number += 1
-                location = Location(path, number)
                 if number == 1:
                     line = line.lstrip("\ufeff")  # a second byte order mark
-                problem = _find_problem(line, location, how)
-                if problem is not None:
-                    how.on_error(problem)
-                    return
+                if number == 1 or len(line) > limit:
+                    problem = _find_problem(line, Location(path, number), limit)
+                    if problem is not None:
+                        how.on_error(problem)
+                        return
                 if how.errors == "replace" and not is_unicode(line):
                     raw = line.encode("utf-8", "surrogateescape")
                     line = raw.decode("utf-8", "replace")
                 if how.errors != "skip":
-                    check_unicode(line, location)
+                    check_unicode(line, path, number)
                 yield line
     except BROKEN as error:
         how.on_error(damaged(error, f"{path}:{number + 1}: damaged gzip data"))
 
 
-def _find_problem(line: str, location: Location, how: Reading) -> Unreadable | None:
+def _find_problem(line: str, location: Location, limit: int) -> Unreadable | None:
     """Find what makes it pointless to read on."""
-    if how.max_size and len(line) > how.max_size:
+    if len(line) > limit:
         return TooLarge(
-            f"{location}: a line of more than {how.max_size} characters; max_size = 0 "
-            "reads any"
+            f"{location}: a line of more than {limit} characters; max_size = 0 reads "
+            "any"
         )
-    if location.line == 1:
-        for beginning, content in OTHER_FORMATS:
-            if line.startswith(beginning):
-                return NoUnicode(
-                    f"{location}: expected text in UTF-8, but this is {content}"
-                )
+    for beginning, content in OTHER_FORMATS:
+        if line.startswith(beginning):
+            return NoUnicode(
+                f"{location}: expected text in UTF-8, but this is {content}"
+            )
     return None
 
 
@@ -193,13 +193,13 @@ def damaged(error: Exception, what: str) -> DamagedFile:
     return DamagedFile(f"{what}: {error}")
 
 
-def check_unicode(string: str, location: Location) -> None:
+def check_unicode(string: str, path: Path, line: int) -> None:
     """Raise an error for what is no text in UTF-8, as `decode_lines` reads it."""
     if "\0" in string:
-        raise NoUnicode(f"{location}: NUL byte. Is the file text, and in UTF-8?")
+        raise NoUnicode(f"{path}:{line}: NUL byte. Is the file text, and in UTF-8?")
     if not is_unicode(string):
         raise NoUnicode(
-            f"{location}: byte {_first_bad_byte(string):#x} is not UTF-8; "
+            f"{path}:{line}: byte {_first_bad_byte(string):#x} is not UTF-8; "
             'errors = "replace" reads it as U+FFFD'
         )
 

@@ -86,7 +86,7 @@ def read_jsonl(path: Path, how: Reading) -> Iterator[tuple[Location, Row]]:
 
 def _parse_object(line: str, location: Location, errors: RowErrors) -> Row:
     if errors == "skip":
-        check_unicode(line, location)
+        check_unicode(line, *location[:2])
     if line.lstrip().startswith("["):
         raise ValueError(
             f"{location}: expected a JSON object on each line, but an array begins "
@@ -112,7 +112,7 @@ def read_csv(path: Path, how: Reading) -> Iterator[tuple[Location, Row]]:
     for location, cells in _read_cells(path, how):
         try:
             if how.errors == "skip":
-                check_unicode("".join(cells), location)
+                check_unicode("".join(cells), *location[:2])
             if header is None:
                 header = _check_header(cells, location)
                 continue

@@ -134,13 +134,19 @@ def _find_blocks(
     def read(
         location: Location, document: int, lines: list[str], has_tabs: bool
     ) -> Sentence:
-        rows = [
-            _split_line(line, has_tabs, columns, Location(path, number), how)
-            for number, line in enumerate(lines, start=location.line)
-        ]
-        cells = dict(zip(columns, map(list, zip(*rows, strict=True)), strict=True))
-        values = {name: cells[name] for name in names}
-        return Sentence(location, 1, cells[token_column], None, document, values)
+        rows = [split_cells(line, has_tabs) for line in lines]
+        for number, (line, cells) in enumerate(
+            zip(lines, rows, strict=True), start=location.line
+        ):
+            if how.errors == "skip":
+                check_unicode(line, path, number)
+            if len(cells) != len(columns) or "\r" in line:
+                raise _wrong_line(
+                    line, cells, has_tabs, columns, Location(path, number)
+                )
+        table = dict(zip(columns, map(list, zip(*rows, strict=True)), strict=True))
+        values = {name: table[name] for name in names}
+        return Sentence(location, 1, table[token_column], None, document, values)
 
     has_tabs: bool | None = None  # found out in the first line with a token
     for location, document, lines in _split_blocks(path, how):
@@ -170,23 +176,22 @@ def _split_blocks(
         yield Location(path, number + 1 - len(lines)), document, lines
 
 
-def _split_line(
-    line: str, has_tabs: bool, columns: Sequence[str], location: Location, how: Reading
-) -> list[str]:
-    if how.errors == "skip":
-        check_unicode(line, location)
+def _wrong_line(
+    line: str,
+    cells: list[str],
+    has_tabs: bool,
+    columns: Sequence[str],
+    location: Location,
+) -> ValueError:
     if "\r" in line:
-        raise ValueError(
+        return ValueError(
             f"{location}: a line has to end in \\n or \\r\\n, but here is \\r alone"
         )
-    cells = split_cells(line, has_tabs)
-    if len(cells) != len(columns):
-        raise ValueError(
-            f"{location}: expected {len(columns)} columns with "
-            f"{'tabs' if has_tabs else 'spaces'} between them "
-            f"({join_names(columns)}), got {len(cells)}"
-        )
-    return cells
+    return ValueError(
+        f"{location}: expected {len(columns)} columns with "
+        f"{'tabs' if has_tabs else 'spaces'} between them "
+        f"({join_names(columns)}), got {len(cells)}"
+    )
 
 
 def split_cells(line: str, has_tabs: bool) -> list[str]:
