@@ -7,7 +7,8 @@ from wasabi import msg
 
 from spacy_rnn.cli.options import RowErrorsOption, SchemeOption, SentencesOption
 from spacy_rnn.cli.output import convert
-from spacy_rnn.cli.readers import open_corpus
+from spacy_rnn.cli.readers import open_corpus, spell
+from spacy_rnn.corpora.files.lines import MAX_SIZE
 
 
 def convert_cli(
@@ -36,9 +37,17 @@ def convert_cli(
         RowErrorsOption,
         typer.Option(
             help="What to do with text that is no valid Unicode; skip leaves out any "
-            "record of summaries that is not as it should be"
+            "record that is not as it should be"
         ),
     ] = RowErrorsOption.STRICT,
+    max_size: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Characters in a line, and bytes in a file of an archive, at most; 0 "
+            "for any number",
+        ),
+    ] = MAX_SIZE,
     text_column: Annotated[
         str | None,
         typer.Option(help="Key or column that holds the text", show_default="text"),
@@ -193,7 +202,9 @@ def convert_cli(
         "keep_summary": keep_summary,
     }
     options = {"limit": limit, "errors": errors.value, "keep": False}
+    options["max_size"] = max_size
     try:
+        check_apart(input_path, output_path)
         corpus = open_corpus(input_path, options, settings)
         n_docs, counts = convert(
             corpus,
@@ -203,15 +214,27 @@ def convert_cli(
             store_user_data=bool(keep_summary),
         )
     except (ValueError, OSError, ImportError, LookupError) as error:
-        msg.fail("Can't convert the corpus", str(error), exits=1)
+        msg.fail("Can't convert the corpus", spell(str(error)), exits=1)
     msg.good(f"Wrote {n_docs} documents to {output_path}")
     if counts:
         rows = [(*names, n) for names, n in counts.items()]
         rows.sort(key=lambda row: (row[0], -row[2]))
         header = ("Annotation", "Label", "Count")
         msg.table(rows, header=header, aligns=("l", "l", "r"))
-    for kind, places in corpus.contents.left_out.places.items():
-        msg.warn(f"{kind} left out: {len(places)}", "\n".join(shorten_list(places)))
+    for kind, places in corpus.contents.report.places.items():
+        lines = list(dict.fromkeys(map(spell, places)))
+        msg.warn(f"{kind} left out: {len(places)}", "\n".join(shorten_list(lines)))
+    for remark in corpus.contents.report.remarks:
+        msg.warn(spell(remark))
+
+
+def check_apart(input_path: Path, output_path: Path) -> None:
+    """Refuse an output that would be part of the input the next time."""
+    if output_path.resolve().is_relative_to(input_path.resolve()):
+        raise ValueError(
+            f"{output_path}: the output is one of the files to read, or would be one "
+            "the next time. Write it elsewhere"
+        )
 
 
 def _split(names: str | None) -> list[str] | None:

@@ -3,11 +3,6 @@
 from enum import Enum
 
 
-class ErrorsOption(Enum):
-    STRICT = "strict"
-    REPLACE = "replace"
-
-
 class RowErrorsOption(Enum):
     STRICT = "strict"
     SKIP = "skip"

@@ -1,5 +1,6 @@
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,8 +9,10 @@ import typer
 from wasabi import msg
 
 from spacy_rnn.atomic import write_atomically
-from spacy_rnn.cli.options import ErrorsOption
-from spacy_rnn.corpora.files.lines import Reading, has_suffix, read_lines
+from spacy_rnn.cli.options import RowErrorsOption
+from spacy_rnn.cli.readers import spell
+from spacy_rnn.corpora.files.archives import read_text_files
+from spacy_rnn.corpora.files.lines import MAX_SIZE, Reading, has_suffix, read_each
 from spacy_rnn.corpora.files.rows import (
     JSON_SUFFIXES,
     TABLE_SUFFIXES,
@@ -47,8 +50,12 @@ def punkt_cli(
         int, typer.Option(min=0, help="Number of texts to read, 0 for all")
     ] = 0,
     errors: Annotated[
-        ErrorsOption, typer.Option(help="What to do with text that is no valid Unicode")
-    ] = ErrorsOption.STRICT,
+        RowErrorsOption,
+        typer.Option(
+            help="What to do with text that is no valid Unicode; skip leaves out any "
+            "text that is not as it should be"
+        ),
+    ] = RowErrorsOption.STRICT,
 ) -> None:
     """Learn from texts where sentences end, for nltk_sentencizer and NLTKTokenizer.
 
@@ -56,13 +63,17 @@ def punkt_cli(
     of which is one text. A thousand articles are a good start.
     """
     try:
+        from spacy_rnn.corpora.references import Report, make_reading
+
+        report = Report()
+        how = report.note(make_reading(errors.value, MAX_SIZE))
         files = find_files(input_path, SUFFIXES)
-        texts = read_texts(files, Reading(errors.value), text_column=text_column)
+        texts = read_texts(files, how, text_column=text_column)
         chosen = list(islice(texts, limit or None))
         model = learn(chosen, base=base)
         write_model(model, output_path, files)
     except (ValueError, OSError, LookupError) as error:
-        msg.fail("Can't learn where sentences end", str(error), exits=1)
+        msg.fail("Can't learn where sentences end", spell(str(error)), exits=1)
     msg.good(f"Learned from {len(chosen)} texts and wrote {output_path}")
     kinds = {
         "abbreviations": sorted(model.abbreviations),
@@ -74,6 +85,8 @@ def punkt_cli(
         (kind, len(found), textwrap.shorten(", ".join(found[:20]), 50))
         for kind, found in kinds.items()
     ]
+    for line in report.describe():
+        msg.warn(line)
     msg.table(rows, header=("Found", "Count", "Such as"), aligns=("l", "r", "l"))
 
 
@@ -97,14 +110,17 @@ def read_texts(
 
     Raises:
         ValueError: With file and line, if there is no such column, or it has no text,
-            or bytes are no valid Unicode and errors are "strict".
+            or bytes are no valid Unicode, unless `how` leaves it out.
     """
     for file in files:
+        found: Iterable[Callable[[], str]]
         if has_suffix(file, *PLAIN_SUFFIXES):
-            yield "".join(read_lines(file, how, newline="\n"))
-            continue
-        for location, row in read_rows(file, how):
-            yield get_text(row, text_column, location)
+            whole = read_text_files(file, PLAIN_SUFFIXES, how)
+            found = (partial(each.decode, how) for each in whole)
+        else:
+            rows = read_rows(file, how)
+            found = (partial(get_text, row, text_column, at) for at, row in rows)
+        yield from read_each(found, how)
 
 
 def write_model(model: "PunktModel", path: Path, files: Iterable[Path]) -> None:

@@ -1,5 +1,7 @@
 """Choose a reader by the options of a command, which are the arguments of readers."""
 
+import json
+import re
 from collections.abc import Iterable, Mapping
 from itertools import combinations
 from pathlib import Path
@@ -57,9 +59,8 @@ def open_corpus(
         name: value for name, value in settings.items() if value is not None
     }
     kind = _find_kind(path, given)
-    if options["errors"] == "skip" and kind != SUMMARIES:
-        raise ValueError(f"--errors skip is of {SUMMARIES}, but these are {kind}")
     if kind == TEXTS:
+        _check_no_tokens(path)
         from spacy_rnn.corpora.texts.corpus import TextCorpus
 
         return TextCorpus(path, **options, **given)
@@ -96,6 +97,43 @@ def _has_stories(path: Path) -> bool:
 
     files = path.rglob("*") if path.is_dir() else [path]
     return any(has_suffix(file, *STORY_SUFFIXES, *ARCHIVE_SUFFIXES) for file in files)
+
+
+def _check_no_tokens(path: Path) -> None:
+    """Say what it takes to read files of columns, which say nothing of it."""
+    from spacy_rnn.corpora.texts.records import TEXT_SUFFIXES
+    from spacy_rnn.corpora.tokens.records import COLUMN_SUFFIXES
+
+    files = list(path.rglob("*")) if path.is_dir() else [path]
+    columns = [file for file in files if has_suffix(file, *COLUMN_SUFFIXES)]
+    if columns and not any(has_suffix(file, *TEXT_SUFFIXES) for file in files):
+        raise ValueError(
+            f"{columns[0]}: such a file has annotated tokens. Name its columns with "
+            "--columns, such as tokens,ner, and what to read with --entity-column, "
+            "--span-column, --tag-column or --pos-column. Texts without labels can be "
+            "summarized: name the folder of summaries with --summary-path"
+        )
+
+
+def spell(message: str) -> str:
+    """Put the arguments of readers, as a config writes them, as options."""
+    names = set().union({"errors", "max_size"}, *OPTIONS.values())
+    either = "|".join(sorted(names, key=len, reverse=True))
+    message = re.sub(
+        rf'\b({either}) = (\[.*?\]|".*?"|\d+)',
+        lambda match: f"{_spell(match[1])} {_spell_value(match[2])}",
+        message,
+    )
+    # A word that is no setting has no underscore, and what is quoted is in the data.
+    either = "|".join(name for name in names if "_" in name)
+    return re.sub(
+        rf"(?<![\w'\"-])({either})(?![\w'\"])", lambda m: _spell(m[1]), message
+    )
+
+
+def _spell_value(value: str) -> str:
+    found = json.loads(value)
+    return ",".join(map(str, found)) if isinstance(found, list) else str(found)
 
 
 def _spell(option: str) -> str:

@@ -1,17 +1,24 @@
 """What the readers share: how the annotated documents of a corpus are read and kept."""
 
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar, get_args
 
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 from spacy.util import logger
+from spacy.vocab import Vocab
 
-from spacy_rnn.corpora.files.lines import DamagedFile, Unreadable
+from spacy_rnn.checks import check_at_least, check_choice
+from spacy_rnn.corpora.files.lines import (
+    DamagedFile,
+    NoColumn,
+    Reading,
+    RowErrors,
+    Unreadable,
+)
 
 EMPTY_TEXTS = "Empty texts"
 
@@ -53,14 +60,16 @@ class References:
         return self._kept[1]
 
 
-class LeftOut:
-    """What a corpus leaves out: where, and of which kind."""
+class Report:
+    """What a reading finds that the user should know, by kind."""
 
     def __init__(self) -> None:
-        self.places: dict[str, list[str]] = {}  # by kind
+        self.places: dict[str, list[str]] = {}  # of what is left out, by kind
+        self.remarks: list[str] = []
+        self._is_told = False
 
     def add(self, kind: str, place: object) -> None:
-        """Add something, with its place or a message that begins with that."""
+        """Add what is left out, with its place or a message that begins with that."""
         self.places.setdefault(kind, []).append(str(place))
 
     def add_error(self, error: ValueError) -> None:
@@ -69,39 +78,95 @@ class LeftOut:
             error.kind if isinstance(error, Unreadable) else Unreadable.kind, error
         )
 
+    def note(self, how: Reading) -> Reading:
+        """Take note of what would be left out without a word."""
+        return how._replace(on_error=self.add_error) if how.errors == "skip" else how
+
     def describe(self) -> list[str]:
         """Count each kind, and name the first place of it."""
         return [
             f"{kind} left out: {len(places)}, the first {places[0]}"
             for kind, places in self.places.items()
-        ]
+        ] + self.remarks
+
+    def warn(self) -> None:
+        """Tell the user, once."""
+        if not self._is_told:
+            self._is_told = True
+            for line in self.describe():
+                logger.warning("%s", line)
 
 
 class Contents(NamedTuple, Generic[Known]):
     """What the first reading of a corpus finds."""
 
     n_docs: int | None  # that are not empty; None: not known
-    left_out: LeftOut
+    report: Report
     known: Known  # what documents are made with: all labels, or the schemes of tags
 
 
-def check_texts(path: Path, n_docs: int, left_out: LeftOut) -> None:
-    """Refuse a corpus without a text, and warn of what is left out.
+def make_reading(errors: RowErrors, max_size: int) -> Reading:
+    """Leave out without a word what cannot be read, or refuse it, as the user says."""
+    check_choice("errors", errors, get_args(RowErrors))
+    check_at_least("max_size", max_size, 0)
+    return Reading(errors, _leave_out if errors == "skip" else _refuse, max_size)
+
+
+def _leave_out(error: ValueError) -> None:
+    pass
+
+
+def _refuse(error: ValueError) -> None:
+    if isinstance(error, NoColumn):  # mostly that of all records
+        raise error
+    raise ValueError(f'{error}. errors = "skip" leaves it out') from error
+
+
+def check_texts(path: Path, n_docs: int, report: Report) -> None:
+    """Refuse a corpus without a text.
 
     Args:
         path: The corpus.
         n_docs: Number of texts that are not empty.
-        left_out: What else was there.
+        report: What else was there.
     """
     if not n_docs:
         message = f"{path}: no document with a text"
-        raise ValueError(". ".join([message, *left_out.describe()]))
-    for line in left_out.describe():
-        logger.warning("%s", line)
+        raise ValueError(". ".join([message, *report.describe()]))
 
 
-def load_docbin(path: Path) -> DocBin:
+def read_docs(
+    path: Path,
+    vocab: Vocab,
+    how: Reading,
+    check: Callable[[Doc, str], object] = lambda doc, name: None,
+) -> Iterator[Doc]:
+    """Read the documents of a .spacy file, one at a time.
+
+    Args:
+        path: The file.
+        vocab: The vocabulary of the documents.
+        how: What becomes of documents or a file that cannot be read.
+        check: Is called with each document and what to call it, and raises an error
+            for one that is not as it should be.
+    """
+    for number, doc in enumerate(_unpack(path, vocab, how), start=1):
+        try:
+            check(doc, f"{path}: document {number}")
+        except ValueError as error:
+            how.on_error(error)
+        else:
+            yield doc
+
+
+def _unpack(path: Path, vocab: Vocab, how: Reading) -> Iterator[Doc]:
     try:
-        return DocBin().from_disk(path)
-    except (ValueError, KeyError, TypeError, AttributeError, zlib.error) as error:
-        raise DamagedFile(f"{path}: not a readable .spacy file: {error}") from error
+        for doc in DocBin().from_disk(path).get_docs(vocab):
+            for group in doc.spans.values():
+                list(group)  # spaCy only checks spans that are asked for
+            yield doc
+    except OSError:  # of the disk
+        raise
+    except Exception as error:  # zlib, msgpack, NumPy and spaCy each have their own
+        problem = f"{type(error).__name__}: {error}"
+        how.on_error(DamagedFile(f"{path}: not a readable .spacy file: {problem}"))

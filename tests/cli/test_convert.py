@@ -60,16 +60,63 @@ def test_the_summary_counts_documents_and_labels(source, tmp_path):
     )
 
 
-def test_texts_left_out_are_reported(source, tmp_path, caplog):
-    run(source, tmp_path / "out.spacy")
-    assert f"Empty texts left out: 1, the first {source}:3" in caplog.text
+def test_texts_left_out_are_reported_once(source, tmp_path, caplog):
+    _, output = run(source, tmp_path / "out.spacy")
+    assert output.count("Empty texts left out: 1") == 1
+    assert output.endswith(f"{source}:3")
+    assert caplog.text == ""
+
+
+def test_texts_without_labels_are_reported_with_the_columns(tmp_path, caplog):
+    (tmp_path / "in.csv").write_text("text,Label\na,x\n")
+    exit_code, output = run(tmp_path / "in.csv", tmp_path / "out.spacy")
+    assert exit_code == 0, output
+    assert "in.csv:1: no column 'label', 'labels', 'cats', so no label; " in output
+    assert "there is 'text', 'Label'. --label-column names another" in output
+    assert caplog.text == ""
+
+
+def test_texts_that_are_not_as_they_should_be_are_left_out_on_request(tmp_path):
+    (tmp_path / "in.csv").write_bytes(b"text;label\na;x\nb;\ncaf\xe9;x\nc;y;z\nd;y\n")
+    exit_code, output = run(tmp_path / "in.csv", tmp_path / "out.spacy")
+    assert exit_code == 1
+    assert "in.csv:3: " in output
+    assert "--errors skip leaves it out" in output
+    options = ["--errors", "skip"]
+    exit_code, output = run(tmp_path / "in.csv", tmp_path / "out.spacy", *options)
+    assert exit_code == 0, output
+    assert [doc.text for doc in read(tmp_path / "out.spacy")] == ["a", "d"]
+    assert "Malformed records left out: 2" in output
+    assert "Records that are no valid Unicode left out: 1" in output
+
+
+def test_an_output_that_would_be_read_the_next_time_is_refused(source, tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    source.rename(folder / "in.jsonl")
+    for out in (folder / "out.spacy", folder / "new" / "out.spacy"):
+        exit_code, output = run(folder, out)
+        assert exit_code == 1
+        assert "the output is one of the files to read, or would be one" in output
+    assert [path.name for path in folder.iterdir()] == ["in.jsonl"]
+
+
+def test_a_line_that_is_too_long_is_refused_in_the_words_of_the_command(
+    source, tmp_path
+):
+    exit_code, output = run(source, tmp_path / "out.spacy", "--max-size", "40")
+    assert exit_code == 1
+    assert "in.jsonl:1: a line of more than 40 characters; --max-size 0" in output
 
 
 def test_a_folder_of_any_formats_becomes_one_file(source, tmp_path):
-    (tmp_path / "more.csv").write_text("text,label\nmore,pos\n")
+    folder = tmp_path / "data"
+    folder.mkdir()
+    source.rename(folder / "in.jsonl")
+    (folder / "more.csv").write_text("text,label\nmore,pos\n")
     doc = Doc(NLP.vocab, words=["tagged"], tags=["X"])
-    DocBin(docs=[doc]).to_disk(tmp_path / "tagged.spacy")
-    exit_code, output = run(tmp_path, tmp_path / "new" / "folder" / "out.spacy")
+    DocBin(docs=[doc]).to_disk(folder / "tagged.spacy")
+    exit_code, output = run(folder, tmp_path / "new" / "folder" / "out.spacy")
     assert exit_code == 0, output
     docs = read(tmp_path / "new" / "folder" / "out.spacy")
     assert [len(doc) for doc in docs] == [6, 5, 2, 1, 1]
@@ -138,7 +185,8 @@ def test_an_output_is_replaced(source, tmp_path):
         ("in.jsonl", "out.jsonl", [], "the output must end in .spacy"),
         ("in.jsonl", "folder", [], "the output must end in .spacy"),
         ("none.csv", "out.spacy", [], "none.csv: no such file or folder"),
-        ("in.txt", "out.spacy", [], "in.txt: expected a file that ends in .spacy"),
+        ("in.txt", "out.spacy", [], "in.txt: such a file has annotated tokens"),
+        ("in.pdf", "out.spacy", [], "in.pdf: expected a file that ends in .spacy"),
         ("in.spacy", "in.spacy", [], "the output is one of the files to read"),
         ("in.jsonl", "out.spacy", ["--labels", "pos"], "in.jsonl:2: label 'neg' is no"),
         ("in.jsonl", "out.spacy", ["--lang", "qq"], "Can't import language qq"),
@@ -149,6 +197,7 @@ def test_what_cannot_be_converted_is_refused(
     source, tmp_path, source_name, out_name, options, message
 ):
     (tmp_path / "in.txt").write_text("")
+    (tmp_path / "in.pdf").write_text("")
     DocBin(docs=[NLP.make_doc("a")]).to_disk(tmp_path / "in.spacy")
     before = sorted(tmp_path.iterdir())
     exit_code, output = run(tmp_path / source_name, tmp_path / out_name, *options)
@@ -234,8 +283,8 @@ def test_options_reach_the_reader_of_tokens(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (TAGGED, "Name at least one of tag_column, pos_column, entity_column"),
-        (["--entity-column", "ner"], "in.conll: columns must name the columns"),
+        (TAGGED, "Name at least one of --tag-column, --pos-column, --entity-c"),
+        (["--entity-column", "ner"], "from left to right, as in --columns tokens,n"),
         (
             [*TAGGED, "--entity-column", "tag"],
             "in.conll:3: 'tag' is not in IOB1, BIO, B",
@@ -246,7 +295,7 @@ def test_options_reach_the_reader_of_tokens(tmp_path):
             [*ALL, "--labels", "PER"],
             "--labels is of labelled texts, but --tag-column of annotated tokens",
         ),
-        ([], "in.conll: expected a file that ends in .spacy, .jsonl"),
+        ([], "in.conll: such a file has annotated tokens. Name its columns with --c"),
     ],
 )
 def test_tokens_that_cannot_be_converted_leave_the_previous_output(

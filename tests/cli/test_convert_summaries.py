@@ -243,13 +243,6 @@ def test_what_cannot_be_converted_is_refused(source, tmp_path, name, options, me
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_other_corpora_are_not_skipped_in_part(tmp_path):
-    path = write(tmp_path / "in.jsonl", [{"text": "a", "label": "x"}])
-    exit_code, shown = run(path, tmp_path / "out.spacy", "--errors", "skip")
-    assert exit_code == 1
-    assert "--errors skip is of articles with summaries, but these are lab" in shown
-
-
 @pytest.mark.parametrize(("limit", "total"), [(0, 5), (2, 2), (9, 5)])
 def test_a_progress_bar_knows_its_end_and_needs_a_terminal(
     source, tmp_path, capsys, monkeypatch, limit, total

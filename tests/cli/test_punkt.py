@@ -42,6 +42,23 @@ def test_what_is_learned_is_written_and_told(source, tmp_path):
     assert "abbreviations 4 abg, ging, mai, vors" in output
 
 
+def test_texts_that_are_not_as_they_should_be_are_left_out_on_request(tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"caf\xe9\n")
+    (tmp_path / "b.txt").write_text(TEXTS[0], encoding="utf-8")
+    rows = ['{"text": 3}', "{", json.dumps({"text": TEXTS[1]}), '{"body": ""}']
+    (tmp_path / "c.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    out = tmp_path / "punkt.json"
+    exit_code, output = run(tmp_path, out)
+    assert exit_code == 1
+    assert "a.txt:1: byte 0xe9 is not UTF-8; --errors replace reads it" in output
+    exit_code, output = run(tmp_path, out, "--errors", "skip")
+    assert exit_code == 0, output
+    assert read_punkt(out) == train_punkt(TEXTS[:2])
+    assert "Malformed records left out: 2, the first" in output
+    assert "Records without a column left out: 1" in output
+    assert "Records that are no valid Unicode left out: 1" in output
+
+
 def test_equal_texts_in_any_format_teach_the_same(source, tmp_path):
     folder = tmp_path / "folder"
     folder.mkdir()

@@ -4,31 +4,25 @@ import gzip
 import io
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple, cast
 
 from spacy_rnn.corpora.files.lines import (
-    DamagedFile,
+    BROKEN,
     Reading,
+    RowErrors,
+    TooLarge,
+    damaged,
     decode_lines,
     has_suffix,
+    read_whole,
 )
 from spacy_rnn.corpora.files.rows import find_files, is_hidden
 
 ARCHIVE_SUFFIXES = (".zip", ".tgz", ".tar.gz")
 
-# What the modules that read archives raise for one that is not whole, or locked, or
-# packed in a way that they don't know.
-BROKEN = (
-    EOFError,
-    RuntimeError,
-    gzip.BadGzipFile,
-    tarfile.TarError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+Member = tuple[Path, str, BinaryIO]  # its path, its place in the folder, and itself
 
 
 class TextFile(NamedTuple):
@@ -43,11 +37,14 @@ class TextFile(NamedTuple):
         data = self.data
         if has_suffix(self.path, ".gz"):
             try:
-                data = gzip.decompress(data)
+                with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+                    data = read_whole(cast(BinaryIO, file), self.path, how)
             except BROKEN as error:
-                raise DamagedFile(f"{self.path}: damaged gzip data: {error}") from error
+                what = f"{self.path}: damaged gzip data"
+                raise damaged(error, what) from error
         # All of a file is one record: one wrong line is enough.
-        whole = Reading("replace" if how.errors == "replace" else "strict")
+        errors: RowErrors = "replace" if how.errors == "replace" else "strict"
+        whole = Reading(errors, max_size=how.max_size)
         return "".join(decode_lines(io.BytesIO(data), self.path, whole, newline=None))
 
 
@@ -60,11 +57,28 @@ def read_text_files(
         path: A file, a folder with all its subfolders, an archive, or a folder in an
             archive, such as "news.zip/articles". Hidden files are not read.
         suffixes: The ends of the names that are read, in lower case.
-        how: What becomes of a damaged archive.
+        how: What becomes of a damaged archive, and of files that are too large.
     """
-    for file, place, data in _read_bytes(path, suffixes, how):
-        suffix = max((s for s in suffixes if has_suffix(file, s)), key=len)
-        yield TextFile(file, place[: -len(suffix)], data)
+    archive = _find_archive(path)
+    members = _open_files(path, suffixes)
+    if archive is not None:
+        members = _open_members(path, archive, suffixes)
+    n_files = 0
+    try:
+        for file, place, stream in members:
+            n_files += 1
+            suffix = max((s for s in suffixes if has_suffix(file, s)), key=len)
+            try:
+                data = read_whole(stream, file, how)
+            except TooLarge as error:
+                how.on_error(error)
+            else:
+                yield TextFile(file, place[: -len(suffix)], data)
+    except BROKEN as error:
+        how.on_error(damaged(error, f"{archive}: damaged archive"))
+        return
+    if not n_files:
+        raise ValueError(f"{path}: no file in it ends in {', '.join(suffixes)}")
 
 
 def check_folder(path: Path, suffixes: tuple[str, ...]) -> None:
@@ -80,18 +94,17 @@ def _find_archive(path: Path) -> Path | None:
     return None
 
 
-def _read_bytes(
-    path: Path, suffixes: tuple[str, ...], how: Reading
-) -> Iterator[tuple[Path, str, bytes]]:
-    """Read the path, the place in the folder and the content of each file."""
-    archive = _find_archive(path)
-    if archive is None:
-        folder = path if path.is_dir() else path.parent
-        for file in find_files(path, suffixes):
-            yield file, file.relative_to(folder).as_posix(), file.read_bytes()
-        return
+def _open_files(path: Path, suffixes: tuple[str, ...]) -> Iterator[Member]:
+    folder = path if path.is_dir() else path.parent
+    for file in find_files(path, suffixes):
+        with file.open("rb") as stream:
+            yield file, file.relative_to(folder).as_posix(), stream
+
+
+def _open_members(
+    path: Path, archive: Path, suffixes: tuple[str, ...]
+) -> Iterator[Member]:
     folder = path.relative_to(archive)
-    n_files = 0
 
     def is_wanted(member: str) -> bool:
         place = PurePosixPath(member)
@@ -101,34 +114,28 @@ def _read_bytes(
             and not is_hidden(place)
         )
 
-    read = _read_zip if has_suffix(archive, ".zip") else _read_tar
-    try:
-        for member, data in read(archive, is_wanted):
-            n_files += 1
-            name = PurePosixPath(member).relative_to(folder).as_posix()
-            yield archive / member, name, data
-    except BROKEN as error:
-        how.on_error(DamagedFile(f"{archive}: damaged archive: {error}"))
-        return
-    if not n_files:
-        raise ValueError(f"{path}: no file in it ends in {', '.join(suffixes)}")
+    open_all = _open_zip if has_suffix(archive, ".zip") else _open_tar
+    for member, stream in open_all(archive, is_wanted):
+        name = PurePosixPath(member).relative_to(folder).as_posix()
+        yield archive / member, name, stream
 
 
-def _read_zip(
+def _open_zip(
     path: Path, is_wanted: Callable[[str], bool]
-) -> Iterator[tuple[str, bytes]]:
+) -> Iterator[tuple[str, BinaryIO]]:
     with zipfile.ZipFile(path) as archive:
         for name in sorted(filter(is_wanted, archive.namelist()), key=PurePosixPath):
-            yield name, archive.read(name)
+            with archive.open(name) as stream:
+                yield name, cast(BinaryIO, stream)
 
 
-def _read_tar(
+def _open_tar(
     path: Path, is_wanted: Callable[[str], bool]
-) -> Iterator[tuple[str, bytes]]:
+) -> Iterator[tuple[str, BinaryIO]]:
     # Members come in the order of the archive, to unpack it only once.
     with tarfile.open(path, "r:gz") as archive:
         for member in archive:
             if member.isfile() and is_wanted(member.name):
                 file = archive.extractfile(member)
                 assert file is not None  # it is a file
-                yield member.name, file.read()
+                yield member.name, cast(BinaryIO, file)

@@ -1,15 +1,42 @@
 """Read lines of text. What is wrong in a file is an error that names the line."""
 
+import errno
 import gzip
 import io
+import lzma
+import sys
+import tarfile
+import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path, PurePath
-from typing import Any, BinaryIO, Literal, NamedTuple
+from typing import Any, BinaryIO, Literal, NamedTuple, TypeVar
 
-DecodeErrors = Literal["strict", "replace"]
 RowErrors = Literal["strict", "skip", "replace"]
 OnError = Callable[[ValueError], None]  # told of what cannot be read
+Record = TypeVar("Record")
+
+MAX_SIZE = 100_000_000
+
+# What the modules that unpack raise for data that is not whole, or locked, or packed in
+# a way that they don't know.
+BROKEN = (
+    EOFError,
+    OSError,
+    RuntimeError,
+    lzma.LZMAError,
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+# How files begin that are no text in UTF-8, as decode_lines sees it.
+OTHER_FORMATS = (
+    ("\x1f\udc8b", "gzipped data, whose name has to end in .gz"),
+    ("PK\x03\x04", "a zip archive, which a spreadsheet also is"),
+    ("\udcff\udcfe", "text in UTF-16"),
+    ("\udcfe\udcff", "text in UTF-16"),
+)
 
 
 class Location(NamedTuple):
@@ -17,9 +44,15 @@ class Location(NamedTuple):
 
     path: Path
     line: int
+    header_line: int = 0  # that names the columns; 0: each record does
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line}"
+
+    @property
+    def header(self) -> "Location":
+        """The place that names the columns."""
+        return self._replace(line=self.header_line or self.line)
 
 
 class Unreadable(ValueError):
@@ -40,6 +73,10 @@ class DamagedFile(Unreadable):
     kind = "Damaged files"
 
 
+class TooLarge(Unreadable):
+    kind = "Lines and files that are too large"
+
+
 def raise_error(error: ValueError) -> None:
     raise error
 
@@ -53,10 +90,26 @@ class Reading(NamedTuple):
             UTF-8 are raised without `on_error` being asked.
         on_error: Raises the error of a record or a file, or takes note of it; what
             cannot be read is left out then, and what comes before it is read.
+        max_size: Characters in a line, and bytes in a file that is read at once, at
+            most; 0: any number.
     """
 
     errors: RowErrors = "strict"
     on_error: OnError = raise_error
+    max_size: int = MAX_SIZE
+
+
+def read_each(
+    records: Iterable[Callable[[], Record]], how: Reading
+) -> Iterator[Record]:
+    """Read records one at a time, and leave out or refuse what raises a ValueError."""
+    for read in records:
+        try:
+            record = read()
+        except ValueError as error:
+            how.on_error(error)
+        else:
+            yield record
 
 
 def read_lines(path: Path, how: Reading, *, newline: str) -> Iterator[str]:
@@ -84,25 +137,69 @@ def decode_lines(
         with io.TextIOWrapper(
             file, encoding="utf-8-sig", errors="surrogateescape", newline=newline
         ) as text:
-            for line in text:
+            limit = how.max_size or sys.maxsize - 1
+            for line in iter(partial(text.readline, limit + 1), ""):
                 number += 1
+                if number == 1:
+                    line = line.lstrip("\ufeff")  # a second byte order mark
+                if number == 1 or len(line) > limit:
+                    problem = _find_problem(line, Location(path, number), limit)
+                    if problem is not None:
+                        how.on_error(problem)
+                        return
                 if how.errors == "replace" and not is_unicode(line):
                     raw = line.encode("utf-8", "surrogateescape")
                     line = raw.decode("utf-8", "replace")
                 if how.errors != "skip":
-                    check_unicode(line, Location(path, number))
+                    check_unicode(line, path, number)
                 yield line
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        how.on_error(DamagedFile(f"{path}:{number + 1}: damaged gzip data: {error}"))
+    except BROKEN as error:
+        how.on_error(damaged(error, f"{path}:{number + 1}: damaged gzip data"))
 
 
-def check_unicode(string: str, location: Location) -> None:
+def _find_problem(line: str, location: Location, limit: int) -> Unreadable | None:
+    """Find what makes it pointless to read on."""
+    if len(line) > limit:
+        return TooLarge(
+            f"{location}: a line of more than {limit} characters; max_size = 0 reads "
+            "any"
+        )
+    for beginning, content in OTHER_FORMATS:
+        if line.startswith(beginning):
+            return NoUnicode(
+                f"{location}: expected text in UTF-8, but this is {content}"
+            )
+    return None
+
+
+def read_whole(file: BinaryIO, place: Path, how: Reading) -> bytes:
+    """Read all bytes of a file, unless there are too many of them."""
+    data = file.read(how.max_size + 1 if how.max_size else -1)
+    if how.max_size and len(data) > how.max_size:
+        raise TooLarge(
+            f"{place}: more than {how.max_size} bytes; max_size = 0 reads any number"
+        )
+    return data
+
+
+def damaged(error: Exception, what: str) -> DamagedFile:
+    """Return the error of damaged data, or raise again that of the disk.
+
+    That is an OSError with a number. Those of modules that unpack have none, or say
+    that they were sent to a place that is not there.
+    """
+    if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+        raise error
+    return DamagedFile(f"{what}: {error}")
+
+
+def check_unicode(string: str, path: Path, line: int) -> None:
     """Raise an error for what is no text in UTF-8, as `decode_lines` reads it."""
     if "\0" in string:
-        raise NoUnicode(f"{location}: NUL byte. Is the file text, and in UTF-8?")
+        raise NoUnicode(f"{path}:{line}: NUL byte. Is the file text, and in UTF-8?")
     if not is_unicode(string):
         raise NoUnicode(
-            f"{location}: byte {_first_bad_byte(string):#x} is not UTF-8; "
+            f"{path}:{line}: byte {_first_bad_byte(string):#x} is not UTF-8; "
             'errors = "replace" reads it as U+FFFD'
         )
 

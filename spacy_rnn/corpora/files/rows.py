@@ -6,6 +6,7 @@ Whatever is wrong in a file is a ValueError that begins with the file and the li
 import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -85,7 +86,12 @@ def read_jsonl(path: Path, how: Reading) -> Iterator[tuple[Location, Row]]:
 
 def _parse_object(line: str, location: Location, errors: RowErrors) -> Row:
     if errors == "skip":
-        check_unicode(line, location)
+        check_unicode(line, *location[:2])
+    if line.lstrip().startswith("["):
+        raise ValueError(
+            f"{location}: expected a JSON object on each line, but an array begins "
+            "here; each of its objects needs a line of its own"
+        )
     row = parse_json(line, location, errors)
     if not isinstance(row, dict):
         raise ValueError(
@@ -97,15 +103,16 @@ def _parse_object(line: str, location: Location, errors: RowErrors) -> Row:
 def read_csv(path: Path, how: Reading) -> Iterator[tuple[Location, Row]]:
     """Read a file of comma-separated values, or of tab-separated ones if it is .tsv.
 
-    The first row names the columns. A cell that holds a separator, a line break or a
-    leading quote is quoted, and a quote in it doubled. The location of a record is the
-    line that it begins in.
+    The first row names the columns. If that has no such separator, but semicolons, as
+    spreadsheets write them in many countries, or the other one, these separate. A cell
+    that holds a separator, a line break or a leading quote is quoted, and a quote in it
+    doubled. The location of a record is the line that it begins in.
     """
     header: list[str] | None = None
     for location, cells in _read_cells(path, how):
         try:
             if how.errors == "skip":
-                check_unicode("".join(cells), location)
+                check_unicode("".join(cells), *location[:2])
             if header is None:
                 header = _check_header(cells, location)
                 continue
@@ -123,14 +130,21 @@ def read_csv(path: Path, how: Reading) -> Iterator[tuple[Location, Row]]:
 
 
 def _read_cells(path: Path, how: Reading) -> Iterator[tuple[Location, list[str]]]:
-    # The limit is global to the process and far below the length of a book. Raising it
-    # once, to what a C long holds everywhere, is safe beside other threads.
-    csv.field_size_limit(max(csv.field_size_limit(), 2**31 - 1))
-    delimiter = "\t" if has_suffix(path, ".tsv", ".tsv.gz") else ","
+    # The limit is global to the process and far below the length of a book. Raising it,
+    # to no more than a C long holds everywhere, is safe beside other threads.
+    limit = min(how.max_size or 2**31, 2**31 - 1)
+    csv.field_size_limit(max(csv.field_size_limit(), limit))
     lines = read_lines(path, how, newline="")
-    rows = csv.reader(lines, delimiter=delimiter, strict=True)
+    beginning, header = [], ""
+    for header in lines:
+        beginning.append(header)
+        if header.strip():
+            break
+    delimiter = _find_delimiter(path, header)
+    rows = csv.reader(chain(beginning, lines), delimiter=delimiter, strict=True)
+    header_line = len(beginning)
     while True:
-        location = Location(path, rows.line_num + 1)
+        location = Location(path, rows.line_num + 1, header_line)
         try:
             cells = next(rows, None)
         except csv.Error as error:
@@ -147,13 +161,27 @@ def _read_cells(path: Path, how: Reading) -> Iterator[tuple[Location, list[str]]
             yield location, cells
 
 
+def _find_delimiter(path: Path, header: str) -> str:
+    """Find what separates the names of columns, which hardly ever hold such a thing."""
+    usual = ",;\t" if has_suffix(path, ".csv", ".csv.gz") else "\t;,"
+    for delimiter in usual:
+        try:
+            (names,) = csv.reader([header], delimiter=delimiter, strict=True)
+        except (ValueError, csv.Error):
+            continue
+        if len(names) > 1:
+            return delimiter
+    return usual[0]
+
+
 def parse_json(string: str, location: Location, errors: RowErrors) -> Any:
     """Parse JSON, all of whose strings are then valid Unicode."""
     try:
         value = json.loads(string)
     except (ValueError, RecursionError) as error:
+        hint = _explain(string, getattr(error, "pos", 0))
         raise ValueError(
-            f"{location}: malformed JSON: {error}. Found {shorten(string)}"
+            f"{location}: malformed JSON: {error}. {hint}Found {shorten(string)}"
         ) from error
     if "\\u" not in string:
         return value
@@ -170,9 +198,22 @@ def parse_json(string: str, location: Location, errors: RowErrors) -> Any:
     return json.loads(raw.decode("utf-16", "replace"))
 
 
+def _explain(string: str, position: int) -> str:
+    """Guess what somebody did who wrote JSON that is malformed at a position."""
+    if "\r" in string.rstrip():
+        return "A line has to end in \\n or \\r\\n, but here is \\r alone. "
+    if string.startswith("\ufeff"):
+        return "A byte order mark can only begin a file. "
+    if position >= len(string.rstrip()):
+        return "An object has to end in the line that it begins in. "
+    return ""
+
+
 def get_value(row: Row, column: str, location: Location) -> Any:
     if column not in row:
-        raise NoColumn(f"{location}: no column {column!r}; there is {join_names(row)}")
+        raise NoColumn(
+            f"{location.header}: no column {column!r}; there is {join_names(row)}"
+        )
     return row[column]
 
 
@@ -215,7 +256,9 @@ def shorten(value: Any, length: int = 60) -> str:
 
 
 def _check_header(cells: list[str], location: Location) -> list[str]:
-    twice = sorted({name for name in cells if cells.count(name) > 1})
+    # Spreadsheets write columns without a name, which nobody can ask for.
+    names = [name for name in cells if name.strip()]
+    twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ValueError(
             f"{location}: more than one column is named {join_names(twice)}"

@@ -14,23 +14,25 @@ from spacy.vocab import Vocab
 from spacy_rnn import nltk_text
 from spacy_rnn.checks import check_at_least, check_choice
 from spacy_rnn.corpora.files.archives import check_folder
-from spacy_rnn.corpora.files.lines import OnError, Reading, RowErrors, has_suffix
+from spacy_rnn.corpora.files.lines import MAX_SIZE, Reading, RowErrors, has_suffix
 from spacy_rnn.corpora.files.rows import DOCBIN_SUFFIX, find_files
 from spacy_rnn.corpora.references import (
     Augmenter,
     Contents,
-    LeftOut,
     References,
+    Report,
     check_texts,
+    make_reading,
+    read_docs,
 )
 from spacy_rnn.corpora.summaries.articles import EMPTY_SENTENCES, Article, complete
 from spacy_rnn.corpora.summaries.docs import (
     SentenceSource,
+    check_doc,
     complete_doc,
     copy_starts,
     find_splitter,
     make_doc,
-    read_docs,
     register_summary,
     restore,
 )
@@ -80,6 +82,8 @@ class SummaryCorpus(Corpus):
         errors: What becomes of a record that is not as it should be: "strict" raises
             an error, "skip" leaves it out and counts it. "replace" is strict, but
             puts U+FFFD in the place of what is not valid Unicode.
+        max_size: Characters in a line, and bytes in a file of an archive, at most; 0:
+            any number.
     """
 
     def __init__(
@@ -101,6 +105,7 @@ class SummaryCorpus(Corpus):
         keep_summary: bool = True,
         keep: bool = True,
         errors: RowErrors = "strict",
+        max_size: int = MAX_SIZE,
     ) -> None:
         if path is None:
             raise ValueError(Errors.E913)
@@ -108,7 +113,6 @@ class SummaryCorpus(Corpus):
         check_at_least("max_length", max_length, 0)
         check_at_least("max_sentences", max_sentences, 0)
         check_choice("sentences", sentences, get_args(SentenceSource))
-        check_choice("errors", errors, get_args(RowErrors))
         nltk_text.check_steps(clean or [])
         super().__init__(path, limit=limit, max_length=max_length, augmenter=augmenter)
         self.summary_path = None if summary_path is None else Path(summary_path)
@@ -120,7 +124,7 @@ class SummaryCorpus(Corpus):
         self.clean = clean
         self.max_sentences = max_sentences
         self.keep_summary = keep_summary
-        self.errors = errors
+        self._how = make_reading(errors, max_size)
         if self.summary_path is None:
             self.files = find_files(Path(path), SUMMARY_SUFFIXES)
         else:
@@ -136,6 +140,7 @@ class SummaryCorpus(Corpus):
         Args:
             nlp: Its tokenizer and vocabulary make the documents.
         """
+        self.contents.report.warn()
         references = self.read_references(nlp)
         if self.max_length:
             # A part of an article has no summary.
@@ -149,22 +154,20 @@ class SummaryCorpus(Corpus):
     @cached_property
     def contents(self) -> Contents[None]:
         """What is in the files. Reads, and so checks, all of them."""
-        left_out = LeftOut()
-        on_error = left_out.add_error if self.errors == "skip" else _refuse
+        report = Report()
         n_docs = 0
-        for item in self._read_items(Vocab(), on_error):
+        for item in self._read_items(Vocab(), report.note(self._how)):
             n_docs += 1
             if isinstance(item, Article):
                 for _ in range(item.n_empty):
-                    left_out.add(EMPTY_SENTENCES, item.location)
-        check_texts(self.path, n_docs, left_out)
-        return Contents(n_docs, left_out, None)
+                    report.add(EMPTY_SENTENCES, item.location)
+        check_texts(self.path, n_docs, report)
+        return Contents(n_docs, report, None)
 
     def _read(self, nlp: Language) -> Iterator[Doc]:
-        _ = self.contents  # what is wrong is raised or told of there, once
-        on_error = _ignore if self.errors == "skip" else _refuse
+        _ = self.contents  # what is wrong is raised there
         find = cache(partial(find_splitter, nlp, self.sentences, self.language))
-        for item in self._read_items(nlp.vocab, on_error):
+        for item in self._read_items(nlp.vocab, self._how):
             if isinstance(item, Article):
                 yield make_doc(
                     nlp,
@@ -178,31 +181,22 @@ class SummaryCorpus(Corpus):
                     item, lambda doc: find()(doc), max_sentences=self.max_sentences
                 )
 
-    def _read_items(self, vocab: Vocab, on_error: OnError) -> Iterator[Article | Doc]:
+    def _read_items(self, vocab: Vocab, how: Reading) -> Iterator[Article | Doc]:
         """Read articles, and the documents of .spacy files."""
         needs_sentences = self.sentences == "given"
         finish = partial(complete, clean=self._clean, needs_sentences=needs_sentences)
         if self.summary_path is not None:
             articles, summaries = self.files
-            how = Reading(self.errors, on_error)
             yield from read_pairs(articles, summaries, finish, how)
             return
+        check = partial(check_doc, needs_sentences=needs_sentences)
         for path in self.files:
             if has_suffix(path, DOCBIN_SUFFIX):
-                yield from read_docs(path, vocab, needs_sentences, on_error)
+                yield from read_docs(path, vocab, how, check)
             else:
-                how = Reading(self.errors, on_error)
                 yield from read_articles(path, self.columns, finish, how)
 
     def _clean(self, text: str) -> str:
         if not self.clean:
             return text
         return nltk_text.clean(text, self.clean, language=self.language or "english")
-
-
-def _refuse(error: ValueError) -> None:
-    raise ValueError(f'{error}. errors = "skip" leaves it out') from error
-
-
-def _ignore(error: ValueError) -> None:
-    """Leave out what the report has already."""

@@ -1,20 +1,17 @@
 """Make documents with sentences and a summary, which is in `doc.spans["summary"]`."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
-from pathlib import Path
 from typing import Any, Literal, cast
 
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
-from spacy.vocab import Vocab
 
 from spacy_rnn.alignment import same_tokens
-from spacy_rnn.corpora.files.lines import OnError, Unreadable
+from spacy_rnn.corpora.files.lines import Unreadable
 from spacy_rnn.corpora.files.rows import shorten
-from spacy_rnn.corpora.references import load_docbin
 from spacy_rnn.corpora.summaries.articles import Article, NoSentences, NoSummary
 from spacy_rnn.metrics.oracle import label_sentences
 
@@ -109,33 +106,7 @@ def complete_doc(doc: Doc, split: Splitter, *, max_sentences: int) -> Doc:
     return doc
 
 
-def read_docs(
-    path: Path, vocab: Vocab, needs_sentences: bool, on_error: OnError
-) -> Iterator[Doc]:
-    """Read the documents of a .spacy file, one at a time.
-
-    Args:
-        path: The file.
-        vocab: The vocabulary of the documents.
-        needs_sentences: As for `check_doc`.
-        on_error: Raises the error of a document or of the file, or takes note of it;
-            it is left out.
-    """
-    try:
-        docs = load_docbin(path).get_docs(vocab)
-    except ValueError as error:
-        on_error(error)
-        return
-    for number, doc in enumerate(docs, start=1):
-        try:
-            check_doc(doc, f"{path}: document {number}", needs_sentences)
-        except ValueError as error:
-            on_error(error)
-        else:
-            yield doc
-
-
-def check_doc(doc: Doc, name: str, needs_sentences: bool) -> None:
+def check_doc(doc: Doc, name: str, *, needs_sentences: bool) -> None:
     """Raise an error for a document without a summary, or with one of no sentences.
 
     Args:

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from spacy_rnn.corpora.files.archives import ARCHIVE_SUFFIXES, TextFile, read_text_files
-from spacy_rnn.corpora.files.lines import Location, Reading, has_suffix
+from spacy_rnn.corpora.files.lines import Location, Reading, has_suffix, read_each
 from spacy_rnn.corpora.files.rows import (
     DOCBIN_SUFFIX,
     JSON_SUFFIXES,
@@ -43,13 +43,8 @@ def read_articles(
         finish: Completes an article, or raises an error.
         how: How to read it.
     """
-    for make in _find_records(path, columns, how):
-        try:
-            article = finish(make())
-        except ValueError as error:
-            how.on_error(error)
-        else:
-            yield article
+    records = _find_records(path, columns, how)
+    yield from read_each((partial(_finish, make, finish) for make in records), how)
 
 
 def read_pairs(
@@ -77,6 +72,10 @@ def read_pairs(
             yield article
     for file in unused.values():
         how.on_error(NoArticle(f"{file.path}: no article of that name in {articles}"))
+
+
+def _finish(make: Callable[[], Article], finish: Finish) -> Article:
+    return finish(make())
 
 
 def _find_records(

@@ -67,8 +67,9 @@ def parse_row(
     references = _read_references(row, columns, read, location)
     if references is None and label_column is None:
         raise NoColumn(
-            f"{location}: no column {join_names((*SUMMARY_COLUMNS, REFERENCE_COLUMN))} "
-            f"or {LABEL_COLUMN!r}; there is {join_names(row)}"
+            f"{location.header}: no column "
+            f"{join_names((*SUMMARY_COLUMNS, REFERENCE_COLUMN))} or {LABEL_COLUMN!r}; "
+            f"there is {join_names(row)}"
         )
     return Article(location, text, sentences, labels, references or [])
 
@@ -101,8 +102,9 @@ def _find_text_column(row: Row, location: Location) -> str:
     column = find_column(row, TEXT_COLUMNS, "text_column", location)
     if column is None:
         raise NoColumn(
-            f"{location}: no column {join_names((SENTENCE_COLUMN, *TEXT_COLUMNS))}; "
-            f"there is {join_names(row)}"
+            f"{location.header}: no column "
+            f"{join_names((SENTENCE_COLUMN, *TEXT_COLUMNS))}; there is "
+            f"{join_names(row)}"
         )
     return column
 

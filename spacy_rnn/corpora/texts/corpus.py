@@ -1,27 +1,42 @@
 """Corpora of labelled texts for `[corpora]`, from the files that people have."""
 
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from spacy.errors import Errors
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Corpus, Example
+from spacy.vocab import Vocab
 
 from spacy_rnn.checks import check_at_least
-from spacy_rnn.corpora.files.lines import DecodeErrors, Location, Reading, has_suffix
+from spacy_rnn.corpora.files.lines import MAX_SIZE, Reading, RowErrors, has_suffix
 from spacy_rnn.corpora.files.rows import DOCBIN_SUFFIX, find_files
 from spacy_rnn.corpora.references import (
     EMPTY_TEXTS,
     Augmenter,
     Contents,
-    LeftOut,
     References,
+    Report,
     check_texts,
-    load_docbin,
+    make_reading,
+    read_docs,
 )
-from spacy_rnn.corpora.texts.records import TEXT_SUFFIXES, Record, read_records
+from spacy_rnn.corpora.texts.records import (
+    TEXT_SUFFIXES,
+    Record,
+    check_labels,
+    no_label,
+    read_records,
+)
+
+
+class Labels(NamedTuple):
+    names: list[str]  # of all documents, in their order
+    are_needed: bool  # whether a text without one is left out
 
 
 class TextCorpus(Corpus):
@@ -47,8 +62,10 @@ class TextCorpus(Corpus):
             that the files have.
         keep: Keep the reference documents in memory. False reads the files again
             whenever examples are asked for, one document at a time.
-        errors: What becomes of text that is not valid Unicode: "strict" raises an
-            error, "replace" puts U+FFFD in its place.
+        errors: What becomes of a record that is not as it should be: "strict" raises
+            an error, "skip" leaves it out and counts it. "replace" is strict, but
+            puts U+FFFD in the place of what is not valid Unicode.
+        max_size: Characters in a line at most; 0: any number.
     """
 
     def __init__(
@@ -63,7 +80,8 @@ class TextCorpus(Corpus):
         label_column: str | None = None,
         labels: list[str] | None = None,
         keep: bool = True,
-        errors: DecodeErrors = "strict",
+        errors: RowErrors = "strict",
+        max_size: int = MAX_SIZE,
     ) -> None:
         if path is None:
             raise ValueError(Errors.E913)
@@ -71,7 +89,7 @@ class TextCorpus(Corpus):
         check_at_least("max_length", max_length, 0)
         if labels is not None and not 0 < len(set(labels)) == len(labels):
             raise ValueError(
-                f"labels must be one or more different labels, got {labels}"
+                f"labels = {json.dumps(labels)} must be one or more different labels"
             )
         super().__init__(
             path,
@@ -81,12 +99,10 @@ class TextCorpus(Corpus):
             augmenter=augmenter,
         )
         self.files = find_files(Path(path), TEXT_SUFFIXES)
-        self._docbins = [file for file in self.files if has_suffix(file, DOCBIN_SUFFIX)]
-        self._text_files = [file for file in self.files if file not in self._docbins]
         self.text_column = text_column
         self.label_column = label_column
         self.labels = labels
-        self.errors = errors
+        self._how = make_reading(errors, max_size)
         self.read_references = References(self._read, limit=limit, keep=keep)
 
     def __call__(self, nlp: Language) -> Iterator[Example]:
@@ -95,6 +111,7 @@ class TextCorpus(Corpus):
         Args:
             nlp: Its tokenizer and vocabulary make the documents.
         """
+        self.contents.report.warn()
         references = self.read_references(nlp)
         if self.gold_preproc:
             examples = self.make_examples_gold_preproc(nlp, references)
@@ -104,70 +121,78 @@ class TextCorpus(Corpus):
             yield from self.augmenter(nlp, example)
 
     @cached_property
-    def contents(self) -> Contents[list[str]]:
+    def contents(self) -> Contents[Labels]:
         """What is in the files. Reads, and so checks, all of them."""
-        labels: set[str] = set()
-        left_out = LeftOut()
+        report = Report()
+        how = report.note(self._how)
+        names: set[str] = set()
+        first: dict[bool, Record] = {}  # that has a label, and that has none
+        unlabelled: list[ValueError] = []  # what may turn out to be left out
         n_docs = 0
-        for path in self._docbins:
-            doc_bin = load_docbin(path)
-            names: set[str] = set().union(*doc_bin.cats)
-            check_labels(path, names, self.labels)
-            labels.update(names)
-            n_docs += sum(len(tokens) > 0 for tokens in doc_bin.tokens)
-        for record in self._read_alike():
-            check_labels(record.location, record.names or (), self.labels)
-            labels.update(record.names or ())
-            if record.text:
+        for item in self._read_items(Vocab(), how, self.labels):
+            if isinstance(item, Doc):
+                names.update(item.cats)
+                n_docs += len(item) > 0
+                continue
+            names.update(item.names or ())
+            is_labelled = item.names is not None
+            first.setdefault(is_labelled, item)
+            if len(first) == 2 and how.errors != "skip":
+                how.on_error(_unlike(item, first[not is_labelled]))
+            if not item.text:
+                report.add(EMPTY_TEXTS, item.location)
+            elif is_labelled or how.errors != "skip":
                 n_docs += 1
             else:
-                left_out.add(EMPTY_TEXTS, record.location)
-        check_texts(self.path, n_docs, left_out)
-        return Contents(n_docs, left_out, self.labels or sorted(labels))
+                unlabelled.append(no_label(item))
+        if True in first:
+            for error in unlabelled:
+                report.add_error(error)
+        else:
+            n_docs += len(unlabelled)
+            report.remarks += [f"No label: {no_label(each)}" for each in first.values()]
+        check_texts(self.path, n_docs, report)
+        known = Labels(self.labels or sorted(names), True in first)
+        return Contents(n_docs, report, known)
 
     def _read(self, nlp: Language) -> Iterator[Doc]:
-        labels = self.contents.known
+        labels, are_needed = self.contents.known
+        for item in self._read_items(nlp.vocab, self._how, labels):
+            if isinstance(item, Doc):
+                yield item
+            elif item.names is not None or not are_needed:
+                yield _make_doc(nlp, item, labels)
+
+    def _read_items(
+        self, vocab: Vocab, how: Reading, labels: list[str] | None
+    ) -> Iterator[Record | Doc]:
         for path in self.files:
-            if path in self._docbins:
-                yield from load_docbin(path).get_docs(nlp.vocab)
-                continue
-            for record in self._read_records(path):
-                yield _make_doc(nlp, record, labels)
-
-    def _read_alike(self) -> Iterator[Record]:
-        """Read the records of all files, of which all or none must be labelled."""
-        is_labelled: bool | None = None
-        for path in self._text_files:
-            for record in self._read_records(path):
-                if is_labelled not in (None, record.names is not None):
-                    raise ValueError(
-                        f"{record.location}: some files have labels and some have "
-                        "none; read them as two corpora"
-                    )
-                is_labelled = record.names is not None
-                yield record
-
-    def _read_records(self, path: Path) -> Iterator[Record]:
-        return read_records(
-            path,
-            Reading(self.errors),
-            text_column=self.text_column,
-            label_column=self.label_column,
-        )
+            if has_suffix(path, DOCBIN_SUFFIX):
+                yield from read_docs(
+                    path,
+                    vocab,
+                    how,
+                    lambda doc, name: check_labels(name, doc.cats, labels),
+                )
+            else:
+                yield from read_records(
+                    path,
+                    how,
+                    text_column=self.text_column,
+                    label_column=self.label_column,
+                    labels=labels,
+                )
 
 
-def check_labels(
-    where: Path | Location, names: Iterable[str], labels: list[str] | None
-) -> None:
-    unknown = sorted(set(names).difference(labels)) if labels is not None else []
-    if unknown:
-        raise ValueError(
-            f"{where}: label {unknown[0]!r} is not one of the labels {labels}"
-        )
+def _unlike(record: Record, other: Record) -> ValueError:
+    has, others = ("a", "none") if record.names is not None else ("no", "one")
+    return ValueError(
+        f"{record.location}: this text has {has} label, but that at {other.location} "
+        f"has {others}"
+    )
 
 
 def _make_doc(nlp: Language, record: Record, labels: list[str]) -> Doc:
-    check_labels(record.location, record.names or (), labels)
     doc = nlp.make_doc(record.text)
     if record.cats is not None:
         doc.cats = record.cats

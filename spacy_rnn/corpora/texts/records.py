@@ -1,11 +1,18 @@
 """Read labelled texts from JSONL, CSV and TSV files, one record at a time."""
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from spacy_rnn.corpora.files.lines import Location, Reading, RowErrors
+from spacy_rnn.corpora.files.lines import (
+    Location,
+    NoColumn,
+    Reading,
+    RowErrors,
+    read_each,
+)
 from spacy_rnn.corpora.files.rows import (
     DOCBIN_SUFFIX,
     JSON_SUFFIXES,
@@ -15,6 +22,7 @@ from spacy_rnn.corpora.files.rows import (
     get_text,
     get_value,
     is_table,
+    join_names,
     parse_json,
     read_rows,
     shorten,
@@ -28,6 +36,10 @@ LABEL_COLUMNS = ("label", "labels", "cats")
 LABEL_SEPARATOR = "|"
 
 
+class NoLabel(NoColumn):
+    kind = "Records without a label"
+
+
 class Record(NamedTuple):
     """A text and what a file says about its categories.
 
@@ -36,9 +48,10 @@ class Record(NamedTuple):
     """
 
     location: Location
+    columns: Collection[str]  # that its file has
     text: str
-    labels: tuple[str, ...] | None  # those that apply, so that all others do not
-    cats: dict[str, float] | None  # 1.0 or 0.0; a label that is missing is unknown
+    labels: tuple[str, ...] | None = None  # that apply, so that all others do not
+    cats: dict[str, float] | None = None  # 1.0 or 0.0; what is missing is unknown
 
     @property
     def names(self) -> Collection[str] | None:
@@ -52,6 +65,7 @@ def read_records(
     *,
     text_column: str = "text",
     label_column: str | None = None,
+    labels: Collection[str] | None = None,
 ) -> Iterator[Record]:
     """Read the records of one file, lazily.
 
@@ -61,24 +75,44 @@ def read_records(
         text_column: Key or column that holds the text.
         label_column: Key or column that holds the label or labels. None looks for
             "label", "labels" or "cats", and finds no label where there is none.
+        labels: Those that there may be. None: any.
     """
-    expected: str | None = None
-    for n, (location, row) in enumerate(read_rows(path, how)):
+
+    def parse(location: Location, row: Row) -> Record:
         text = get_text(row, text_column, location)
         column = _find_label_column(row, label_column, location)
-        expected = column if n == 0 else expected
-        if column != expected:
-            raise ValueError(
-                f"{location}: the label is in {column!r} here, but in {expected!r} in "
-                "the records before (None: no label)"
-            )
-        labels, cats = None, None
-        if column is not None:
-            value = row[column]
-            if is_table(path):
-                value = _parse_cell(column, value, location, how.errors)
-            labels, cats = _read_annotation(column, value, location)
-        yield Record(location, text, labels, cats)
+        if column is None:
+            return Record(location, row.keys(), text)
+        value = row[column]
+        if is_table(path):
+            value = _parse_cell(column, value, location, how.errors)
+        record = Record(
+            location, row.keys(), text, *_read_annotation(column, value, location)
+        )
+        check_labels(location, record.names or (), labels)
+        return record
+
+    yield from read_each(
+        (partial(parse, *found) for found in read_rows(path, how)), how
+    )
+
+
+def check_labels(
+    where: Location | str, names: Iterable[str], labels: Collection[str] | None
+) -> None:
+    """Raise an error for a label that is not one of those that there may be."""
+    unknown = sorted(set(names).difference(labels)) if labels is not None else []
+    if labels is not None and unknown:
+        raise ValueError(
+            f"{where}: label {unknown[0]!r} is not one of the labels {list(labels)}"
+        )
+
+
+def no_label(record: Record) -> NoLabel:
+    return NoLabel(
+        f"{record.location.header}: no column {join_names(LABEL_COLUMNS)}, so no "
+        f"label; there is {join_names(record.columns)}. label_column names another"
+    )
 
 
 def _find_label_column(
@@ -133,4 +167,4 @@ def _parse_cell(column: str, cell: str, location: Location, errors: RowErrors) -
         return [label.strip() for label in cell.split(LABEL_SEPARATOR)] if cell else []
     if column == "cats":
         return parse_json(cell, location, errors)
-    return cell
+    return cell.strip()

@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, TypeVar
 
 from spacy_rnn.corpora.files.lines import Location
 
 ChunkScheme = Literal["IOB1", "BIO", "BILUO", "IOBES"]
 Tag = str | None  # None: unknown
+Place = TypeVar("Place")
 Pair = tuple[Tag, Tag]  # neighbours in a sentence
 
 EDGE = ""  # stands before the first tag of a sentence, and after the last
@@ -85,6 +86,30 @@ def choose_scheme(
     raise ValueError(f"{location}: {column!r} is not in {tried}: {error}")
 
 
+def closest_scheme(
+    counts: Mapping[Pair, int], scheme: ChunkScheme | Literal["auto"] = "auto"
+) -> ChunkScheme:
+    """Find the scheme that the fewest tags of a column are not in.
+
+    Args:
+        counts: How often each pair of neighbours is there.
+        scheme: The only one to try, or "auto" for all.
+    """
+    if scheme != "auto":
+        return scheme
+    # What is wrong in BIO is right in IOB1, which few write any more.
+    candidates: list[ChunkScheme] = ["BIO", "BILUO", "IOBES"]
+    if not any(_begins_without_need(*pair) for pair in counts):
+        candidates.append("IOB1")
+
+    def count_misfits(candidate: ChunkScheme) -> int:
+        return sum(
+            n for pair, n in counts.items() if _find_problem({pair: pair}, candidate)
+        )
+
+    return min(candidates, key=count_misfits)
+
+
 def _list_candidates(pairs: Iterable[Pair]) -> list[ChunkScheme]:
     prefixes = {tag.partition("-")[0] for _, tag in pairs if tag}
     if prefixes & {"L", "U"}:
@@ -105,8 +130,8 @@ def _begins_without_need(previous: Tag, tag: Tag) -> bool:
 
 
 def _find_problem(
-    pairs: Mapping[Pair, Location], scheme: ChunkScheme
-) -> tuple[Location, ValueError] | None:
+    pairs: Mapping[Pair, Place], scheme: ChunkScheme
+) -> tuple[Place, ValueError] | None:
     for pair, location in pairs.items():
         try:
             rewrite_tag(*pair, scheme)

@@ -1,7 +1,9 @@
 """Corpora of annotated tokens for `[corpora]`: tags, named entities, other chunks."""
 
+import json
+from collections import Counter
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -9,33 +11,38 @@ from spacy.errors import Errors
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Corpus, Example
+from spacy.vocab import Vocab
 
 from spacy_rnn.checks import check_at_least, check_choice
-from spacy_rnn.corpora.files.lines import DecodeErrors, Location, Reading, has_suffix
-from spacy_rnn.corpora.files.rows import (
-    DOCBIN_SUFFIX,
-    JSON_SUFFIXES,
-    find_files,
-    join_names,
+from spacy_rnn.corpora.files.lines import (
+    MAX_SIZE,
+    Location,
+    Reading,
+    RowErrors,
+    has_suffix,
+    read_each,
 )
+from spacy_rnn.corpora.files.rows import DOCBIN_SUFFIX, JSON_SUFFIXES, find_files
 from spacy_rnn.corpora.references import (
     EMPTY_TEXTS,
     Augmenter,
     Contents,
-    LeftOut,
     References,
+    Report,
     check_texts,
-    load_docbin,
+    make_reading,
+    read_docs,
 )
 from spacy_rnn.corpora.tokens.chunk_tags import (
     ChunkScheme,
     Pair,
     choose_scheme,
+    closest_scheme,
     pair_up,
 )
 from spacy_rnn.corpora.tokens.docs import (
     TokenColumns,
-    check_values,
+    complete,
     group_sentences,
     make_doc,
 )
@@ -72,8 +79,10 @@ class TokenCorpus(Corpus):
         sentences_per_doc: Sentences in a document; 0 reads documents whole.
         keep: Keep the reference documents in memory. False reads the files again
             whenever examples are asked for, one document at a time.
-        errors: What becomes of text that is not valid Unicode: "strict" raises an
-            error, "replace" puts U+FFFD in its place.
+        errors: What becomes of a sentence that is not as it should be: "strict" raises
+            an error, "skip" leaves it out and counts it. "replace" is strict, but
+            puts U+FFFD in the place of what is not valid Unicode.
+        max_size: Characters in a line at most; 0: any number.
     """
 
     def __init__(
@@ -93,7 +102,8 @@ class TokenCorpus(Corpus):
         scheme: SchemeOption = "auto",
         sentences_per_doc: int = 1,
         keep: bool = True,
-        errors: DecodeErrors = "strict",
+        errors: RowErrors = "strict",
+        max_size: int = MAX_SIZE,
     ) -> None:
         if path is None:
             raise ValueError(Errors.E913)
@@ -109,10 +119,11 @@ class TokenCorpus(Corpus):
         self.columns = columns
         self.scheme = scheme
         self.sentences_per_doc = sentences_per_doc
-        self.errors = errors
+        self._how = make_reading(errors, max_size)
         self.files = find_files(Path(path), TOKEN_SUFFIXES)
-        self._docbins = [file for file in self.files if has_suffix(file, DOCBIN_SUFFIX)]
-        self._token_files = [file for file in self.files if file not in self._docbins]
+        self._token_files = [
+            file for file in self.files if not has_suffix(file, DOCBIN_SUFFIX)
+        ]
         self._check_columns()
         self.read_references = References(self._read, limit=limit, keep=keep)
 
@@ -122,59 +133,78 @@ class TokenCorpus(Corpus):
         Args:
             nlp: Its vocabulary is that of the documents.
         """
+        self.contents.report.warn()
         for example in self.make_examples(nlp, self.read_references(nlp)):
             yield from self.augmenter(nlp, example)
 
     @cached_property
     def contents(self) -> Contents[dict[str, ChunkScheme]]:
         """What is in the files. Reads, and so checks, all of them."""
+        report = Report()
+        how = report.note(self._how)
+        # What does not fit into a scheme can only be left out when that is known.
+        schemes = self._find_closest_schemes() if how.errors == "skip" else {}
         pairs: dict[str, dict[Pair, Location]] = {
             name: {} for name in self.annotation.chunk_names
         }
-        left_out = LeftOut()
         n_docs = 0
-        for path in self._docbins:
-            n_docs += sum(len(tokens) > 0 for tokens in load_docbin(path).tokens)
-        for path in self._token_files:
-            for sentence in self._read_sentences(path):
+        for path in self.files:
+            if has_suffix(path, DOCBIN_SUFFIX):
+                n_docs += sum(len(doc) > 0 for doc in read_docs(path, Vocab(), how))
+                continue
+            for sentence in self._read_sentences(path, how, schemes):
                 n_docs += len(sentence.tokens) > 0
                 if not sentence.tokens:
-                    left_out.add(EMPTY_TEXTS, sentence.location)
+                    report.add(EMPTY_TEXTS, sentence.location)
                 for name, seen in pairs.items():
                     _add_pairs(seen, sentence, name)
-        check_texts(self.path, n_docs, left_out)
-        chosen = {name: choose_scheme(pairs[name], name, self.scheme) for name in pairs}
+        check_texts(self.path, n_docs, report)
+        if how.errors != "skip":
+            schemes = {c: choose_scheme(pairs[c], c, self.scheme) for c in pairs}
         is_known = self.sentences_per_doc == 1
-        return Contents(n_docs if is_known else None, left_out, chosen)
+        return Contents(n_docs if is_known else None, report, schemes)
+
+    def _find_closest_schemes(self) -> dict[str, ChunkScheme]:
+        counts = {name: Counter[Pair]() for name in self.annotation.chunk_names}
+        for path in self._token_files if counts else ():
+            for sentence in self._read_sentences(path, self._how, {}):
+                for name, count in counts.items():
+                    count.update(pair_up(sentence.values[name]))
+        return {name: closest_scheme(counts[name], self.scheme) for name in counts}
 
     def _read(self, nlp: Language) -> Iterator[Doc]:
         schemes = self.contents.known
         for path in self.files:
-            if path in self._docbins:
-                yield from load_docbin(path).get_docs(nlp.vocab)
+            if has_suffix(path, DOCBIN_SUFFIX):
+                yield from read_docs(path, nlp.vocab, self._how)
                 continue
-            sentences = (each for each in self._read_sentences(path) if each.tokens)
+            sentences = self._read_sentences(path, self._how, schemes)
             for group in group_sentences(
-                sentences, self.sentences_per_doc, self.max_length
+                (each for each in sentences if each.tokens),
+                self.sentences_per_doc,
+                self.max_length,
             ):
                 yield make_doc(
                     nlp.vocab,
                     group,
                     self.annotation,
-                    schemes,
                     sent_starts=self.sentences_per_doc != 1,
                 )
 
-    def _read_sentences(self, path: Path) -> Iterator[Sentence]:
-        for sentence in read_sentences(
+    def _read_sentences(
+        self, path: Path, how: Reading, schemes: dict[str, ChunkScheme]
+    ) -> Iterator[Sentence]:
+        sentences = read_sentences(
             path,
             self.annotation.names,
-            Reading(self.errors),
+            how,
             token_column=self.token_column,
             columns=self.columns,
-        ):
-            check_values(sentence, self.annotation)
-            yield sentence
+        )
+        yield from read_each(
+            (partial(complete, each, self.annotation, schemes) for each in sentences),
+            how,
+        )
 
     def _make_example(
         self, nlp: Language, reference: Doc, gold_preproc: bool
@@ -199,14 +229,13 @@ class TokenCorpus(Corpus):
             return
         if self.columns is None:
             raise ValueError(
-                f"{in_columns[0]}: columns must name the columns of this file, from "
-                f"left to right, such as {[self.token_column, *names]}"
+                f"{in_columns[0]}: name the columns of this file, from left to right, "
+                f"as in columns = {json.dumps([self.token_column, *names])}"
             )
         for name in (self.token_column, *names):
             if self.columns.count(name) != 1:
                 raise ValueError(
-                    f"columns must have {name!r} once, but there is "
-                    f"{join_names(self.columns)}"
+                    f"columns = {json.dumps(self.columns)} must have {name!r} once"
                 )
 
 

@@ -38,8 +38,27 @@ class TokenColumns(NamedTuple):
         return [name for name in (self.entity, self.span) if name is not None]
 
 
-def check_values(sentence: Sentence, annotation: TokenColumns) -> None:
-    """Refuse values that have no place in a document."""
+def complete(
+    sentence: Sentence, annotation: TokenColumns, schemes: Mapping[str, ChunkScheme]
+) -> Sentence:
+    """Rewrite chunk tags to BIO, and refuse values that have no place in a document.
+
+    Args:
+        sentence: A sentence as it was found.
+        annotation: What its values become.
+        schemes: The scheme of each column of chunk tags, as far as it is known.
+    """
+    _check_values(sentence, annotation)
+    chunks = {}
+    for column, scheme in schemes.items():
+        try:
+            chunks[column] = to_bio(sentence.values[column], scheme)
+        except ValueError as error:
+            raise ValueError(f"{sentence.location}: {column!r}: {error}") from error
+    return sentence._replace(chunks=chunks)
+
+
+def _check_values(sentence: Sentence, annotation: TokenColumns) -> None:
     if annotation.pos is not None:
         values = sentence.values[annotation.pos]
         wrong = set(values) - UNIVERSAL_POS - UNKNOWN_TAGS
@@ -84,7 +103,6 @@ def make_doc(
     vocab: Vocab,
     sentences: Sequence[Sentence],
     annotation: TokenColumns,
-    schemes: Mapping[str, ChunkScheme],
     *,
     sent_starts: bool,
 ) -> Doc:
@@ -92,9 +110,8 @@ def make_doc(
 
     Args:
         vocab: The vocabulary of the document.
-        sentences: At least one.
+        sentences: At least one, whose schemes were known to `complete`.
         annotation: What the values of the sentences become.
-        schemes: The scheme of each column of chunk tags.
         sent_starts: Whether to annotate where sentences start.
     """
     doc = Doc(
@@ -103,10 +120,10 @@ def make_doc(
         spaces=_join_spaces(sentences),
         tags=_join_tags(sentences, annotation.tag),
         pos=_join_tags(sentences, annotation.pos),
-        ents=_join_chunk_tags(sentences, annotation.entity, schemes),
+        ents=_join_chunk_tags(sentences, annotation.entity),
         sent_starts=_find_starts(sentences) if sent_starts else None,
     )
-    bio = _join_chunk_tags(sentences, annotation.span, schemes)
+    bio = _join_chunk_tags(sentences, annotation.span)
     if bio is not None:
         chunks = tags_to_entities(iob_to_biluo(bio))
         spans = [Span(doc, start, last + 1, label) for label, start, last in chunks]
@@ -131,19 +148,11 @@ def _join_tags(sentences: Sequence[Sentence], column: str | None) -> list[str] |
 
 
 def _join_chunk_tags(
-    sentences: Sequence[Sentence],
-    column: str | None,
-    schemes: Mapping[str, ChunkScheme],
+    sentences: Sequence[Sentence], column: str | None
 ) -> list[str] | None:
     if column is None:
         return None
-    bio: list[str] = []
-    for sentence in sentences:
-        try:
-            bio += to_bio(sentence.values[column], schemes[column])
-        except ValueError as error:
-            raise ValueError(f"{sentence.location}: {column!r}: {error}") from error
-    return bio
+    return [tag for sentence in sentences for tag in sentence.chunks[column]]
 
 
 def _find_starts(sentences: Sequence[Sentence]) -> list[bool | int | None]:

@@ -1,13 +1,22 @@
 """Read annotated tokens from JSONL and column files, one sentence at a time."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from spacy_rnn.corpora.files.lines import Location, Reading, has_suffix, read_lines
+from spacy_rnn.corpora.files.lines import (
+    Location,
+    Reading,
+    check_unicode,
+    has_suffix,
+    read_each,
+    read_lines,
+)
 from spacy_rnn.corpora.files.rows import (
     DOCBIN_SUFFIX,
     JSON_SUFFIXES,
+    Row,
     get_value,
     join_names,
     read_jsonl,
@@ -32,11 +41,12 @@ class Sentence(NamedTuple):
     spaces: list[bool] | None  # whether a space follows each token, None: unknown
     document: Any  # equal in all sentences of a document, as far as they follow
     values: dict[str, list[str | None]]  # by column, one for each token
+    chunks: Mapping[str, list[str]] = {}  # those that are chunk tags, in BIO
 
     def locate(self, token: int) -> Location:
         """Return the place of a token, given its index."""
-        path, line = self.location
-        return Location(path, line + self.lines_per_token * token)
+        line = self.location.line + self.lines_per_token * token
+        return self.location._replace(line=line)
 
 
 def read_sentences(
@@ -57,33 +67,38 @@ def read_sentences(
         columns: Names of all columns of a column file.
     """
     if has_suffix(path, *JSON_SUFFIXES):
-        sentences = _read_objects(path, names, token_column, how)
+        read = partial(_read_object, names=names, token_column=token_column)
+        records: Iterable[Callable[[], Sentence]]
+        records = (partial(read, *found) for found in read_jsonl(path, how))
     else:
-        sentences = _read_columns(path, names, token_column, columns or (), how)
-    for sentence in sentences:
-        if "" in sentence.tokens:
-            where = sentence.locate(sentence.tokens.index(""))
-            raise ValueError(f"{where}: a token without a character")
-        yield sentence
+        records = _find_blocks(path, names, token_column, columns or (), how)
+    yield from read_each(map(partial(partial, _check_tokens), records), how)
 
 
-def _read_objects(
-    path: Path, names: Collection[str], token_column: str, how: Reading
-) -> Iterator[Sentence]:
-    for location, row in read_jsonl(path, how):
-        tokens = get_value(row, token_column, location)
-        _check_list(tokens, token_column, location, str)
-        spaces = row.get("spaces")
-        if spaces is not None:
-            _check_list(spaces, "spaces", location, bool, length=len(tokens))
-        values = {}
-        for name in names:
-            values[name] = get_value(row, name, location)
-            if values[name] is None:
-                values[name] = [None] * len(tokens)
-            types = (str, type(None))
-            _check_list(values[name], name, location, *types, length=len(tokens))
-        yield Sentence(location, 0, tokens, spaces, row.get("doc"), values)
+def _check_tokens(read: Callable[[], Sentence]) -> Sentence:
+    sentence = read()
+    if "" in sentence.tokens:
+        where = sentence.locate(sentence.tokens.index(""))
+        raise ValueError(f"{where}: a token without a character")
+    return sentence
+
+
+def _read_object(
+    location: Location, row: Row, names: Collection[str], token_column: str
+) -> Sentence:
+    tokens = get_value(row, token_column, location)
+    _check_list(tokens, token_column, location, str)
+    spaces = row.get("spaces")
+    if spaces is not None:
+        _check_list(spaces, "spaces", location, bool, length=len(tokens))
+    values = {}
+    for name in names:
+        values[name] = get_value(row, name, location)
+        if values[name] is None:
+            values[name] = [None] * len(tokens)
+        types = (str, type(None))
+        _check_list(values[name], name, location, *types, length=len(tokens))
+    return Sentence(location, 0, tokens, spaces, row.get("doc"), values)
 
 
 def _check_list(
@@ -107,48 +122,76 @@ def _check_list(
         )
 
 
-def _read_columns(
+def _find_blocks(
     path: Path,
     names: Collection[str],
     token_column: str,
     columns: Sequence[str],
     how: Reading,
-) -> Iterator[Sentence]:
-    for location, document, rows in _read_rows(path, columns, how):
-        cells = dict(zip(columns, map(list, zip(*rows, strict=True)), strict=True))
-        values = {name: cells[name] for name in names}
-        yield Sentence(location, 1, cells[token_column], None, document, values)
+) -> Iterator[Callable[[], Sentence]]:
+    """Find the sentences of a file of columns. Their lines are still to be read."""
+
+    def read(
+        location: Location, document: int, lines: list[str], has_tabs: bool
+    ) -> Sentence:
+        rows = [split_cells(line, has_tabs) for line in lines]
+        for number, (line, cells) in enumerate(
+            zip(lines, rows, strict=True), start=location.line
+        ):
+            if how.errors == "skip":
+                check_unicode(line, path, number)
+            if len(cells) != len(columns) or "\r" in line:
+                raise _wrong_line(
+                    line, cells, has_tabs, columns, Location(path, number)
+                )
+        table = dict(zip(columns, map(list, zip(*rows, strict=True)), strict=True))
+        values = {name: table[name] for name in names}
+        return Sentence(location, 1, table[token_column], None, document, values)
+
+    has_tabs: bool | None = None  # found out in the first line with a token
+    for location, document, lines in _split_blocks(path, how):
+        if has_tabs is None:
+            has_tabs = "\t" in lines[0]
+        yield partial(read, location, document, lines, has_tabs)
 
 
-def _read_rows(
-    path: Path, columns: Sequence[str], how: Reading
-) -> Iterator[tuple[Location, int, list[list[str]]]]:
-    """Read the place, the number of the document and the cells of each sentence."""
-    rows: list[list[str]] = []
+def _split_blocks(
+    path: Path, how: Reading
+) -> Iterator[tuple[Location, int, list[str]]]:
+    """Read the place, the number of the document and the lines of each sentence."""
+    lines: list[str] = []
     document = 0
     number = 0
-    has_tabs: bool | None = None  # found out in the first line with a token
     for number, line in enumerate(read_lines(path, how, newline="\n"), start=1):
         line = line.rstrip("\r\n")
         is_mark = line.startswith(DOCUMENT_MARK)
         if is_mark or not line.strip(" \t"):
-            if rows:
-                yield Location(path, number - len(rows)), document, rows
-                rows = []
+            if lines:
+                yield Location(path, number - len(lines)), document, lines
+                lines = []
             document += is_mark
-            continue
-        if has_tabs is None:
-            has_tabs = "\t" in line
-        cells = split_cells(line, has_tabs)
-        if len(cells) != len(columns):
-            raise ValueError(
-                f"{path}:{number}: expected {len(columns)} columns with "
-                f"{'tabs' if has_tabs else 'spaces'} between them "
-                f"({join_names(columns)}), got {len(cells)}"
-            )
-        rows.append(cells)
-    if rows:
-        yield Location(path, number + 1 - len(rows)), document, rows
+        else:
+            lines.append(line)
+    if lines:
+        yield Location(path, number + 1 - len(lines)), document, lines
+
+
+def _wrong_line(
+    line: str,
+    cells: list[str],
+    has_tabs: bool,
+    columns: Sequence[str],
+    location: Location,
+) -> ValueError:
+    if "\r" in line:
+        return ValueError(
+            f"{location}: a line has to end in \\n or \\r\\n, but here is \\r alone"
+        )
+    return ValueError(
+        f"{location}: expected {len(columns)} columns with "
+        f"{'tabs' if has_tabs else 'spaces'} between them "
+        f"({join_names(columns)}), got {len(cells)}"
+    )
 
 
 def split_cells(line: str, has_tabs: bool) -> list[str]:

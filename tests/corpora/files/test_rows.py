@@ -113,6 +113,54 @@ def test_long_cells_are_read(tmp_path):
     assert read(path) == [(text, ("x",), None)]
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".tsv"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_the_header_says_what_separates_cells(tmp_path, suffix, separator):
+    rows = [("text", "label"), ("a; b, c\td", "x"), ("e", "y")]
+    with (tmp_path / f"a{suffix}").open("w", newline="") as file:
+        csv.writer(file, delimiter=separator).writerows([(), *rows])
+    expected = [(text, (label,), None) for text, label in rows[1:]]
+    assert read(tmp_path / f"a{suffix}") == expected
+
+
+def test_a_header_that_has_the_usual_separator_is_taken_at_its_word(tmp_path):
+    path = write(tmp_path / "a.csv", 'text,"a;b;c"\na,x\n')
+    assert read(path, label_column="a;b;c") == [("a", ("x",), None)]
+    path = write(tmp_path / "a.csv", '"text";"a,b"\na,b;x\n')
+    assert read(path, label_column="a,b") == [("a,b", ("x",), None)]
+
+
+def test_columns_without_a_name_are_nobodys(tmp_path):
+    path = write(tmp_path / "a.csv", "text,label,,\na,x,,\nb,y,1,2\n")
+    assert [text for text, *_ in read(path)] == ["a", "b"]
+
+
+def test_white_space_around_the_label_of_a_cell_is_none_of_it(tmp_path):
+    path = write(tmp_path / "a.csv", "text,label\na, x\nb,x \nc,y z\n")
+    assert [labels for _, labels, _ in read(path)] == [("x",), ("x",), ("y z",)]
+
+
+def test_a_second_byte_order_mark_is_none_of_the_text(tmp_path):
+    content = "\ufeff\ufefftext,label\na,x\n"
+    assert read(write(tmp_path / "a.csv", content)) == [("a", ("x",), None)]
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.jsonl.gz", "a.csv.gz"])
+def test_a_line_that_is_too_long_is_refused_and_no_more_of_it_is_read(tmp_path, name):
+    row = {"text": "b" * 50, "label": "x"}
+    first = 'text,label\n"a",x\n' if "csv" in name else '{"text": "a"}\n'
+    last = f"{row['text']},x\n" if "csv" in name else json.dumps(row)
+    data = (first + last).encode()
+    path = write(tmp_path / name, gzip.compress(data) if ".gz" in name else data)
+    line = 3 if "csv" in name else 2
+    errors = []
+    for max_size, n in ((49, 1), (100, 2), (0, 2)):
+        how = Reading("skip", errors.append, max_size)
+        assert len(list(read_records(path, how))) == n
+    (error,) = errors
+    assert str(error).startswith(f"{path}:{line}: a line of more than 49 characters")
+
+
 def test_suffixes_are_read_in_upper_case_too(tmp_path):
     assert read(write(tmp_path / "A.CSV", "text\na\n")) == [("a", None, None)]
     assert read(write(tmp_path / "A.TSV", "text\tid\na\t1\n")) == [("a", None, None)]
@@ -125,7 +173,15 @@ def test_suffixes_are_read_in_upper_case_too(tmp_path):
 # Each file is wrong in the line that is named, and its first record is right.
 MALFORMED = [
     ("broken.jsonl", '{"text": "a"}\n{"text": "b"\n', 2, "malformed JSON"),
-    ("deep.jsonl", '{"text": "a"}\n' + "[" * 200_000, 2, "malformed JSON"),
+    ("deep.jsonl", '{"text": "a"}\n{"a":' + "[" * 200_000, 2, "malformed JSON"),
+    ("array.jsonl", '[\n{"text": "a"}\n]', 1, "an array begins here"),
+    ("cr.jsonl", '{"text": "a"}\r{"text": "b"}\r', 1, "but here is \\r alone"),
+    ("pretty.jsonl", '{\n"text": "a"}', 1, "has to end in the line that it begins in"),
+    ("cat.jsonl", '{"text": "a"}\n\ufeff{"text": "b"}', 2, "A byte order mark can onl"),
+    ("gzip.jsonl", gzip.compress(b'{"text": "a"}'), 1, "this is gzipped data"),
+    ("twice.csv.gz", gzip.compress(gzip.compress(b"text\na")), 1, "is gzipped data"),
+    ("sheet.csv", b"PK\x03\x04\x14\0\x06\0", 1, "this is a zip archive, which a sprea"),
+    ("utf16.jsonl", '{"text": "a"}'.encode("utf-16"), 1, "this is text in UTF-16"),
     ("list.jsonl", '{"text": "a"}\n["b"]\n', 2, "expected a JSON object"),
     ("key.jsonl", '{"text": "a"}\n{"body": "b", "id": 1}', 2, "there is 'body', 'id'"),
     ("null.jsonl", '{"text": "a"}\n{"text": null}', 2, "must be a string, got None"),
@@ -137,15 +193,13 @@ MALFORMED = [
     ("truth.jsonl", '{"text": "a", "cats": {"x": 2}}', 1, "label 'x' must be 0, 1"),
     ("cats.jsonl", '{"text": "a", "cats": "x"}', 1, "must map each label"),
     ("two.jsonl", '{"text": "a", "cats": {}, "label": "x"}', 1, "'label', 'cats'"),
-    ("gone.jsonl", '{"text": "a", "label": "x"}\n{"text": "b"}', 2, "in 'label' in"),
-    ("late.jsonl", '{"text": "a"}\n{"text": "b", "label": "x"}', 2, "in None in the"),
     ("nul.jsonl", '{"text": "a"}\n{"text": "\0"}', 2, "NUL byte"),
     ("latin1.jsonl", b'{"text": "a"}\n{"text": "\xe9"}', 2, "byte 0xe9 is not UTF-8"),
     ("half.jsonl", '{"text": "a"}\n{"text": "\\ud800"}', 2, "half of a surrogate"),
     ("other.jsonl", '{"text": "a"}\n{"text": "b", "c": "\\udc00"}', 2, "half of a"),
     ("half.csv", 'text,cats\na,"{""\\ud800"": 1}"', 2, "half of a surrogate"),
-    ("column.csv", "body,id\na,1", 2, "no column 'text'; there is 'body', 'id'"),
-    ("semicolon.csv", "text;label\na;x", 2, "there is 'text;label'"),
+    ("column.csv", "\nbody,id\na,1", 2, "no column 'text'; there is 'body', 'id'"),
+    ("semicolon.csv", "text;label\na;x;y", 2, "expected 2 cells ('text', 'label')"),
     ("twice.csv", "text,label,text\na,b,c", 1, "more than one column is named 'text'"),
     ("long.csv", "text,label\na,x\nb,y,z\n", 3, "expected 2 cells ('text', 'label')"),
     ("short.csv", "text,label\na,x\n\nb\n", 4, "got 1"),
@@ -179,7 +233,7 @@ def test_a_mistake_is_reported_with_file_and_line(
 
 def test_a_label_column_that_is_named_must_be_there(tmp_path):
     path = write(tmp_path / "a.csv", "text,label\na,x\n")
-    with pytest.raises(ValueError, match="a.csv:2: no column 'stars'; there is 'text'"):
+    with pytest.raises(ValueError, match="a.csv:1: no column 'stars'; there is 'text'"):
         read(path, label_column="stars")
 
 

@@ -1,11 +1,13 @@
 """What is wrong in a corpus of summaries: refused, or left out and counted."""
 
 import gzip
+import io
 import json
 import logging
 import re
 import tarfile
 import zipfile
+from functools import partial
 
 import pytest
 import spacy
@@ -65,7 +67,7 @@ def read(path, *args, **options):
     """Read the texts, and how many of each kind are left out."""
     corpus = SummaryCorpus(path, *args, errors="skip", **options)
     texts = [example.reference.text for example in corpus(NLP)]
-    return texts, corpus.contents.left_out.places
+    return texts, corpus.contents.report.places
 
 
 @pytest.mark.parametrize(("row", "kind", "message"), ROWS)
@@ -111,7 +113,7 @@ def test_a_row_of_a_table_does_not_take_others_with_it(
 def test_a_table_without_a_column_is_refused_or_left_out(tmp_path):
     (tmp_path / "a.csv").write_text("text,label\nA.,x\nB.,y\n")
     (tmp_path / "b.csv").write_text("text,summary\nA b.,A.\n")
-    with pytest.raises(ValueError, match=r"a.csv:2: no column 'summary', 'highlights'"):
+    with pytest.raises(ValueError, match=r"a.csv:1: no column 'summary', 'highlights'"):
         next(SummaryCorpus(tmp_path)(NLP))
     texts, left_out = read(tmp_path)
     assert texts == ["A b."]
@@ -213,6 +215,24 @@ def damage_zip(path):
     path.write_bytes(path.read_bytes().replace(b"Snow fell", b"Snow foll"))
 
 
+def damage_packed(path, compression):
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for n, name in enumerate(("a.story", "b.story")):
+            archive.writestr(name, f"{n} fell.\n\n@highlight\n\n{n} fell.\n" * 50)
+        start = archive.getinfo("b.story").header_offset
+    data = bytearray(path.read_bytes())
+    data[start + 50 : start + 60] = b"\x55" * 10
+    path.write_bytes(bytes(data))
+
+
+def displace_zip(path):
+    """Let the directory at the end say that a file lies before the beginning."""
+    damage_zip(path)
+    data = path.read_bytes()
+    size = data.rindex(b"PK\x05\x06") + 12
+    path.write_bytes(data[:size] + b"\xff\xff\0\0" + data[size + 4 :])
+
+
 def cut_zip(path):
     damage_zip(path)
     path.write_bytes(path.read_bytes()[:-9])
@@ -227,7 +247,10 @@ DAMAGES = [
     ("a.jsonl.gz", damage_gzip, True),
     ("a.tgz", damage_tar, True),
     ("a.zip", damage_zip, True),
+    ("a.zip", partial(damage_packed, compression=zipfile.ZIP_BZIP2), True),
+    ("a.zip", partial(damage_packed, compression=zipfile.ZIP_LZMA), True),
     ("a.zip", cut_zip, False),
+    ("a.zip", displace_zip, False),
     ("a.spacy", cut_docbin, False),
     ("a.story.gz", lambda path: path.write_bytes(b"no gzip"), False),
 ]
@@ -247,6 +270,31 @@ def test_of_a_damaged_file_what_comes_before_the_damage_is_read(
     assert list(left_out) == ["Damaged files"]
     (place,) = left_out["Damaged files"]
     assert place.startswith(str(tmp_path / name))
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tgz", "a.story.gz"])
+def test_a_file_that_is_too_large_is_refused_or_left_out(tmp_path, name):
+    story = b"Rain fell.\n\n@highlight\n\nRain fell.\n"
+    path = tmp_path / name
+    if name == "a.zip":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("a.story", story * 100)
+            archive.writestr("b.story", story)
+    elif name == "a.tgz":
+        with tarfile.open(path, "w:gz") as archive:
+            for n in (100, 1):
+                member = tarfile.TarInfo(f"{n}.story")
+                member.size = len(story) * n
+                archive.addfile(member, io.BytesIO(story * n))
+    else:
+        path.write_bytes(gzip.compress(story * 100))
+        (tmp_path / "b.story").write_bytes(story)
+    with pytest.raises(ValueError, match=r"story.*: more than 99 bytes; max_size = 0"):
+        next(SummaryCorpus(tmp_path, max_size=99)(NLP))
+    texts, left_out = read(tmp_path, max_size=99)
+    assert texts == ["Rain fell."]
+    assert list(left_out) == ["Lines and files that are too large"]
+    assert len(read(tmp_path, max_size=0)[0]) == 2
 
 
 def test_empty_sentences_are_counted_and_told_of_in_any_case(tmp_path, caplog):

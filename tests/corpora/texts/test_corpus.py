@@ -4,10 +4,12 @@ import json
 import logging
 import re
 import tempfile
+import zlib
 from pathlib import Path
 
 import pytest
 import spacy
+import srsly
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from spacy.language import Language
@@ -113,7 +115,10 @@ labelled = st.lists(
         # What UTF-8 can hold; NUL is no part of a text file, and an empty text is left
         # out by all readers.
         st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1),
-        st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1),
+        # A cell of a table has no white space around its label.
+        st.text(st.characters(codec="utf-8", exclude_characters="\0"))
+        .map(str.strip)
+        .filter(bool),
     ),
     min_size=1,
     max_size=6,
@@ -169,7 +174,7 @@ def test_labels_that_are_given_are_all_there_in_their_order(a_file):
 def test_a_label_that_is_not_among_those_given_is_reported(tmp_path, suffix):
     path = write_corpus(tmp_path / f"a{suffix}", [("a", "x"), ("b", "y")])
     corpus = TextCorpus(path, labels=["x", "z"])
-    where = {".spacy": "", ".csv": ":3", ".tsv": ":3"}.get(suffix, ":2")
+    where = {".spacy": ": document 1", ".csv": ":3", ".tsv": ":3"}.get(suffix, ":2")
     with pytest.raises(ValueError, match=re.escape(f"{path}{where}: label 'y' is no")):
         next(corpus(NLP))
 
@@ -183,8 +188,77 @@ def test_a_wrong_label_at_the_end_is_found_before_the_first_example(a_file):
 def test_files_with_and_without_labels_are_no_corpus(tmp_path):
     write_corpus(tmp_path / "a.jsonl", DATA)
     (tmp_path / "b.csv").write_text("text,id\nb,1\n")
-    with pytest.raises(ValueError, match="b.csv:2: some files have labels and some"):
+    with pytest.raises(ValueError, match=r"b.csv:2: this text has no label, but .+"):
         next(TextCorpus(tmp_path)(NLP))
+
+
+def test_texts_with_and_without_labels_are_no_corpus(tmp_path):
+    rows = ['{"text": "a", "labels": ["x"]}\n', '{"text": "b", "id": 1}\n']
+    for lines, says in ((rows, "no label, but .+:1 has one"), (rows[::-1], "a label")):
+        (tmp_path / "a.jsonl").write_text("".join(lines))
+        with pytest.raises(ValueError, match=f"a.jsonl:2: this text has {says}"):
+            next(TextCorpus(tmp_path)(NLP))
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_what_is_wrong_can_be_left_out_and_is_told_of_once(tmp_path, caplog, keep):
+    rows = [
+        '{"text": "a"}',
+        '{"text": "b", "label": "x"}',
+        '{"text": "c", "label": null}',
+        '{"text": 3, "label": "x"}',
+        "{",
+        '{"text": "d", "labels": ["y", "z"]}',
+        '{"text": "e", "label": "w"}',
+    ]
+    path = tmp_path / "a.jsonl"
+    path.write_text("\n".join(rows))
+    corpus = TextCorpus(path, labels=["x", "y", "z"], errors="skip", keep=keep)
+    with caplog.at_level(logging.WARNING, logger="spacy"):
+        for _ in range(2):
+            assert texts(corpus) == ["b", "d"]
+    assert [
+        record.getMessage().partition(", the first")[0] for record in caplog.records
+    ] == [
+        "Malformed records left out: 4",
+        "Records without a label left out: 1",
+    ]
+    assert corpus.contents.n_docs == 2
+
+
+def test_a_file_without_labels_says_so_and_lists_its_columns(tmp_path, caplog):
+    (tmp_path / "a.csv").write_text("text,Label\na,x\nb,y\n")
+    with caplog.at_level(logging.WARNING, logger="spacy"):
+        assert texts(TextCorpus(tmp_path / "a.csv")) == ["a", "b"]
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert "a.csv:1: no column 'label', 'labels', 'cats', so no label" in message
+    assert "there is 'text', 'Label'" in message
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"strings": []},
+        {"tokens": b""},
+        {"spaces": b""},
+        {"attrs": ["x"]},
+        {"cats": 3},
+        {"span_groups": [b"x"] * 4},
+        {"span_groups": None},
+        {"flags": [3] * 4},
+    ],
+)
+def test_a_docbin_that_is_wrong_inside_is_named_and_can_be_left_out(tmp_path, change):
+    path = write_corpus(tmp_path / "a.spacy", DATA)
+    parts = srsly.msgpack_loads(zlib.decompress(path.read_bytes()))
+    assert change.keys() <= parts.keys()
+    path.write_bytes(zlib.compress(srsly.msgpack_dumps(parts | change)))
+    with pytest.raises(ValueError, match=r"a.spacy: not a readable .spacy file: \w+: "):
+        next(TextCorpus(path)(NLP))
+    write_corpus(tmp_path / "b.jsonl", DATA)
+    corpus = TextCorpus(tmp_path, errors="skip")
+    assert texts(corpus)[-4:] == [text for text, _ in DATA]
+    assert list(corpus.contents.report.places) == ["Damaged files"]
 
 
 def test_texts_without_labels_are_read(tmp_path):

@@ -351,7 +351,7 @@ def test_columns_that_nobody_asks_for_can_share_a_name(tmp_path):
 # Each file is wrong in the line that is named.
 MALFORMED = [
     ("a.jsonl", ['{"tokens": ["a"], "ner": ["O"]}', "{"], 2, "malformed JSON"),
-    ("a.jsonl", ["[1]"], 1, "expected a JSON object on each line, got [1]"),
+    ("a.jsonl", ["[1]"], 1, "expected a JSON object on each line, but an array"),
     ("a.jsonl", ["", '{"text": "a"}'], 2, "no column 'tokens'; there is 'text'"),
     ("a.jsonl", ['{"tokens": ["a"], "pos": ["O"]}'], 1, "no column 'ner'; there is"),
     ("a.jsonl", ['{"tokens": "a b", "ner": ["O"]}'], 1, "'tokens' must be a list"),
@@ -380,6 +380,7 @@ MALFORMED = [
     ("a.conll", ["a U-X", "", "b B-X", "c I-X", "", "d O"], 4, "at the end of a sen"),
     ("a.conll", ["a O", "b PER"], 2, "'PER' is no tag of"),
     ("a.conll", ["a O", "b \0"], 2, "NUL byte"),
+    ("a.conll", ["a O\rb O\r"], 1, "but here is \\r alone"),
 ]
 
 
@@ -395,6 +396,42 @@ def test_a_mistake_is_reported_with_file_and_line_before_the_first_example(
     with pytest.raises(ValueError, match=re.escape(message)) as caught:
         next(corpus(NLP))
     assert str(caught.value).startswith(f"{path}:{line}: ")
+
+
+BIO = "a B-X\nb I-X\nc O\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "sentences", "n_left_out"),
+    [
+        ("a.conll", [BIO, "a\nb O\n", BIO], 1),
+        ("a.conll", ["a\n", BIO, BIO], 1),
+        ("a.conll", [BIO, "a O\nb I-X\n", "a L-X\n", "a PER\n", BIO], 3),
+        ("a.conll", [BIO, "a \0\n", "\udce9 O\n", "a O\rb O\n", BIO], 3),
+        ("a.conll", ["a B-X\nb L-X\n", "a B-X\n", "a U-X\nb B-X\nc L-X\n"], 1),
+        ("a.jsonl", ['{"tokens": ["a"], "ner": ["O"]}', "{", '{"tokens": [""]}'], 2),
+    ],
+)
+@pytest.mark.parametrize("sentences_per_doc", [0, 1])
+def test_sentences_that_are_wrong_can_be_left_out_and_are_told_of_once(
+    tmp_path, caplog, name, sentences, n_left_out, sentences_per_doc
+):
+    path = tmp_path / name
+    path.write_bytes("\n".join(sentences).encode("utf-8", "surrogateescape"))
+    options = {"entity_column": "ner", "columns": ["tokens", "ner"]}
+    with pytest.raises(ValueError, match=f"{name}:"):
+        read(path, **options)
+    corpus = TokenCorpus(
+        path, errors="skip", sentences_per_doc=sentences_per_doc, **options
+    )
+    with caplog.at_level(logging.WARNING, logger="spacy"):
+        for _ in range(2):
+            docs = [example.reference for example in corpus(NLP)]
+            n_found = len(docs) if sentences_per_doc else len(list(docs[0].sents))
+            assert n_found == len(sentences) - n_left_out
+    report = corpus.contents.report
+    assert sum(map(len, report.places.values())) == n_left_out
+    assert [record.getMessage() for record in caplog.records] == report.describe()
 
 
 @pytest.mark.parametrize("value", ["NN", "-", "EOL", "noun"])
@@ -516,13 +553,16 @@ def test_components_of_spacy_learn_from_it(tmp_path, factory, column):
         ({"sentences_per_doc": -1}, "sentences_per_doc has to be 0"),
         ({"scheme": "BILOU"}, "scheme has to be one of"),
         ({"tag_column": None}, "Name at least one of tag_column, pos_column, entity"),
-        ({"columns": None}, r"a.txt: columns must name .* such as \['tokens', 'pos'\]"),
+        (
+            {"columns": None},
+            r"a.txt: name the columns .* columns = \[\"tokens\", \"pos\"\]",
+        ),
         (
             {"columns": ["token", "pos"]},
-            "columns must have 'tokens' once, but there is",
+            "must have 'tokens' once",
         ),
-        ({"columns": ["tokens", "ner"]}, "columns must have 'pos' once"),
-        ({"columns": ["tokens", "pos", "pos"]}, "columns must have 'pos' once"),
+        ({"columns": ["tokens", "ner"]}, "must have 'pos' once"),
+        ({"columns": ["tokens", "pos", "pos"]}, "must have 'pos' once"),
     ],
 )
 def test_arguments_without_a_meaning_are_refused(tmp_path, options, message):
