@@ -15,8 +15,8 @@ from spacy.vocab import Vocab
 from thinc.api import Model
 from thinc.types import Floats2d
 
-from spacy_rnn.checks import check_not_negative, check_rate
 from spacy_rnn.pipeline.default_models import TAGGER
+from spacy_rnn.pipeline.settings import note_settings
 from spacy_rnn.pipeline.tagger import RNNTagger
 from spacy_rnn.pipeline.truths import UNKNOWN, Truth, Values
 
@@ -88,8 +88,6 @@ class RNNMorphologizer(RNNTagger, Morphologizer):
         max_gradient_norm: float = 0.0,
         scorer: Callable | None = morphologizer_score,
     ) -> None:
-        check_rate("label_smoothing", label_smoothing)
-        check_not_negative("max_gradient_norm", max_gradient_norm)
         Morphologizer.__init__(
             self,
             vocab,
@@ -101,6 +99,7 @@ class RNNMorphologizer(RNNTagger, Morphologizer):
             scorer=scorer,
         )
         self.cfg["max_gradient_norm"] = max_gradient_norm
+        note_settings(self)
 
     def initialize(  # type: ignore[override]
         self,

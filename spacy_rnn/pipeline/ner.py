@@ -28,7 +28,8 @@ from spacy_rnn.pipeline.entity_gold import (
     read_gold,
     read_incorrect,
 )
-from spacy_rnn.pipeline.weights import guard_weights
+from spacy_rnn.pipeline.guards import guarded
+from spacy_rnn.pipeline.settings import note_settings
 from spacy_rnn.scorers import ner_score
 from spacy_rnn.tags.decoding import best_paths, span_confidences
 from spacy_rnn.tags.loss import crf_loss
@@ -104,7 +105,7 @@ def make_rnn_ner(
     )
 
 
-@guard_weights
+@guarded
 class RNNEntityRecognizer(TrainablePipe):
     """Finds spans that don't overlap, by tags of which only legal sequences come out.
 
@@ -143,6 +144,7 @@ class RNNEntityRecognizer(TrainablePipe):
             incorrect_spans_key=incorrect_spans_key,
             max_gradient_norm=max_gradient_norm,
         )
+        note_settings(self)
         self.scorer = scorer
 
     @property

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from spacy.language import Language
@@ -14,12 +14,12 @@ from thinc.api import Model
 from thinc.types import Floats1d
 from thinc.util import to_numpy
 
-from spacy_rnn.checks import check_choice, check_not_negative, check_portion
 from spacy_rnn.losses import cross_entropy
 from spacy_rnn.pipeline.default_models import SUMMARIZER
-from spacy_rnn.pipeline.summary_choice import Order, Unit, check_budget, choose
+from spacy_rnn.pipeline.guards import guarded
+from spacy_rnn.pipeline.settings import note_settings
+from spacy_rnn.pipeline.summary_choice import Order, Unit, choose
 from spacy_rnn.pipeline.summary_gold import has_gold, sentence_truths, soften
-from spacy_rnn.pipeline.weights import guard_weights
 from spacy_rnn.scorers import summary_score
 
 SAMPLE = 10  # documents that a model is initialized with
@@ -99,7 +99,7 @@ def make_rnn_summarizer(
     )
 
 
-@guard_weights
+@guarded
 class RNNSummarizer(TrainablePipe):
     """Choose the sentences of a summary by scores, after Nallapati et al. (2017)."""
 
@@ -118,11 +118,6 @@ class RNNSummarizer(TrainablePipe):
         scorer: Callable | None = summary_score,
         max_gradient_norm: float = 0.0,
     ) -> None:
-        check_choice("unit", unit, get_args(Unit))
-        check_choice("order", order, get_args(Order))
-        check_budget(budget, unit)
-        check_not_negative("max_gradient_norm", max_gradient_norm)
-        check_portion("soft_labels", soft_labels)
         super().__init__(
             vocab,
             model,
@@ -135,6 +130,7 @@ class RNNSummarizer(TrainablePipe):
             max_gradient_norm=max_gradient_norm,
             soft_labels=soft_labels,
         )
+        note_settings(self)
         self.scorer = scorer
         if not Doc.has_extension("summary"):
             Doc.set_extension("summary", default=None)

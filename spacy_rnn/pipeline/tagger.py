@@ -14,11 +14,11 @@ from thinc.api import Model
 from thinc.types import Floats2d
 from thinc.util import to_numpy
 
-from spacy_rnn.checks import check_not_negative, check_rate
 from spacy_rnn.losses import token_cross_entropy
 from spacy_rnn.pipeline.default_models import TAGGER
+from spacy_rnn.pipeline.guards import guarded
+from spacy_rnn.pipeline.settings import note_settings
 from spacy_rnn.pipeline.truths import UNKNOWN, Truth, Values, token_truths
-from spacy_rnn.pipeline.weights import guard_weights
 
 
 @Language.factory(
@@ -77,7 +77,7 @@ def make_rnn_tagger(
     )
 
 
-@guard_weights
+@guarded
 class RNNTagger(Tagger):
     """spaCy's `tagger`, whose labels can also grow after training."""
 
@@ -95,8 +95,6 @@ class RNNTagger(Tagger):
         label_smoothing: float = 0.0,
         max_gradient_norm: float = 0.0,
     ) -> None:
-        check_rate("label_smoothing", label_smoothing)
-        check_not_negative("max_gradient_norm", max_gradient_norm)
         super().__init__(
             vocab,
             model,
@@ -107,6 +105,7 @@ class RNNTagger(Tagger):
             label_smoothing=label_smoothing,
         )
         self.cfg["max_gradient_norm"] = max_gradient_norm
+        note_settings(self)
 
     def add_label(self, label: str) -> int:
         """Add a label. The scores of the others stay as they are.

@@ -16,17 +16,16 @@ from thinc.api import Model
 from thinc.types import Floats2d
 from thinc.util import to_numpy
 
-from spacy_rnn.checks import check_not_negative, check_rate
 from spacy_rnn.losses import balanced_classes, balanced_labels, cross_entropy
 from spacy_rnn.pipeline.default_models import EXCLUSIVE_TEXTCAT, MULTILABEL_TEXTCAT
+from spacy_rnn.pipeline.guards import guarded
 from spacy_rnn.pipeline.labels import (
     ClassWeights,
-    check_class_weights,
     check_known,
     count_labels,
     prepare_labels,
 )
-from spacy_rnn.pipeline.weights import guard_weights
+from spacy_rnn.pipeline.settings import note_settings
 
 SCORE_WEIGHTS = {
     "cats_score": 1.0,
@@ -142,7 +141,7 @@ def make_rnn_textcat_multilabel(
     )
 
 
-@guard_weights
+@guarded
 class RNNTextCategorizer(TextCategorizer):
     """spaCy's `textcat`, with class weights and label smoothing.
 
@@ -164,13 +163,11 @@ class RNNTextCategorizer(TextCategorizer):
         max_gradient_norm: float = 0.0,
     ) -> None:
         super().__init__(vocab, model, name, threshold=threshold, scorer=scorer)
-        check_rate("label_smoothing", label_smoothing)
-        check_class_weights(class_weights)
-        check_not_negative("max_gradient_norm", max_gradient_norm)
         self.cfg["class_weights"] = class_weights
         self.cfg["label_smoothing"] = label_smoothing
         self.cfg["max_gradient_norm"] = max_gradient_norm
         self.cfg["label_weights"] = {}  # found by initialize
+        note_settings(self)
 
     def initialize(
         self,
