@@ -14,6 +14,7 @@ from thinc.util import to_numpy
 
 from spacy_rnn.gradients import finish_update as clip_and_update
 from spacy_rnn.gradients import layer_names
+from spacy_rnn.pipeline.labels import score
 from spacy_rnn.pipeline.loading import naming_the_path
 from spacy_rnn.pipeline.settings import configure, join_settings
 
@@ -27,9 +28,9 @@ PipeT = TypeVar("PipeT", bound=type[TrainablePipe])
 
 
 def guarded(pipe: PipeT) -> PipeT:
-    """Let a component check its gradients, its settings, and whatever it loads."""
-    methods = (finish_update, to_bytes, from_bytes, to_disk, from_disk, configure)
-    for method in methods:
+    """Let a component check gradients, settings, gold labels, and what it loads."""
+    saving = (to_bytes, from_bytes, to_disk, from_disk)
+    for method in (finish_update, score, configure, *saving):
         setattr(pipe, method.__name__, method)
     return pipe
 

@@ -167,6 +167,12 @@ class RNNEntityRecognizer(TrainablePipe):
         """The group of spans that is learned from; None if it is `doc.ents`."""
         return None if self.cfg["annotate_ents"] else self.cfg["spans_key"]
 
+    def gold_labels(self, doc: Doc) -> list[str]:
+        """List the labels that a reference has, whether they are known or not."""
+        key = self.gold_key
+        spans = doc.ents if key is None else doc.spans.get(key) or ()
+        return [span.label_ for span in spans]
+
     def add_label(self, label: str) -> int:
         """Add a label. The scores of the others stay as they are.
 
