@@ -23,7 +23,7 @@ from spacy_rnn.tags.schemes import Scheme
 CONFIGURED = "configured"  # the settings that a component was made with
 CHECKS: dict[str, Callable[[str, Any], None]] = {
     "threshold": check_portion,
-    "soft_labels": check_portion,
+    "soft_labels": lambda name, value: check_portion(name, value or 0.0),
     "label_smoothing": check_rate,
     "max_gradient_norm": check_not_negative,
     "class_weights": lambda _, value: check_class_weights(value),
