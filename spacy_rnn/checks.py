@@ -22,6 +22,18 @@ def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
         raise ValueError(f"{name} has to be one of {choices}, but it is {value!r}")
 
 
+def check_flag(name: str, value: bool) -> None:
+    """Raise a ValueError for what is neither true nor false."""
+    if value not in (True, False):
+        raise ValueError(f"{name} has to be true or false, but it is {value!r}")
+
+
+def check_text(name: str, value: str | None) -> None:
+    """Raise a ValueError for what is neither a text nor left out."""
+    if not isinstance(value, str | None):
+        raise ValueError(f"{name} has to be a text, but it is {value!r}")
+
+
 def check_rate(name: str, value: float) -> None:
     """Raise a ValueError for what can't be a dropout rate."""
     if not 0.0 <= value < 1.0:

@@ -15,7 +15,7 @@ def naming_the_path(name: str, path: str | Path) -> Iterator[None]:
     """
     try:
         yield
-    except (ValueError, TypeError, KeyError, IndexError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
         raise ValueError(
             f"Can't load the component '{name}' from {path}: {error}"
         ) from error

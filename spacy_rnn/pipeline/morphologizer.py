@@ -1,6 +1,7 @@
 """spaCy's morphologizer on recurrent networks."""
 
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -10,13 +11,14 @@ from spacy.language import Language
 from spacy.morphology import Morphology
 from spacy.pipeline.morphologizer import Morphologizer, morphologizer_score
 from spacy.tokens import Doc
-from spacy.training import Example
+from spacy.training import Example, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Model
 from thinc.types import Floats2d
 
-from spacy_rnn.checks import check_not_negative, check_rate
 from spacy_rnn.pipeline.default_models import TAGGER
+from spacy_rnn.pipeline.labels import check_enough, count_gold, ignore_others
+from spacy_rnn.pipeline.settings import note_settings
 from spacy_rnn.pipeline.tagger import RNNTagger
 from spacy_rnn.pipeline.truths import UNKNOWN, Truth, Values
 
@@ -88,8 +90,6 @@ class RNNMorphologizer(RNNTagger, Morphologizer):
         max_gradient_norm: float = 0.0,
         scorer: Callable | None = morphologizer_score,
     ) -> None:
-        check_rate("label_smoothing", label_smoothing)
-        check_not_negative("max_gradient_norm", max_gradient_norm)
         Morphologizer.__init__(
             self,
             vocab,
@@ -101,6 +101,7 @@ class RNNMorphologizer(RNNTagger, Morphologizer):
             scorer=scorer,
         )
         self.cfg["max_gradient_norm"] = max_gradient_norm
+        note_settings(self)
 
     def initialize(  # type: ignore[override]
         self,
@@ -109,8 +110,33 @@ class RNNMorphologizer(RNNTagger, Morphologizer):
         nlp: Language | None = None,
         labels: dict[str, dict[str, Any]] | None = None,
     ) -> None:
-        """Prepare for training, see spaCy's `Morphologizer.initialize`."""
+        """Prepare for training, see spaCy's `Morphologizer.initialize`.
+
+        Labels of the examples other than `labels` are ignored, which is warned of.
+
+        Raises:
+            ValueError: If there are no labels.
+        """
+        validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
+        if labels is None:
+            found = [*self.labels, *count_gold(self, get_examples())]
+            check_enough(self.name, found, "token.pos_ and token.morph", 1)
         Morphologizer.initialize(self, get_examples, nlp=nlp, labels=labels)
+        if labels is not None:
+            ignore_others(self, get_examples())
+
+    def gold_labels(self, doc: Doc) -> list[str]:
+        """List what the tokens of a reference have, as labels."""
+        rows = Counter(map(tuple, doc.to_array([POS, MORPH]).tolist()))
+        labels: list[str] = []
+        for (pos, morph), count in rows.items():
+            features = Morphology.feats_to_dict(self.vocab.strings[morph])
+            if pos:
+                features[self.POS_FEAT] = self.vocab.strings[pos]
+            if features:
+                label = self.vocab.strings[self.vocab.morphology.add(features)]
+                labels += [label] * count
+        return labels
 
     def set_annotations(
         self, docs: Doc | Iterable[Doc], batch_tag_ids: list[np.ndarray]
@@ -154,6 +180,8 @@ class RNNMorphologizer(RNNTagger, Morphologizer):
         return known
 
     def _meet_unknown(self, example: Example, values: Values) -> None:
+        if self.cfg.get("labels_given"):
+            return
         pos, morph = (self.vocab.strings[value] for value in values)
         warnings.warn(
             f"'{self.name}' doesn't know the part of speech '{pos}' with the features "

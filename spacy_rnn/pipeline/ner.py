@@ -23,7 +23,8 @@ from spacy_rnn.pipeline.entity_docs import (
 )
 from spacy_rnn.pipeline.entity_gold import check_known, read_gold, read_incorrect
 from spacy_rnn.pipeline.entity_labels import check_label, count_outputs, find_labels
-from spacy_rnn.pipeline.weights import guard_weights
+from spacy_rnn.pipeline.guards import guarded
+from spacy_rnn.pipeline.settings import note_settings
 from spacy_rnn.scorers import ner_score
 from spacy_rnn.tags.decoding import best_paths, span_confidences
 from spacy_rnn.tags.known import allowed_tags
@@ -99,7 +100,7 @@ def make_rnn_ner(
     )
 
 
-@guard_weights
+@guarded
 class RNNEntityRecognizer(TrainablePipe):
     """Finds spans that don't overlap, by tags of which only legal sequences come out.
 
@@ -138,6 +139,7 @@ class RNNEntityRecognizer(TrainablePipe):
             incorrect_spans_key=incorrect_spans_key,
             max_gradient_norm=max_gradient_norm,
         )
+        note_settings(self)
         self.scorer = scorer
 
     @property
@@ -159,6 +161,12 @@ class RNNEntityRecognizer(TrainablePipe):
     def gold_key(self) -> str | None:
         """The group of spans that is learned from; None if it is `doc.ents`."""
         return None if self.cfg["annotate_ents"] else self.cfg["spans_key"]
+
+    def gold_labels(self, doc: Doc) -> list[str]:
+        """List the labels that a reference has, whether they are known or not."""
+        key = self.gold_key
+        spans = doc.ents if key is None else doc.spans.get(key) or ()
+        return [span.label_ for span in spans]
 
     def add_label(self, label: str) -> int:
         """Add a label. The scores of the others stay as they are.

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from spacy.language import Language
@@ -14,12 +14,12 @@ from thinc.api import Model
 from thinc.types import Floats1d
 from thinc.util import to_numpy
 
-from spacy_rnn.checks import check_choice, check_not_negative, check_portion
 from spacy_rnn.losses import cross_entropy
 from spacy_rnn.pipeline.default_models import SUMMARIZER
-from spacy_rnn.pipeline.summary_choice import Order, Unit, check_budget, choose
+from spacy_rnn.pipeline.guards import guarded
+from spacy_rnn.pipeline.settings import note_settings
+from spacy_rnn.pipeline.summary_choice import Order, Unit, choose
 from spacy_rnn.pipeline.summary_gold import has_gold, sentence_truths, soften
-from spacy_rnn.pipeline.weights import guard_weights
 from spacy_rnn.scorers import summary_score
 
 SAMPLE = 10  # documents that a model is initialized with
@@ -36,7 +36,7 @@ SAMPLE = 10  # documents that a model is initialized with
         "trigram_blocking": False,
         "order": "document",
         "spans_key": "summary",
-        "soft_labels": 0.0,
+        "soft_labels": None,
         "scorer": {"@scorers": "spacy-rnn.rouge_scorer.v1"},
         "max_gradient_norm": 0.0,
     },
@@ -59,7 +59,7 @@ def make_rnn_summarizer(
     trigram_blocking: bool,
     order: Order,
     spans_key: str,
-    soft_labels: float,
+    soft_labels: float | None,
     scorer: Callable | None,
     max_gradient_norm: float,
 ) -> "RNNSummarizer":
@@ -79,7 +79,8 @@ def make_rnn_summarizer(
             first.
         spans_key: The group of `doc.spans` that holds the chosen sentences.
         soft_labels: How much of what is learned, in [0, 1], is what each sentence has
-            in common with a written summary, instead of whether it was chosen.
+            in common with a written summary, instead of whether it was chosen. None: 0
+            where the summary is made of the chosen sentences, else 1.
         scorer: The scoring method.
         max_gradient_norm: The largest norm that the gradients of all weights together
             may have; larger ones are scaled down. 0 for any.
@@ -99,7 +100,7 @@ def make_rnn_summarizer(
     )
 
 
-@guard_weights
+@guarded
 class RNNSummarizer(TrainablePipe):
     """Choose the sentences of a summary by scores, after Nallapati et al. (2017)."""
 
@@ -114,15 +115,10 @@ class RNNSummarizer(TrainablePipe):
         trigram_blocking: bool = False,
         order: Order = "document",
         spans_key: str = "summary",
-        soft_labels: float = 0.0,
+        soft_labels: float | None = None,
         scorer: Callable | None = summary_score,
         max_gradient_norm: float = 0.0,
     ) -> None:
-        check_choice("unit", unit, get_args(Unit))
-        check_choice("order", order, get_args(Order))
-        check_budget(budget, unit)
-        check_not_negative("max_gradient_norm", max_gradient_norm)
-        check_portion("soft_labels", soft_labels)
         super().__init__(
             vocab,
             model,
@@ -135,6 +131,7 @@ class RNNSummarizer(TrainablePipe):
             max_gradient_norm=max_gradient_norm,
             soft_labels=soft_labels,
         )
+        note_settings(self)
         self.scorer = scorer
         if not Doc.has_extension("summary"):
             Doc.set_extension("summary", default=None)
@@ -206,8 +203,8 @@ class RNNSummarizer(TrainablePipe):
         truths, known = [], []
         for example, score in zip(examples, scores, strict=True):
             truth = sentence_truths(example, self.cfg["spans_key"])
-            if truth is not None and share:
-                truth = (1.0 - share) * truth + share * soften(truth, example)
+            if truth is not None:
+                truth = soften(truth, example, share)
             known.append(np.full(len(score), truth is not None))
             truths.append(np.zeros(len(score)) if truth is None else truth)
         ops: Any = self.model.ops

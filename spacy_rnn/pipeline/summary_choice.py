@@ -21,7 +21,8 @@ def choose(
     """Take the best sentences that the budget has room for.
 
     Sentences are tried from the best to the worst; one that doesn't fit any more is
-    left out, and so is one without any word. The best one is always taken.
+    left out, and so is one without any word. The best one is always taken, but not all
+    of several, unless the whole text is asked for by a share of 1.
 
     Args:
         sentences: Those of a document.
@@ -35,6 +36,9 @@ def choose(
     Returns:
         The numbers of the chosen sentences, the best first.
     """
+    most = sum(1 for sentence in sentences if words_of(sentence))
+    if unit != "share" or budget < 1.0:
+        most = max(1, most - 1)
     if unit == "share":
         budget *= sum(len(words_of(sentence)) for sentence in sentences)
     chosen: list[int] = []
@@ -51,7 +55,7 @@ def choose(
             seen |= trigrams
         chosen.append(i)
         taken += cost
-        if taken >= budget:
+        if taken >= budget or len(chosen) == most:
             break
     return chosen
 

@@ -52,7 +52,31 @@ def sentence_truths(example: Example, key: str) -> np.ndarray | None:
     return (np.array(shares) >= ENOUGH).astype("f")
 
 
-def soften(truths: np.ndarray, example: Example) -> np.ndarray:
+def soften(truths: np.ndarray, example: Example, share: float | None) -> np.ndarray:
+    """Mix what was chosen with what each sentence has in common with a written summary.
+
+    Args:
+        truths: 0 or 1 for each sentence. Shape (number of sentences,).
+        example: The document, with sentence boundaries.
+        share: How much the latter counts, in [0, 1]. None: nothing where the summary is
+            made of the chosen sentences, which then say more than it, else everything.
+    """
+    if share is None:
+        share = 0.0 if is_extract(truths, example) else 1.0
+    if not share:
+        return truths
+    return (1.0 - share) * truths + share * common_parts(truths, example)
+
+
+def is_extract(truths: np.ndarray, example: Example) -> bool:
+    """Return whether the first written summary is made of the chosen sentences."""
+    summaries = written_summaries(example.reference)
+    pairs = zip(example.predicted.sents, truths, strict=True)
+    chosen = " ".join(sentence.text for sentence, truth in pairs if truth)
+    return not summaries or sorted(chosen.split()) == sorted(summaries[0].split())
+
+
+def common_parts(truths: np.ndarray, example: Example) -> np.ndarray:
     """Say how much each sentence by itself has in common with a written summary.
 
     Which of several like sentences are chosen is a matter of luck, and from a few

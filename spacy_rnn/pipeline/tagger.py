@@ -14,11 +14,12 @@ from thinc.api import Model
 from thinc.types import Floats2d
 from thinc.util import to_numpy
 
-from spacy_rnn.checks import check_not_negative, check_rate
 from spacy_rnn.losses import token_cross_entropy
 from spacy_rnn.pipeline.default_models import TAGGER
+from spacy_rnn.pipeline.guards import guarded
+from spacy_rnn.pipeline.labels import check_enough, count_gold, ignore_others
+from spacy_rnn.pipeline.settings import note_settings
 from spacy_rnn.pipeline.truths import UNKNOWN, Truth, Values, token_truths
-from spacy_rnn.pipeline.weights import guard_weights
 
 
 @Language.factory(
@@ -77,7 +78,7 @@ def make_rnn_tagger(
     )
 
 
-@guard_weights
+@guarded
 class RNNTagger(Tagger):
     """spaCy's `tagger`, whose labels can also grow after training."""
 
@@ -95,8 +96,6 @@ class RNNTagger(Tagger):
         label_smoothing: float = 0.0,
         max_gradient_norm: float = 0.0,
     ) -> None:
-        check_rate("label_smoothing", label_smoothing)
-        check_not_negative("max_gradient_norm", max_gradient_norm)
         super().__init__(
             vocab,
             model,
@@ -107,6 +106,7 @@ class RNNTagger(Tagger):
             label_smoothing=label_smoothing,
         )
         self.cfg["max_gradient_norm"] = max_gradient_norm
+        note_settings(self)
 
     def add_label(self, label: str) -> int:
         """Add a label. The scores of the others stay as they are.
@@ -127,11 +127,21 @@ class RNNTagger(Tagger):
         nlp: Language | None = None,
         labels: Iterable[str] | None = None,
     ) -> None:
-        """Prepare for training, see spaCy's `Tagger.initialize`."""
+        """Prepare for training, see spaCy's `Tagger.initialize`.
+
+        Tags of the examples other than `labels` are ignored, which is warned of.
+
+        Raises:
+            ValueError: If there are no labels.
+        """
         validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
         if labels is None:
-            labels = find_labels(get_examples(), self.cfg["neg_prefix"])
+            labels = sorted(count_gold(self, get_examples()))
+            check_enough(self.name, [*self.labels, *labels], "token.tag_", 1)
+            super().initialize(get_examples, nlp=nlp, labels=labels)
+            return
         super().initialize(get_examples, nlp=nlp, labels=labels)
+        ignore_others(self, get_examples())
 
     def get_loss(
         self, examples: Iterable[Example], scores: list[Floats2d]
@@ -161,6 +171,14 @@ class RNNTagger(Tagger):
         lengths: Any = [len(rows) for rows in scores]
         return loss, ops.unflatten(gradient, lengths)
 
+    def gold_labels(self, doc: Doc) -> list[str]:
+        """List the tags that tokens of a reference have, or are said not to have."""
+        prefix = self.cfg["neg_prefix"]
+        tags = [token.tag_ for token in doc if token.tag]
+        if not prefix:
+            return tags
+        return [tag if tag == prefix else tag.removeprefix(prefix) for tag in tags]
+
     def _scores2guesses(self, scores: list[Floats2d]) -> list[np.ndarray]:
         if isinstance(scores[0], np.ndarray):
             return super()._scores2guesses(scores)
@@ -179,23 +197,13 @@ class RNNTagger(Tagger):
         return known
 
     def _meet_unknown(self, example: Example, values: Values) -> None:
+        if self.cfg.get("labels_given"):
+            return
         raise ValueError(
             f"The document {example.reference.text[:60]!r} has the tag "
             f"{self.vocab.strings[values[0]]!r}, which '{self.name}' doesn't know. It "
             f"knows {sorted(self.labels)}."
         )
-
-
-def find_labels(examples: Iterable[Example], neg_prefix: str) -> list[str]:
-    """List the tags that tokens have or, after the prefix, are said not to have."""
-    labels = set()
-    for example in examples:
-        for token in example.reference:
-            tag = token.tag_
-            if neg_prefix and tag != neg_prefix:
-                tag = tag.removeprefix(neg_prefix)
-            labels.add(tag)
-    return sorted(labels - {""})
 
 
 def is_full(model: Model, n_labels: int) -> bool:

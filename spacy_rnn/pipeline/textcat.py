@@ -1,6 +1,7 @@
 """spaCy's text categorizers on recurrent networks."""
 
 from collections.abc import Callable, Iterable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,18 +18,18 @@ from thinc.api import Model
 from thinc.types import Floats2d
 from thinc.util import to_numpy
 
-from spacy_rnn.checks import check_not_negative, check_rate
-from spacy_rnn.losses import balanced_classes, balanced_labels, cross_entropy
+from spacy_rnn.losses import cross_entropy
 from spacy_rnn.pipeline.default_models import EXCLUSIVE_TEXTCAT, MULTILABEL_TEXTCAT
+from spacy_rnn.pipeline.guards import guarded
 from spacy_rnn.pipeline.labels import (
     ClassWeights,
-    check_class_weights,
     check_known,
-    count_labels,
-    prepare_labels,
+    find_categories,
+    own_cats,
     read_categories,
+    true_labels,
 )
-from spacy_rnn.pipeline.weights import guard_weights
+from spacy_rnn.pipeline.settings import note_settings
 
 SCORE_WEIGHTS = {
     "cats_score": 1.0,
@@ -42,6 +43,8 @@ SCORE_WEIGHTS = {
     "cats_macro_auc": None,
     "cats_f_per_type": None,
 }
+
+FILLER = "."  # some models of spaCy can't do with nothing but empty documents
 
 
 @Language.factory(
@@ -144,7 +147,7 @@ def make_rnn_textcat_multilabel(
     )
 
 
-@guard_weights
+@guarded
 class RNNTextCategorizer(TextCategorizer):
     """spaCy's `textcat`, with class weights and label smoothing.
 
@@ -166,13 +169,11 @@ class RNNTextCategorizer(TextCategorizer):
         max_gradient_norm: float = 0.0,
     ) -> None:
         super().__init__(vocab, model, name, threshold=threshold, scorer=scorer)
-        check_rate("label_smoothing", label_smoothing)
-        check_class_weights(class_weights)
-        check_not_negative("max_gradient_norm", max_gradient_norm)
         self.cfg["class_weights"] = class_weights
         self.cfg["label_smoothing"] = label_smoothing
         self.cfg["max_gradient_norm"] = max_gradient_norm
         self.cfg["label_weights"] = {}  # found by initialize
+        note_settings(self)
 
     def initialize(
         self,
@@ -184,19 +185,25 @@ class RNNTextCategorizer(TextCategorizer):
     ) -> None:
         """Prepare for training, see spaCy's `TextCategorizer.initialize`.
 
+        Labels of the examples other than `labels` are ignored, which is warned of.
+
         Raises:
-            ValueError: Also if a document has a label that isn't one of `labels`, or
-                `class_weights` names one that there isn't.
+            ValueError: Also if there are too few labels, `class_weights` names one that
+                there isn't, or all weights are 0.
         """
         validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
-        labels = prepare_labels(get_examples, labels)
+        find_categories(self, get_examples, labels)
         super().initialize(
-            get_examples, nlp=nlp, labels=labels, positive_label=positive_label
+            get_examples, nlp=nlp, labels=self.labels, positive_label=positive_label
         )
-        self._learn_class_weights(get_examples)
 
     def predict(self, docs: Iterable[Doc]) -> Floats2d:
-        return self.model.ops.asarray2f(self.model.predict(list(docs)))
+        docs = list(docs)
+        n_docs = len(docs)
+        if not any(map(len, docs)):
+            docs.append(Doc(self.vocab, [FILLER]))
+        scores = self.model.ops.asarray2f(self.model.predict(docs))
+        return scores[:n_docs]
 
     def set_annotations(self, docs: Iterable[Doc], scores: Floats2d) -> None:
         # One transfer from a GPU, where spaCy's method makes one for each score.
@@ -214,7 +221,8 @@ class RNNTextCategorizer(TextCategorizer):
         several = (values == 1.0).sum(axis=1) > 1
         if not is_plain or (self.exclusive and several.any()):
             self._validate_categories(examples)
-            check_known(examples, self.labels)
+            if not self.cfg.get("labels_given"):
+                check_known(examples, self.labels)
         xp: Any = self.model.ops.xp
         truths: Any = xp.asarray(np.nan_to_num(values))
         class_weights = self.cfg["label_weights"]
@@ -234,22 +242,15 @@ class RNNTextCategorizer(TextCategorizer):
             label_smoothing=self.cfg["label_smoothing"],
         )
 
-    def _learn_class_weights(
-        self, get_examples: Callable[[], Iterable[Example]]
-    ) -> None:
-        class_weights = self.cfg["class_weights"]
-        if class_weights == "balanced":
-            counts = count_labels(get_examples(), self.labels)
-            weigh = balanced_classes if self.exclusive else balanced_labels
-            self.cfg["label_weights"] = weigh(counts)
-            return
-        unknown = set(class_weights or ()) - set(self.labels)
-        if unknown:
-            raise ValueError(
-                f"class_weights names labels that the data doesn't have: "
-                f"{sorted(unknown)}. The labels are {sorted(self.labels)}."
-            )
-        self.cfg["label_weights"] = dict(class_weights or {})
+    def gold_labels(self, doc: Doc) -> list[str]:
+        """List the labels that a reference has, whether they are known or not."""
+        return true_labels(doc)
+
+    def _validate_categories(self, examples: Iterable[Example]) -> None:
+        # Another component may have labels of its own in the same documents.
+        docs = [SimpleNamespace(cats=own_cats(self, each)) for each in examples]
+        own: Any = [SimpleNamespace(reference=doc) for doc in docs]
+        super()._validate_categories(own)
 
 
 class RNNMultiLabelTextCategorizer(RNNTextCategorizer, MultiLabel_TextCategorizer):
@@ -289,13 +290,14 @@ class RNNMultiLabelTextCategorizer(RNNTextCategorizer, MultiLabel_TextCategorize
     ) -> None:
         """Prepare for training, see spaCy's `MultiLabel_TextCategorizer.initialize`.
 
+        Labels of the examples other than `labels` are ignored, which is warned of.
+
         Raises:
-            ValueError: Also if a document has a label that isn't one of `labels`, or
-                `class_weights` names one that there isn't.
+            ValueError: Also if there are too few labels, `class_weights` names one that
+                there isn't, or all weights are 0.
         """
         validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
-        labels = prepare_labels(get_examples, labels)
+        find_categories(self, get_examples, labels)
         MultiLabel_TextCategorizer.initialize(
-            self, get_examples, nlp=nlp, labels=labels
+            self, get_examples, nlp=nlp, labels=self.labels
         )
-        self._learn_class_weights(get_examples)

@@ -10,7 +10,7 @@ from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 from thinc.api import fix_random_seed
 
-from spacy_rnn.pipeline.summary_gold import soften
+from spacy_rnn.pipeline.summary_gold import common_parts
 
 TEXTS = [
     "The cat sat on the mat. Nobody cared at all. The cat saw a dog. So it goes.",
@@ -99,7 +99,7 @@ def soft_truths(text, summary, chosen):
     reference._.summary = summary
     example = Example(nlp.get_pipe("sentencizer")(nlp.make_doc(text)), reference)
     n_sentences = len(list(example.predicted.sents))
-    return soften(np.isin(np.arange(n_sentences), chosen).astype("f"), example)
+    return common_parts(np.isin(np.arange(n_sentences), chosen).astype("f"), example)
 
 
 def test_soft_labels_rank_sentences_by_what_they_say_of_the_summary():
@@ -133,8 +133,23 @@ def test_the_loss_is_that_of_the_mixture_of_choice_and_soft_labels(make_tok2vec)
         gradients.append(pipe.get_loss([example], scores)[1][0])
     truths = np.array([1, 0, 1, 0], dtype="f")
     assert_allclose(gradients[0], 0.5 - truths)
-    assert_allclose(gradients[2], 0.5 - soften(truths, example), rtol=1e-6)
+    assert_allclose(gradients[2], 0.5 - common_parts(truths, example), rtol=1e-6)
     assert_allclose(gradients[1], 0.75 * gradients[0] + 0.25 * gradients[2], rtol=1e-6)
+
+
+@pytest.mark.parametrize("is_extract", [True, False])
+def test_by_default_the_summary_tells_what_is_learned(make_tok2vec, is_extract):
+    nlp = make_nlp(make_tok2vec())
+    pipe = nlp.get_pipe("rnn_summarizer")
+    example = make_examples(nlp, summaries=True)[0]
+    nlp.get_pipe("sentencizer")(example.predicted)
+    if not is_extract:
+        example.reference._.summary = "A dog was seen by the cat on its mat"
+    scores = [np.zeros(4, dtype="f")]
+    pipe.cfg["soft_labels"] = 0.0 if is_extract else 1.0
+    _, expected = pipe.get_loss([example], scores)
+    pipe.cfg["soft_labels"] = None
+    assert_array_equal(pipe.get_loss([example], scores)[1][0], expected[0])
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.1])

@@ -26,7 +26,16 @@ def test_words_are_tokens_without_punctuation():
 
 
 def test_a_sentence_without_words_is_never_chosen():
-    assert pick(100, "sentences") == [1, 3, 2, 0]
+    assert pick(1.0, "share") == [1, 3, 2, 0]
+
+
+@pytest.mark.parametrize(("budget", "unit"), [(100, "sentences"), (100, "words")])
+def test_all_of_several_sentences_is_no_summary(budget, unit):
+    assert pick(budget, unit) == [1, 3, 2]
+    for n_sentences, expected in [(1, 1), (2, 1), (3, 2)]:
+        settings = {"budget": budget, "unit": unit, "trigram_blocking": False}
+        chosen = choose(SENTENCES[:n_sentences], SCORES[:n_sentences], **settings)
+        assert len(chosen) == expected
 
 
 @pytest.mark.parametrize(

@@ -213,11 +213,6 @@ def give_texts(pipe, examples):
     pipe.initialize(lambda: ["just", "texts"])
 
 
-def give_no_annotation(pipe, examples):
-    doc = Doc(pipe.vocab, words=["plain"])
-    pipe.initialize(lambda: [Example(doc, doc.copy())])
-
-
 def give_nothing(pipe, examples):
     pipe.initialize(list)
 
@@ -232,7 +227,6 @@ MISTAKES = [
     give_no_function,
     give_a_list,
     give_texts,
-    give_no_annotation,
     give_nothing,
     update_with_texts,
 ]
@@ -248,3 +242,32 @@ def test_a_mistake_raises_what_it_raises_in_spacy(nlp, make_tagged, factory, mis
         message = str(found.value).replace("rnn_", "").replace("RNN", "")
         caught.append((type(found.value), message))
     assert caught[0] == caught[1]
+
+
+def test_data_without_labels_is_told_with_where_they_were_looked_for(nlp, factory):
+    doc = Doc(nlp.vocab, words=["plain"])
+    with pytest.raises(ValueError, match=r"no labels.*token\.(tag|pos)_.*column"):
+        nlp.get_pipe(factory).initialize(lambda: [Example(doc, doc.copy())])
+
+
+def test_labels_other_than_given_ones_are_ignored_and_named(nlp, make_tagged, factory):
+    pipe = nlp.get_pipe(factory)
+    pipe.initialize(lambda: make_tagged(nlp)[:1])
+    label_data = pipe.label_data
+    fresh = type(pipe)(nlp.vocab, pipe.model.copy())
+    with pytest.warns(UserWarning, match=f"'{factory}' ignores .*given") as caught:
+        fresh.initialize(lambda: make_tagged(nlp), labels=label_data)
+    assert len(caught) == 1
+    assert fresh.labels == pipe.labels
+    examples = make_tagged(nlp)
+    scores, _ = fresh.model.begin_update([example.predicted for example in examples])
+    _, gradient = fresh.get_loss(examples, scores)
+    assert abs(gradient[0]).max() > 0
+    assert abs(gradient[1][0]).max() == 0  # "Eat", of which the tag isn't given
+
+
+def test_labels_that_only_the_dev_data_has_are_named(nlp, make_tagged, factory):
+    pipe = nlp.get_pipe(factory)
+    pipe.initialize(lambda: make_tagged(nlp)[:1])
+    with pytest.warns(UserWarning, match=f"'{factory}' doesn't know some of"):
+        pipe.score(make_tagged(nlp))

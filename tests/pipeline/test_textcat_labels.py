@@ -5,6 +5,8 @@ import spacy
 import srsly
 from spacy.training import Example
 
+from spacy_rnn.pipeline.labels import unknown_labels
+
 
 @pytest.fixture
 def nlp(make_nlp, factory):
@@ -51,12 +53,74 @@ def test_the_model_has_an_output_per_label(nlp, make_examples, factory):
     assert nlp.get_pipe(factory).model.predict([nlp.make_doc("Soup")]).shape == (1, 3)
 
 
-def test_an_unknown_label_is_named_with_its_text(nlp, make_examples, factory):
-    examples = make_examples(nlp, factory)
-    with pytest.raises(ValueError, match="warm soup") as caught:
-        nlp.get_pipe(factory).initialize(lambda: examples, labels=["bad", "odd"])
-    assert "'good'" in str(caught.value)
-    assert "['bad', 'odd']" in str(caught.value)
+@pytest.fixture
+def overlapping(make_examples):
+    """Return examples with labels for two components."""
+
+    def make(nlp):
+        rows = [
+            ("We loved the warm soup", {"good": 1, "bad": 0, "food": 1, "staff": 0}),
+            ("The staff were rude", {"good": 0, "bad": 1, "food": 0, "staff": 1}),
+        ]
+        return make_examples(nlp, rows)
+
+    return make
+
+
+def test_two_components_learn_labels_of_their_own(
+    make_nlp, make_model, overlapping, fit, factory
+):
+    own = {factory: ["good", "bad"], "topics": ["food", "staff"]}
+    nlp = make_nlp(factory)
+    nlp.add_pipe(factory, name="topics", config={"model": make_model(factory)})
+    for name, labels in own.items():
+        nlp.config["initialize"]["components"][name] = {"labels": labels}
+    examples = overlapping(nlp)
+    with pytest.warns(UserWarning, match="ignores") as caught:
+        fit(nlp, examples, 60)
+    messages = sorted(str(each.message) for each in caught)
+    assert len(messages) == 2
+    assert "'food' (1), 'staff' (1)" in messages[0]
+    assert "'good' (1), 'bad' (1)" in messages[1]
+    for example in examples:
+        example.predicted = nlp(example.reference.text)
+        for label, truth in example.reference.cats.items():
+            assert example.predicted.cats[label] == pytest.approx(truth, abs=0.2)
+    for name, labels in own.items():
+        scores = nlp.get_pipe(name).score(examples)
+        assert list(scores["cats_f_per_type"].keys() ^ set(labels)) == []
+
+
+def test_labels_that_only_the_dev_data_has_are_named(nlp, make_examples, factory):
+    nlp.initialize(lambda: make_examples(nlp, factory))
+    rows = [("Fine", {" good": 1.0}), ("Too", {" good": 1.0}), ("Bad", {"poor": 1.0})]
+    dev = make_examples(nlp, rows)
+    expected = r"doesn't know any of .*: ' good' \(2\), 'poor' \(1\)\. It knows"
+    with pytest.warns(UserWarning, match=expected) as caught:
+        nlp.get_pipe(factory).score(dev)
+    assert unknown_labels(nlp, dev) == {factory: str(caught[0].message)}
+    dev += make_examples(nlp, [("Also", {"good": 1.0})])
+    assert "know some of" in unknown_labels(nlp, dev)[factory]
+    assert unknown_labels(nlp, make_examples(nlp, factory)) == {}
+
+
+@pytest.mark.parametrize("cats", [{}, {"good": 1.0}])
+def test_too_few_labels_are_told_with_where_they_were_looked_for(
+    make_nlp, make_examples, cats
+):
+    pipe = make_nlp("rnn_textcat").get_pipe("rnn_textcat")
+    examples = make_examples(make_nlp("rnn_textcat"), [("Soup", cats)])
+    with pytest.raises(ValueError, match=r"needs 2 or more.*doc\.cats.*column"):
+        pipe.initialize(lambda: examples)
+
+
+def test_class_weights_of_which_none_counts_are_refused(
+    make_nlp, make_examples, factory
+):
+    weights = {"good": 0.0, "bad": 0.0, "odd": 0.0}
+    nlp = make_nlp(factory, class_weights=weights)
+    with pytest.raises(ValueError, match="nothing to learn"):
+        nlp.initialize(lambda: make_examples(nlp, factory))
 
 
 def test_an_unknown_label_is_refused_in_training(nlp, make_examples, factory):
@@ -167,9 +231,6 @@ MISTAKES = {
     "value is a half in training": update_with({"good": 0.5, "bad": 0.0}),
 }
 EXCLUSIVE_MISTAKES = {
-    "one label": initialize_with({"good": 1.0}),
-    "one label given": initialize_with({"good": 1.0}, labels=["good"]),
-    "no labels": initialize_with({}),
     "two positive": initialize_with({"good": 1.0, "bad": 1.0}),
     "two positive in training": update_with({"good": 1.0, "bad": 1.0}),
     "unknown positive label": initialize_with(

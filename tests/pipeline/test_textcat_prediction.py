@@ -120,3 +120,23 @@ def test_analyze_pipes_knows_what_is_assigned(reader, factory):
     assert analysis["summary"][factory]["assigns"] == ["doc.cats"]
     assert "cats_score" in analysis["summary"][factory]["scores"]
     assert analysis["problems"] == {factory: []}
+
+
+def test_an_empty_text_alone_gets_scores_from_a_model_that_needs_words(
+    make_nlp, make_examples, factory
+):
+    exclusive = "multilabel" not in factory
+    model = {
+        "@architectures": "spacy.TextCatBOW.v1",
+        "exclusive_classes": exclusive,
+        "ngram_size": 1,
+        "no_output_layer": False,
+    }
+    nlp = make_nlp(factory, model=model)
+    nlp.initialize(lambda: make_examples(nlp, factory))
+    pipe = nlp.get_pipe(factory)
+    empty, other = Doc(nlp.vocab), nlp.make_doc("soup")
+    beside = pipe.predict([empty, other])[0]
+    for docs in ([empty], [empty, empty]):
+        assert pipe.predict(docs) == pytest.approx(np.array([beside] * len(docs)))
+    assert pipe.predict([]).shape == (0, 3)

@@ -1,0 +1,132 @@
+"""Settings of components: checked, changed, and those that win over saved ones."""
+
+import warnings
+from collections.abc import Callable
+from functools import partial
+from inspect import Parameter, signature
+from typing import Any, get_args
+
+from spacy.pipeline import TrainablePipe
+
+from spacy_rnn.checks import (
+    check_choice,
+    check_flag,
+    check_not_negative,
+    check_portion,
+    check_rate,
+    check_text,
+)
+from spacy_rnn.pipeline.labels import check_class_weights
+from spacy_rnn.pipeline.summary_choice import Order, Unit, check_budget
+from spacy_rnn.tags.schemes import Scheme
+
+CONFIGURED = "configured"  # the settings that a component was made with
+CHECKS: dict[str, Callable[[str, Any], None]] = {
+    "threshold": check_portion,
+    "soft_labels": lambda name, value: check_portion(name, value or 0.0),
+    "label_smoothing": check_rate,
+    "max_gradient_norm": check_not_negative,
+    "class_weights": lambda _, value: check_class_weights(value),
+    "unit": partial(check_choice, choices=get_args(Unit)),
+    "order": partial(check_choice, choices=get_args(Order)),
+    "scheme": partial(check_choice, choices=get_args(Scheme)),
+    "trigram_blocking": check_flag,
+    "overwrite": check_flag,
+    "extend": check_flag,
+    "annotate_ents": check_flag,
+    "spans_key": check_text,
+    "incorrect_spans_key": check_text,
+    "neg_prefix": check_text,
+}
+# What has been learned depends on them, or was found by `initialize`.
+FIXED = {"scheme", "class_weights", "neg_prefix"}
+
+
+def check_settings(cfg: dict[str, Any]) -> None:
+    """Raise a ValueError for settings of a component that can't be."""
+    for name, check in CHECKS.items():
+        if name in cfg:
+            check(name, cfg[name])
+    if "budget" in cfg:
+        check_budget(cfg["budget"], cfg["unit"])
+
+
+def note_settings(pipe: TrainablePipe) -> None:
+    """Check the settings of a new component, and remember that it was made with them.
+
+    Raises:
+        ValueError: If there is one that can't be.
+    """
+    check_settings(pipe.cfg)
+    pipe.cfg[CONFIGURED] = {name: pipe.cfg[name] for name in default_settings(pipe)}
+
+
+def configure(self: TrainablePipe, **settings: Any) -> None:
+    """Change settings, which is the same as having made the component with them.
+
+    Raises:
+        ValueError: If there is no such setting, or it can't be that, or can't be
+            changed any more.
+    """
+    changeable = default_settings(self).keys() - FIXED
+    unknown = sorted(settings.keys() - changeable)
+    if unknown:
+        raise ValueError(
+            f"'{self.name}' has no settings {unknown} that can be changed. It has "
+            f"{sorted(changeable)}."
+        )
+    check_settings(self.cfg | settings)
+    self.cfg.update(settings)
+
+
+def join_settings(
+    pipe: TrainablePipe, loaded: dict[str, Any], *, warn: bool
+) -> dict[str, Any]:
+    """Decide between the settings that a component was made with and saved ones.
+
+    A component that is loaded is made by its config, then gets what was saved. Where
+    the config says the same as when it was saved, what was saved holds: it may have
+    been changed since. Where not, the config was overridden, so it holds.
+
+    Args:
+        pipe: The component, as it was made.
+        loaded: What was saved.
+        warn: Whether to say what was asked for in vain.
+
+    Returns:
+        What `pipe.cfg` should be.
+
+    Raises:
+        ValueError: If there is a setting that can't be.
+    """
+    made, was_made = pipe.cfg, loaded.get(CONFIGURED)
+    joined = made | loaded
+    joined[CONFIGURED] = made.get(CONFIGURED, {}) | (was_made or {})
+    ignored = []
+    for name, default in default_settings(pipe).items():
+        wanted, saved = made[name], loaded.get(name, made[name])
+        if wanted == (was_made or loaded).get(name, wanted):
+            continue
+        # One that was made without a config has the defaults, which nobody asked for.
+        if was_made and wanted != default and name not in FIXED:
+            joined[name] = joined[CONFIGURED][name] = wanted
+        elif wanted != saved and (was_made or wanted != default):
+            ignored.append(f"{name} = {saved!r}, not {wanted!r}")
+    check_settings(joined)
+    if ignored and warn:
+        warnings.warn(
+            f"'{pipe.name}' keeps what it was saved with: {'; '.join(ignored)}. "
+            f"Its method `configure` changes what can be changed.",
+            stacklevel=6,
+        )
+    return joined
+
+
+def default_settings(pipe: TrainablePipe) -> dict[str, Any]:
+    """Return the settings of a component's class, with their defaults."""
+    parameters = signature(type(pipe).__init__).parameters.values()
+    return {
+        each.name: each.default
+        for each in parameters
+        if each.kind is Parameter.KEYWORD_ONLY and each.name in pipe.cfg
+    }

@@ -1,0 +1,131 @@
+"""Settings of a component are checked, and can be changed after it was saved."""
+
+import pytest
+import spacy
+import srsly
+
+SETTINGS = [
+    ("rnn_summarizer", "budget", 0.2, -1),
+    ("rnn_summarizer", "order", "rank", "best"),
+    ("rnn_summarizer", "trigram_blocking", True, "yes"),
+    ("rnn_textcat_multilabel", "threshold", 0.25, 1.5),
+    ("rnn_tagger", "overwrite", True, 7),
+    ("rnn_morphologizer", "extend", True, [1]),
+    ("rnn_ner", "spans_key", "names", 3),
+]
+
+
+def save(factory, path, **config):
+    nlp = spacy.blank("en")
+    nlp.add_pipe(factory, config=config)
+    nlp.to_disk(path)
+    return nlp
+
+
+def load(path, factory, **config):
+    return spacy.load(path, config={"components": {factory: config}}).get_pipe(factory)
+
+
+@pytest.mark.parametrize(("factory", "name", "value", "wrong"), SETTINGS)
+def test_a_setting_can_be_overridden_when_a_pipeline_is_loaded(
+    factory, name, value, wrong, tmp_path
+):
+    save(factory, tmp_path)
+    assert load(tmp_path, factory, **{name: value}).cfg[name] == value
+
+
+@pytest.mark.parametrize(("factory", "name", "value", "wrong"), SETTINGS)
+def test_an_override_is_saved_as_if_it_had_always_been(
+    factory, name, value, wrong, tmp_path
+):
+    save(factory, tmp_path / "first")
+    config = {"components": {factory: {name: value}}}
+    spacy.load(tmp_path / "first", config=config).to_disk(tmp_path / "second")
+    second = spacy.load(tmp_path / "second")
+    assert second.get_pipe(factory).cfg[name] == value
+    assert second.config["components"][factory][name] == value
+
+
+@pytest.mark.parametrize(("factory", "name", "value", "wrong"), SETTINGS)
+def test_a_setting_can_be_changed_and_saved(factory, name, value, wrong, tmp_path):
+    nlp = save(factory, tmp_path / "first")
+    nlp.get_pipe(factory).configure(**{name: value})
+    nlp.to_disk(tmp_path / "second")
+    loaded = spacy.load(tmp_path / "second").get_pipe(factory)
+    assert loaded.cfg[name] == value
+
+
+@pytest.mark.parametrize(("factory", "name", "value", "wrong"), SETTINGS)
+def test_a_setting_that_can_not_be_is_refused_wherever_it_comes_from(
+    factory, name, value, wrong, tmp_path
+):
+    nlp = save(factory, tmp_path)
+    pipe = nlp.get_pipe(factory)
+    before = dict(pipe.cfg)
+    with pytest.raises(ValueError, match=name):
+        pipe.configure(**{name: wrong})
+    assert pipe.cfg == before
+    with pytest.raises(ValueError, match=name):
+        type(pipe)(nlp.vocab, pipe.model, **{name: wrong})
+    path = tmp_path / factory / "cfg"
+    srsly.write_json(path, before | {name: wrong})
+    with pytest.raises(ValueError, match=name):
+        spacy.load(tmp_path)
+
+
+def test_a_share_is_refused_as_a_budget_of_more_than_the_text(tmp_path):
+    save("rnn_summarizer", tmp_path)
+    with pytest.raises(ValueError, match="share"):
+        load(tmp_path, "rnn_summarizer", unit="share")
+    pipe = load(tmp_path, "rnn_summarizer", unit="share", budget=0.5)
+    with pytest.raises(ValueError, match="share"):
+        pipe.configure(budget=2)
+    pipe.configure(budget=2, unit="sentences")
+
+
+def test_unknown_and_fixed_settings_are_refused_with_a_list_of_the_others(tmp_path):
+    pipe = save("rnn_ner", tmp_path).get_pipe("rnn_ner")
+    for name in ("scheme", "budget", "labels"):
+        with pytest.raises(ValueError, match=rf"\['{name}'\].*spans_key"):
+            pipe.configure(**{name: "BIO"})
+
+
+def test_an_override_in_vain_is_told(tmp_path):
+    save("rnn_ner", tmp_path)
+    with pytest.warns(UserWarning, match="scheme = 'BILUO', not 'BIO'"):
+        pipe = load(tmp_path, "rnn_ner", scheme="BIO")
+    assert pipe.cfg["scheme"] == "BILUO"
+
+
+def test_what_was_changed_before_saving_wins_over_the_config_of_then(tmp_path):
+    nlp = save("rnn_summarizer", tmp_path / "first", budget=5)
+    nlp.get_pipe("rnn_summarizer").configure(budget=2)
+    nlp.to_disk(tmp_path / "second")
+    assert load(tmp_path / "second", "rnn_summarizer").cfg["budget"] == 2
+    pipe = load(tmp_path / "second", "rnn_summarizer", budget=7)
+    assert pipe.cfg["budget"] == 7
+
+
+def test_defaults_of_a_component_that_is_loaded_into_are_no_overrides(tmp_path):
+    saved = save("rnn_summarizer", tmp_path / "model", budget=5)
+    saved.get_pipe("rnn_summarizer").to_disk(tmp_path / "pipe")
+    pipe = spacy.blank("en").add_pipe("rnn_summarizer")
+    pipe.from_disk(tmp_path / "pipe")
+    assert pipe.cfg["budget"] == 5
+
+
+def test_an_override_by_a_default_is_told_to_be_in_vain(tmp_path):
+    save("rnn_summarizer", tmp_path, budget=5)
+    with pytest.warns(UserWarning, match=r"budget = 5, not 3\. .*configure"):
+        pipe = load(tmp_path, "rnn_summarizer", budget=3)
+    assert pipe.cfg["budget"] == 5
+
+
+def test_settings_of_the_first_version_hold_whatever_the_config_says(tmp_path):
+    nlp = save("rnn_summarizer", tmp_path)
+    cfg = {**nlp.get_pipe("rnn_summarizer").cfg, "budget": 2}
+    del cfg["configured"]
+    srsly.write_json(tmp_path / "rnn_summarizer" / "cfg", cfg)
+    assert load(tmp_path, "rnn_summarizer").cfg["budget"] == 2
+    with pytest.warns(UserWarning, match="budget = 2, not 7"):
+        assert load(tmp_path, "rnn_summarizer", budget=7).cfg["budget"] == 2
