@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from spacy_rnn.modules.lattice import Lattice, Steps
+from spacy_rnn.modules.recursion import run
+from spacy_rnn.modules.transitions import Transitions
 
 # Sums of exponentiated scores, rescaled at each token, lose nothing in double precision
 # as long as no sum or product comes near its smallest number, 1e-308. Where one could,
@@ -17,7 +19,8 @@ from spacy_rnn.modules.lattice import Lattice, Steps
 WIDEST_STEP = 200.0  # in nats
 SMALLEST_SUM = 1e-100
 TINY = 1e-300
-IMPOSSIBLE = -1e30  # instead of -inf, where gradients are taken
+SAME = 1e-11  # relative
+FEW_TAGS = 160  # up to so many, both directions side by side are faster than in parts
 
 
 class Messages(NamedTuple):
@@ -33,15 +36,15 @@ class Messages(NamedTuple):
         after: Sum over the ways from a tag to the end, this token not included. Shape
             (N, K).
         beyond: The same, this token included. Shape (N, K).
-        transitions: What a transition contributes. Shape (K, K).
-        in_logs: Whether all but the first are logarithms.
+        transitions: What a transition contributes.
+        in_logs: Whether the sums are logarithms.
     """
 
     log_partition: Tensor
     before: Tensor
     after: Tensor
     beyond: Tensor
-    transitions: Tensor
+    transitions: Transitions
     in_logs: bool
 
     def marginals(self, tokens: Any = slice(None)) -> Tensor:
@@ -63,14 +66,92 @@ class Messages(NamedTuple):
         Returns:
             Probabilities, NaN after what is impossible. Shape (M,).
         """
-        step = self.transitions[tags_before, tags]
+        step = self.transitions.scores[tags_before, tags]
         beyond, all_ways = (
             self.beyond[tokens, tags],
             self.after[tokens - 1, tags_before],
         )
         if self.in_logs:
             return (step + beyond - all_ways).exp()
-        return step * beyond / all_ways
+        return step.exp() * beyond / all_ways
+
+    def uses(self, weights: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
+        """Find how often tags and transitions are expected to be used.
+
+        Args:
+            weights: How much each token counts, 0 where no sequence is possible. Shape
+                (N,).
+            last: The last tokens of documents. Shape (B,).
+
+        Returns:
+            Of the tags, shape (N, K), and of transitions, shape (K, K).
+        """
+        if self.in_logs:
+            tags = self.marginals().mul_(weights[:, None]).nan_to_num_(nan=0.0)
+            weights = weights.index_fill(0, last, 0.0)
+            (here,) = weights.nonzero(as_tuple=True)
+            before = self.before[here]
+            before -= (before + self.after[here]).logsumexp(1, keepdim=True)
+            weights, beyond = weights[here, None], self.beyond[here + 1]
+            return tags, self.transitions.log_uses(before, beyond, weights)
+        tags = self.before * self.after
+        Z = tags.sum(1)
+        shares = (weights / Z).masked_fill_(Z == 0, 0.0).unsqueeze(1)
+        tags *= shares
+        onward = self.before * shares
+        onward[last] = 0.0
+        return tags, self.transitions.uses(onward[:-1], self.beyond[1:])
+
+
+class Sums:
+    """Ways add up; scores are exponentiated."""
+
+    one = 1.0
+
+    def __init__(self, forward: Transitions, backward: Transitions) -> None:
+        self.both = forward, backward
+        self.stacked: Tensor | None = None
+        if len(forward.scores) <= FEW_TAGS:
+            self.stacked = torch.stack([T.scores.exp() for T in self.both])
+
+    def times(self, X: Tensor, Y: Tensor) -> None:
+        X *= Y
+
+    def follow(self, X: Tensor) -> Tensor:
+        if self.stacked is not None:
+            return torch.bmm(X, self.stacked)
+        return torch.stack([T.sums(x) for T, x in zip(self.both, X, strict=True)])
+
+    def rescale(self, X: Tensor) -> Tensor:
+        totals = X.sum(2, keepdim=True).clamp_(min=TINY)
+        X /= totals
+        return totals.squeeze(2).log_()
+
+    def differ(self, X: Tensor, Y: Tensor) -> Tensor:
+        return (X - Y).abs() > SAME * X
+
+
+class LogSums:
+    """Ways add up; scores are in nats."""
+
+    one = 0.0
+
+    def __init__(self, forward: Transitions, backward: Transitions) -> None:
+        self.both = forward, backward
+
+    def times(self, X: Tensor, Y: Tensor) -> None:
+        X += Y
+
+    def follow(self, X: Tensor) -> Tensor:
+        return torch.stack([T.log_sums(x) for T, x in zip(self.both, X, strict=True)])
+
+    def rescale(self, X: Tensor) -> Tensor:
+        totals = X.logsumexp(2)
+        X -= finite(totals).unsqueeze(2)
+        return totals
+
+    def differ(self, X: Tensor, Y: Tensor) -> Tensor:
+        return (X != Y) & ~((X - Y).abs() <= SAME * X.abs().clamp(min=1.0))
 
 
 def log_partition(lattice: Lattice) -> Tensor:
@@ -84,16 +165,8 @@ def log_partition(lattice: Lattice) -> Tensor:
     """
     if not len(lattice.emissions):
         return lattice.emissions.new_zeros(len(lattice.lengths))
-    messages = scaled_messages(lattice)
-    if messages is None:
-        return log_messages(lattice).log_partition
     result: Tensor = LogPartition.apply(
-        lattice.emissions,
-        lattice.transitions,
-        lattice.start,
-        lattice.end,
-        lattice.steps,
-        messages,
+        *lattice.leaves, lattice.steps, posterior(lattice)
     )
     return result
 
@@ -103,8 +176,8 @@ def posterior(lattice: Lattice) -> Messages:
     """Find the distribution of each document's tag sequences."""
     if not len(lattice.emissions):
         zeros = lattice.emissions.new_zeros(len(lattice.lengths))
-        E = lattice.emissions
-        return Messages(zeros, E, E, E, lattice.transitions, in_logs=True)
+        E, T = lattice.emissions, Transitions(lattice.transitions)
+        return Messages(zeros, E, E, E, T, in_logs=True)
     return scaled_messages(lattice) or log_messages(lattice)
 
 
@@ -112,85 +185,38 @@ def posterior(lattice: Lattice) -> Messages:
 def scaled_messages(lattice: Lattice) -> Messages | None:
     """Compute messages, each token's up to a factor; None if they wouldn't be exact."""
     steps = lattice.steps
-    E, T, S, F = lattice.emissions, lattice.transitions, lattice.start, lattice.end
+    E, T, S, F = lattice.leaves
     e0 = finite(E.amax(1, keepdim=True))
     t0, s0, f0 = (finite(scores.amax()) for scores in (T, S, F))
     E, T, S, F = E - e0, T - t0, S - s0, F - f0
     if float(sum(finite(scores).amin() for scores in (E, T, S, F))) < -WIDEST_STEP:
         return None
-    E, T, S, F = E.exp_(), T.exp_(), S.exp_(), F.exp_()
-    sums, scales = scaled_recursion(E[steps.token], T, S, F, steps)
-    if float(torch.where(sums > 0, sums, 1.0).amin()) < SMALLEST_SUM:
-        return None
-    before, beyond = sums[0][steps.place[0]], sums[1][steps.place[1]]
-    after = torch.empty_like(beyond)
-    torch.mm(beyond[1:], T.T, out=after[:-1])
-    after[steps.last] = F
-    per_token = scales[steps.place[0]].log() + e0.squeeze(1) + t0
+    E, S, F = E.exp_(), S.exp_(), F.exp_()
+    forward = Transitions(T)
+    sums = Sums(forward, Transitions(T.T))
+    (before, beyond), scales = run(lattice, E, torch.stack([S, F]), sums)
+    for each in (before, beyond):
+        if float(each.masked_fill(each == 0, 1.0).amin()) < SMALLEST_SUM:
+            return None
+    after = (beyond * scales[1].exp().unsqueeze(1)).div_(E).nan_to_num_(nan=0.0)
+    per_token = scales[0] + e0.squeeze(1) + t0
     Z = per_token.new_zeros(len(lattice.lengths)).index_add(0, steps.doc_of, per_token)
     Z[steps.order] += (before[steps.last] @ F).log() + s0 + f0 - t0
-    return Messages(Z, before, after, beyond, T, in_logs=False)
+    return Messages(Z, before, after, beyond, forward, in_logs=False)
 
 
-def scaled_recursion(
-    sums: Tensor, T: Tensor, S: Tensor, F: Tensor, steps: Steps
-) -> tuple[Tensor, Tensor]:
-    """Run over time in both directions, rescaling each token's sums to a total of 1.
-
-    Args:
-        sums: What the tags of each token contribute, in the order of the steps; is
-            overwritten with the sums. Shape (2, N, K).
-        T: What a transition contributes. Shape (K, K).
-        S: What the first tag contributes. Shape (K,).
-        F: What the last tag contributes. Shape (K,).
-        steps: The documents at each step.
-
-    Returns:
-        The sums, and the forward ones' totals before they were rescaled, shape (N,).
-    """
-    both = torch.stack([T, T.T])
-    here, *rest = sums.split(steps.counts, dim=1)
-    here *= torch.stack([S, F]).unsqueeze(1)
-    totals = [rescale(here)]
-    for following in rest:
-        following *= torch.bmm(here[:, : following.shape[1]], both)
-        totals.append(rescale(following))
-        here = following
-    return sums, torch.cat(totals, dim=1)[0]
-
-
-def rescale(sums: Tensor) -> Tensor:
-    """Rescale each token's sums, shape (2, B, K), in place; return the totals."""
-    totals = sums.sum(2, keepdim=True).clamp_(min=TINY)
-    sums /= totals
-    return totals.squeeze(2)
-
-
+@torch.no_grad()
 def log_messages(lattice: Lattice) -> Messages:
-    """Compute the logarithms of messages, by operations that torch differentiates."""
+    """Compute the logarithms of messages, each token's up to a summand."""
     steps = lattice.steps
-    E, T, S, F = (
-        scores.clamp(min=IMPOSSIBLE)
-        for scores in (
-            lattice.emissions,
-            lattice.transitions,
-            lattice.start,
-            lattice.end,
-        )
-    )
-    both = torch.stack([T, T.T]).unsqueeze(1)
-    first, *rest = E[steps.token].split(steps.counts, dim=1)
-    sums = [first + torch.stack([S, F]).unsqueeze(1)]
-    for e in rest:
-        ways = sums[-1][:, : e.shape[1], :, None] + both
-        sums.append(ways.logsumexp(2) + e)
-    forward, backward = torch.cat(sums, dim=1)
-    before, beyond = forward[steps.place[0]], backward[steps.place[1]]
-    Z = E.new_zeros(len(lattice.lengths)).index_copy(
-        0, steps.order, torch.logsumexp(before[steps.last] + F, 1)
-    )
-    Z = Z.masked_fill(Z < IMPOSSIBLE / 2, -torch.inf)
-    return Messages(Z, before, beyond - E, beyond, T, in_logs=True)
+    E, T, S, F = lattice.leaves
+    forward = Transitions(T)
+    sums = LogSums(forward, Transitions(T.T))
+    (before, beyond), scales = run(lattice, E, torch.stack([S, F]), sums)
+    after = (beyond + finite(scales[1]).unsqueeze(1) - E).nan_to_num_(nan=-torch.inf)
+    Z = E.new_zeros(len(lattice.lengths)).index_add(0, steps.doc_of, scales[0])
+    Z[steps.order] += torch.logsumexp(before[steps.last] + F, 1)
+    return Messages(Z, before, after, beyond, forward, in_logs=True)
 
 
 def finite(scores: Tensor) -> Tensor:
@@ -218,19 +244,8 @@ class LogPartition(torch.autograd.Function):
         ctx: Any, dZ: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, None, None]:
         steps: Steps = ctx.steps
-        _, before, after, beyond, T, _ = ctx.messages
-        uses = before * after
-        Z = uses.sum(1)
-        weights = (dZ[steps.doc_of] / Z).masked_fill(Z == 0, 0.0).unsqueeze(1)
-        uses *= weights
-        shares = before * weights
-        shares[steps.last] = 0.0
-        pairs = T * (shares[:-1].T @ beyond[1:])
-        return (
-            uses,
-            pairs,
-            uses[steps.first].sum(0),
-            uses[steps.last].sum(0),
-            None,
-            None,
-        )
+        messages: Messages = ctx.messages
+        weights = dZ.masked_fill(messages.log_partition.isneginf(), 0.0)[steps.doc_of]
+        uses, pairs = messages.uses(weights, steps.last)
+        starts, ends = uses[steps.first].sum(0), uses[steps.last].sum(0)
+        return uses, pairs, starts, ends, None, None

@@ -45,12 +45,9 @@ class Lattice:
 
     def select(self, docs: Tensor) -> "Lattice":
         """Make a lattice of some documents, which may repeat, given on the CPU."""
-        lengths = self.lengths[docs]
-        first = (self.lengths.cumsum(0) - self.lengths)[docs]
-        shift = (first - lengths.cumsum(0) + lengths).repeat_interleave(lengths)
-        tokens = (torch.arange(len(shift)) + shift).to(self.emissions.device)
+        tokens = list_tokens(self.lengths, docs).to(self.emissions.device)
         emissions = self.emissions.index_select(0, tokens)
-        return replace(self, emissions=emissions, lengths=lengths)
+        return replace(self, emissions=emissions, lengths=self.lengths[docs])
 
     def append(self, other: "Lattice") -> "Lattice":
         """Put the documents of another lattice, of the same transitions, behind."""
@@ -59,6 +56,14 @@ class Lattice:
             emissions=torch.cat([self.emissions, other.emissions]),
             lengths=torch.cat([self.lengths, other.lengths]),
         )
+
+
+def list_tokens(lengths: Tensor, docs: Tensor) -> Tensor:
+    """List the tokens of some of the documents that lie end to end."""
+    chosen = lengths[docs]
+    first = (lengths.cumsum(0) - lengths)[docs]
+    shift = (first - chosen.cumsum(0) + chosen).repeat_interleave(chosen)
+    return torch.arange(len(shift)) + shift
 
 
 class Steps:

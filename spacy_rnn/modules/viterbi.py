@@ -3,9 +3,37 @@
 import torch
 from torch import Tensor
 
-from spacy_rnn.modules.lattice import Lattice
+from spacy_rnn.modules.lattice import Lattice, Steps, list_tokens
+from spacy_rnn.modules.recursion import cut, run
+from spacy_rnn.modules.transitions import Transitions
+
+SAME = 1e-9  # nats
 
 
+class Best:
+    """Of several ways the best one counts; scores are in nats."""
+
+    one = 0.0
+
+    def __init__(self, transitions: Transitions) -> None:
+        self.transitions = transitions
+
+    def times(self, X: Tensor, Y: Tensor) -> None:
+        X += Y
+
+    def follow(self, X: Tensor) -> Tensor:
+        return self.transitions.best(X[0]).unsqueeze(0)
+
+    def rescale(self, X: Tensor) -> Tensor:
+        highest = X.amax(2)
+        X -= highest.nan_to_num(neginf=0.0).unsqueeze(2)
+        return highest
+
+    def differ(self, X: Tensor, Y: Tensor) -> Tensor:
+        return (X != Y) & ~((X - Y).abs() <= SAME)
+
+
+@torch.no_grad()
 def best_paths(lattice: Lattice) -> tuple[Tensor, Tensor]:
     """Find the best sequence of each document.
 
@@ -13,24 +41,60 @@ def best_paths(lattice: Lattice) -> tuple[Tensor, Tensor]:
         Its score, -inf where no sequence is possible, shape (B,), and its tags, shape
         (N,), int64.
     """
-    T = lattice.transitions
-    best = T.new_zeros(len(lattice.lengths))
-    if not len(lattice.emissions):
-        return best, torch.zeros(0, dtype=torch.long, device=T.device)
+    E = lattice.emissions
+    best = E.new_zeros(len(lattice.lengths))
+    if not len(E):
+        return best, torch.zeros(0, dtype=torch.long, device=E.device)
+    algebra = Best(Transitions(lattice.transitions))
+    (scores,), (scales,) = run(lattice, E, lattice.start[None], algebra)
     steps = lattice.steps
-    # The documents come last: so the maximum is taken for many of them at once.
-    emissions = lattice.emissions[steps.token[0]].T.contiguous()
-    first, *rest = emissions.split(steps.counts, dim=1)
-    scores = [first + lattice.start[:, None]]
-    for e in rest:
-        ways = scores[-1][:, None, : e.shape[1]] + T[:, :, None]
-        scores.append(ways.amax(0).add_(e))
-    ends = steps.place[0][steps.last]
-    finals = torch.cat(scores, dim=1)[:, ends] + lattice.end[:, None]
-    best[steps.order], last = finals.max(0)
-    tags, to_tag = [last[: steps.counts[-1]]], T.T.contiguous()
-    for count, before in zip(steps.counts[-2::-1], scores[-2::-1], strict=True):
-        ways = to_tag.index_select(0, tags[-1]).add_(before[:, : len(tags[-1])].T)
+    best.index_add_(0, steps.doc_of, scales)
+    finals, last = (scores[steps.last] + lattice.end).max(1)
+    best[steps.order] += finals
+    path = torch.empty(len(E), dtype=torch.long, device=E.device)
+    path[steps.last] = last
+    trace(lattice, scores, path)
+    return best, path
+
+
+def trace(lattice: Lattice, scores: Tensor, path: Tensor) -> None:
+    """Walk back from the last tag of each document, which is in its path already.
+
+    As in `run`, pieces of long documents are walked through side by side: from the best
+    tags of their last tokens first, and again from where the next one leads to.
+
+    Args:
+        lattice: The sequences.
+        scores: Of the best ways to each tag. Shape (N, K).
+        path: Is filled. Shape (N,).
+    """
+    to_tag = lattice.transitions.T.contiguous()
+    pieces = cut(lattice.lengths)
+    if pieces is None:
+        steps = lattice.steps
+        path[:] = walk_back(scores, path[steps.last], to_tag, steps)
+        return
+    device = path.device
+    borders = pieces.borders.to(device)
+    path[borders - 1] = scores[borders - 1].argmax(1)
+    stale = torch.arange(len(pieces.lengths))
+    while len(stale):
+        tokens = list_tokens(pieces.lengths, stale).to(device)
+        steps = Steps(pieces.lengths[stale], device)
+        last = path[tokens[steps.last]]
+        path[tokens] = walk_back(scores[tokens], last, to_tag, steps)
+        fresh = (to_tag[path[borders]] + scores[borders - 1]).argmax(1)
+        moved = (fresh != path[borders - 1]).cpu()
+        path[borders - 1] = fresh
+        stale = pieces.inner[moved] - 1
+
+
+def walk_back(scores: Tensor, last: Tensor, to_tag: Tensor, steps: Steps) -> Tensor:
+    """Follow the best ways back from the last tags, in the order of the steps."""
+    by_step = scores[steps.token[0]].split(steps.counts)
+    tags = [last[: steps.counts[-1]]]
+    for count, before in zip(steps.counts[-2::-1], by_step[-2::-1], strict=True):
+        ways = to_tag.index_select(0, tags[-1]).add_(before[: len(tags[-1])])
         # Longer documents go on towards their start, others begin at their end.
         tags.append(torch.cat([ways.argmax(1), last[len(tags[-1]) : count]]))
-    return best, torch.cat(tags[::-1])[steps.place[0]]
+    return torch.cat(tags[::-1])[steps.place[0]]
