@@ -20,6 +20,7 @@ WIDEST_STEP = 200.0  # in nats
 SMALLEST_SUM = 1e-100
 TINY = 1e-300
 SAME = 1e-11  # relative
+FEW_TAGS = 160  # up to so many, both directions side by side are faster than in parts
 
 
 class Messages(NamedTuple):
@@ -74,23 +75,32 @@ class Messages(NamedTuple):
             return (step + beyond - all_ways).exp()
         return step.exp() * beyond / all_ways
 
-    def transition_uses(self, weights: Tensor) -> Tensor:
-        """Find how often each transition is expected to be used.
+    def uses(self, weights: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
+        """Find how often tags and transitions are expected to be used.
 
         Args:
-            weights: How much the way on from each token counts. Shape (N,).
+            weights: How much each token counts, 0 where no sequence is possible. Shape
+                (N,).
+            last: The last tokens of documents. Shape (B,).
 
         Returns:
-            Shape (K, K).
+            Of the tags, shape (N, K), and of transitions, shape (K, K).
         """
-        here, beyond = weights.nonzero().squeeze(1), self.beyond
-        before, after = self.before[here], self.after[here]
-        weights, beyond = weights[here].unsqueeze(1), beyond[here + 1]
         if self.in_logs:
-            before = before - (before + after).logsumexp(1, keepdim=True)
-            return self.transitions.log_uses(before, beyond, weights)
-        shares = before * weights / (before * after).sum(1, keepdim=True)
-        return self.transitions.uses(shares, beyond)
+            tags = self.marginals().mul_(weights[:, None]).nan_to_num_(nan=0.0)
+            weights = weights.index_fill(0, last, 0.0)
+            (here,) = weights.nonzero(as_tuple=True)
+            before = self.before[here]
+            before -= (before + self.after[here]).logsumexp(1, keepdim=True)
+            weights, beyond = weights[here, None], self.beyond[here + 1]
+            return tags, self.transitions.log_uses(before, beyond, weights)
+        tags = self.before * self.after
+        Z = tags.sum(1)
+        shares = (weights / Z).masked_fill_(Z == 0, 0.0).unsqueeze(1)
+        tags *= shares
+        onward = self.before * shares
+        onward[last] = 0.0
+        return tags, self.transitions.uses(onward[:-1], self.beyond[1:])
 
 
 class Sums:
@@ -101,8 +111,8 @@ class Sums:
     def __init__(self, forward: Transitions, backward: Transitions) -> None:
         self.both = forward, backward
         self.stacked: Tensor | None = None
-        if forward.is_small:
-            self.stacked = torch.stack([forward.exp_dense, backward.exp_dense])
+        if len(forward.scores) <= FEW_TAGS:
+            self.stacked = torch.stack([T.scores.exp() for T in self.both])
 
     def times(self, X: Tensor, Y: Tensor) -> None:
         X *= Y
@@ -236,8 +246,6 @@ class LogPartition(torch.autograd.Function):
         steps: Steps = ctx.steps
         messages: Messages = ctx.messages
         weights = dZ.masked_fill(messages.log_partition.isneginf(), 0.0)[steps.doc_of]
-        uses = messages.marginals().nan_to_num_(nan=0.0).mul_(weights.unsqueeze(1))
-        weights[steps.last] = 0.0
-        pairs = messages.transition_uses(weights)
+        uses, pairs = messages.uses(weights, steps.last)
         starts, ends = uses[steps.first].sum(0), uses[steps.last].sum(0)
         return uses, pairs, starts, ends, None, None

@@ -68,9 +68,9 @@ def run(
     """Run over time, forwards and perhaps backwards, rescaling at each token.
 
     Long documents are cut. Their pieces run side by side from guesses of what comes
-    before and behind, and again from what the neighbours found, as long as that differs.
-    After some tokens hardly anything depends on the guess, so this comes to an end soon;
-    at worst the pieces become right one after the other.
+    before and behind, and again from what the neighbours found, as long as that
+    differs. After some tokens hardly anything depends on the guess, so this comes to an
+    end soon; at worst the pieces become right one after the other.
 
     Args:
         lattice: The documents.

@@ -37,10 +37,11 @@ class Transitions:
         self.sources = leads.nonzero().squeeze(1)
         self.dense = scores[self.sources][:, self.targets]
         self.few, self.before = scores[:, self.bound].topk(min(2, len(scores)), dim=0)
-        # By so much one transition can be better than another. Infinite, if one is
-        # impossible.
-        ends = self.dense.aminmax() if self.dense.numel() else (0.0, 0.0)
-        self.spread = float(ends[1] - ends[0])
+
+    @cached_property
+    def extremes(self) -> tuple[Tensor, Tensor]:
+        """The least and the greatest score from each source. Shape (R,) each."""
+        return self.dense.aminmax(dim=1)
 
     @cached_property
     def exp_dense(self) -> Tensor:
@@ -80,15 +81,16 @@ class Transitions:
     def best_dense(self, X: Tensor) -> Tensor:
         """Find the best way to each of the targets, from the best sources on.
 
-        A source that is worse than the best one by more than transitions are apart is
-        not on the best way to any target.
+        A source from which even the best way is worse than the worst one from another
+        is on the best way to no target.
         """
-        X = X[:, self.sources]
-        best = X.amax(1, keepdim=True)
-        is_near = best - X < self.spread
+        X, (least, greatest) = X[:, self.sources], self.extremes
+        highest = X + greatest
+        is_near = highest > (X + least).amax(1, keepdim=True)
         n_near = max(1, int(is_near.sum(1).amax()))
-        scores, tags = X.topk(n_near, dim=1)
-        found = self.dense[tags[:, 0]] + best
+        tags = highest.topk(n_near, dim=1).indices
+        scores = X.gather(1, tags)
+        found = self.dense[tags[:, 0]] + scores[:, :1]
         for rank in range(1, n_near):
             way = self.dense[tags[:, rank]].add_(scores[:, rank, None])
             torch.maximum(found, way, out=found)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from spacy.attrs import ENT_IOB, ENT_TYPE, IS_SPACE, SENT_START
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc, Span, SpanGroup
 
 from spacy_rnn.tags.known import (
     BEGIN,
@@ -105,3 +105,19 @@ def write_ents(doc: Doc, spans: list[Span]) -> None:
     if doc.has_annotation("ENT_IOB"):
         blocked = [t for t in doc if t.ent_iob == BEGIN and not t.ent_type]
     doc.set_ents(spans, blocked=[doc[t.i : t.i + 1] for t in blocked])
+
+
+def annotate(
+    doc: Doc, entities: Entities, *, annotate_ents: bool, spans_key: str | None
+) -> None:
+    """Write predicted entities to `doc.ents`, if so, and to a group, if it is named."""
+    spans = [Span(doc, *span) for span in entities.spans]
+    confidences = entities.confidences
+    if annotate_ents:
+        if doc.has_annotation("ENT_IOB"):
+            spans, confidences = add_preset(doc, spans, confidences)
+        write_ents(doc, spans)
+    if spans_key is not None:
+        attrs = {"scores": np.array(confidences, dtype="f")}
+        group = SpanGroup(doc, name=spans_key, spans=spans, attrs=attrs)
+        doc.spans[spans_key] = group

@@ -6,7 +6,7 @@ Nothing is known either of an entity's tokens where the predicted ones don't beg
 end with it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -29,7 +29,11 @@ from spacy_rnn.tags.tag_set import TagSet
 
 
 def read_gold(
-    tag_set: TagSet, examples: Sequence[Example], spans_key: str | None
+    tag_set: TagSet,
+    examples: Sequence[Example],
+    spans_key: str | None,
+    *,
+    ignore_others: bool = False,
 ) -> KnownEntities:
     """Read what is known of the entities in the predicted documents.
 
@@ -37,9 +41,10 @@ def read_gold(
         tag_set: The tags that there are.
         examples: The examples.
         spans_key: The group that holds the entities, None if `doc.ents` does.
+        ignore_others: Whether entities with unknown labels count as none.
 
     Raises:
-        ValueError: If entities overlap, or have an unknown label.
+        ValueError: If entities overlap, or have an unknown label that isn't ignored.
     """
     rows = [
         read_ents(example) if spans_key is None else read_group(example, spans_key)
@@ -49,11 +54,30 @@ def read_gold(
     gold = find_known(tag_set, [len(row) for row in rows], iob, types)
     gold.iob[gold.is_entity & (types == 0)] = MISSING  # a blocked token
     unknown = np.flatnonzero(gold.is_entity & (gold.labels < 0))
-    if len(unknown):
+    if ignore_others:
+        gold.iob[unknown] = OUTSIDE
+    elif len(unknown):
         doc = examples[int(gold.doc_of(unknown[:1])[0])].reference
         label = doc.vocab.strings[int(types[unknown[0]])]
-        check_known({label: excerpt(doc)}, list(tag_set.rows))
+        raise ValueError(
+            f"The document {excerpt(doc)} has an entity with the label {label!r}, "
+            f"which the model doesn't know. It knows {sorted(tag_set.rows)}."
+        )
+    spaces = [example.predicted.to_array([IS_SPACE]) for example in examples]
+    trim(gold, np.concatenate([*spaces, np.zeros(0)]).astype(bool))
     return gold
+
+
+def trim(known: KnownEntities, is_space: np.ndarray) -> None:
+    """Take white space off the edges of entities, which can't be predicted there."""
+    while True:
+        goes_on = np.append(known.iob[1:] == INSIDE, False)[: len(is_space)]
+        begins = known.iob == BEGIN
+        blank = is_space & known.is_entity & (begins | ~goes_on)
+        if not blank.any():
+            return
+        known.iob[np.flatnonzero(blank & goes_on) + 1] = BEGIN
+        known.iob[blank] = OUTSIDE
 
 
 def read_ents(example: Example) -> np.ndarray:
@@ -95,7 +119,7 @@ def read_group(example: Example, spans_key: str) -> np.ndarray:
 def read_incorrect(
     tag_set: TagSet,
     examples: Sequence[Example],
-    incorrect_key: str,
+    incorrect_key: str | None,
     spans_key: str | None,
 ) -> np.ndarray:
     """Read which spans are known not to be entities with their label.
@@ -103,7 +127,7 @@ def read_incorrect(
     Args:
         tag_set: The tags that there are. Spans with other labels are left out.
         examples: The examples.
-        incorrect_key: The group of `doc.spans` that holds these.
+        incorrect_key: The group of `doc.spans` that holds these, None for none.
         spans_key: The group that holds the entities, None if `doc.ents` does.
 
     Returns:
@@ -115,7 +139,7 @@ def read_incorrect(
     """
     incorrect: list[tuple[int, int, int]] = []
     offset = 0
-    for example in examples:
+    for example in [] if incorrect_key is None else examples:
         spans = list(example.reference.spans.get(incorrect_key, []))
         both = as_tuples(spans) & as_tuples(gold_spans(example.reference, spans_key))
         if both:
@@ -152,21 +176,6 @@ def gold_spans(doc: Doc, spans_key: str | None) -> list[Span]:
                 f"{as_tuples([first])} and {as_tuples([second])}"
             )
     return spans
-
-
-def check_known(found: Mapping[str, str], known: Sequence[str]) -> None:
-    """Raise a ValueError for a label that isn't known.
-
-    Args:
-        found: Labels, each with the beginning of a text that has it.
-        known: Those that there are.
-    """
-    for label, text in found.items():
-        if label not in known:
-            raise ValueError(
-                f"The document {text} has an entity with the label {label!r}, which "
-                f"the model doesn't know. It knows {sorted(known)}."
-            )
 
 
 def as_tuples(spans: Iterable[Span]) -> set[tuple[int, int, str]]:

@@ -1,19 +1,24 @@
 """The labels of entities: found in examples, and such as can be."""
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
+from spacy.tokens import Span
 from spacy.training import Example
 from thinc.api import Model
 
 from spacy_rnn.alignment import same_tokens
 from spacy_rnn.pipeline.entity_gold import excerpt, gold_spans
 
+CROSSING = "don't begin and end where predicted tokens do, and count as missing"
+BLANK = "begin or end with white space, and are learned without it"
+DIVIDED = "go on in another sentence, and aren't predicted where its start is known"
+
 
 def find_labels(examples: Iterable[Example], spans_key: str | None) -> dict[str, str]:
     """Find the labels of all entities, each with the beginning of a text that has it.
 
-    Warns once if there are entities that don't begin and end where tokens do.
+    Warns once of each kind of entities that aren't learned as they are.
 
     Args:
         examples: The examples.
@@ -22,24 +27,37 @@ def find_labels(examples: Iterable[Example], spans_key: str | None) -> dict[str,
     Raises:
         ValueError: If entities overlap.
     """
-    labels: dict[str, str] = {}
-    n_crossing, first = 0, ""
+    found: dict[str, str] = {}
+    problems: dict[str, list[str]] = {}  # of each kind the entities that have it
     for example in examples:
-        text = excerpt(example.reference)
-        spans = gold_spans(example.reference, spans_key)
-        for span in spans:
-            labels.setdefault(span.label_, text)
-        for span in [] if same_tokens(example) else spans:
-            if not example.get_aligned_spans_y2x([span]):
-                first = first or f"{span.text!r} in the document {text}"
-                n_crossing += 1
-    if n_crossing:
+        text, same = excerpt(example.reference), same_tokens(example)
+        for span in gold_spans(example.reference, spans_key):
+            found.setdefault(span.label_, text)
+            for problem in find_problems(span, None if same else example):
+                where = f"{span.text!r} in the document {text}"
+                problems.setdefault(problem, []).append(where)
+    for problem, entities in problems.items():
         warnings.warn(
-            f"There are entities that don't begin and end where predicted tokens do, "
-            f"and count as missing: {n_crossing} in all, first {first}",
+            f"There are entities that {problem}: {len(entities)} in all, first "
+            f"{entities[0]}",
             stacklevel=2,
         )
-    return labels
+    return found
+
+
+def find_problems(span: Span, example: Example | None) -> Iterator[str]:
+    """Yield what keeps an entity from being learned as it is.
+
+    Args:
+        span: The entity in the reference.
+        example: What aligns it, None where prediction and reference have equal tokens.
+    """
+    if example is not None and not example.get_aligned_spans_y2x([span]):
+        yield CROSSING
+    if span[0].is_space or span[-1].is_space:
+        yield BLANK
+    if any(token.is_sent_start for token in span if token.i > span.start):
+        yield DIVIDED
 
 
 def check_label(label: str, place: str = "") -> None:
@@ -57,3 +75,41 @@ def count_outputs(model: Model) -> int | None:
     """Return how many tags a model scores, None if that is open."""
     layer = model.get_ref("output_layer") if model.has_ref("output_layer") else model
     return layer.maybe_get_dim("nO")
+
+
+def make_room(name: str, models: Iterable[Model | None], n_tags: int) -> None:
+    """Let models score more tags, if they can't score so many.
+
+    Raises:
+        ValueError: If one can't get more.
+    """
+    for model in filter(None, models):
+        nO = count_outputs(model)
+        if nO is None or nO >= n_tags:
+            continue
+        if "resize_output" not in model.attrs:
+            raise ValueError(
+                f"The model of '{name}' has {nO} outputs, one for each tag, and can't "
+                f"get more, so no label can be added"
+            )
+        model.attrs["resize_output"](model, n_tags)
+
+
+def check_outputs(
+    name: str, model: Model, n_labels: int, n_tags: int, spans_key: str | None
+) -> None:
+    """Raise a ValueError if there are no labels, or the model is for other ones."""
+    if not n_labels:
+        place = "doc.ents" if spans_key is None else f"doc.spans[{spans_key!r}]"
+        raise ValueError(
+            f"'{name}' has no labels, since the examples have no entities in {place}. "
+            f"If they are elsewhere, set annotate_ents and spans_key; if there are "
+            f"none yet, name the labels in [initialize.components.{name}] or call "
+            f"add_label."
+        )
+    nO = count_outputs(model)
+    if nO not in (None, n_tags):
+        raise ValueError(
+            f"The model of '{name}' has to have as many outputs as there are tags, "
+            f"{n_tags}, but nO is {nO}"
+        )

@@ -4,31 +4,35 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any, get_args
 
-import numpy as np
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
-from spacy.tokens import Doc, Span, SpanGroup
+from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
-from thinc.api import Model
+from thinc.api import Model, Optimizer, set_dropout_rate
 
 from spacy_rnn.checks import check_choice, check_not_negative
 from spacy_rnn.pipeline.default_models import NER
 from spacy_rnn.pipeline.entity_docs import (
     Entities,
-    add_preset,
+    annotate,
     possible_tags,
     split_entities,
-    write_ents,
 )
-from spacy_rnn.pipeline.entity_gold import check_known, read_gold, read_incorrect
-from spacy_rnn.pipeline.entity_labels import check_label, count_outputs, find_labels
+from spacy_rnn.pipeline.entity_gold import read_gold, read_incorrect
+from spacy_rnn.pipeline.entity_labels import (
+    check_label,
+    check_outputs,
+    find_labels,
+    make_room,
+)
 from spacy_rnn.pipeline.guards import guarded
+from spacy_rnn.pipeline.labels import ignore_others
 from spacy_rnn.pipeline.settings import note_settings
 from spacy_rnn.scorers import ner_score
 from spacy_rnn.tags.decoding import best_paths, span_confidences
 from spacy_rnn.tags.known import allowed_tags
-from spacy_rnn.tags.loss import NO_SPANS, crf_loss
+from spacy_rnn.tags.loss import crf_loss, divergence
 from spacy_rnn.tags.scores import from_gradient, to_lattice
 from spacy_rnn.tags.tag_set import (
     Scheme,
@@ -141,6 +145,7 @@ class RNNEntityRecognizer(TrainablePipe):
         )
         note_settings(self)
         self.scorer = scorer
+        self._rehearsal_model: Model | None = None  # set by nlp.resume_training
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -180,15 +185,8 @@ class RNNEntityRecognizer(TrainablePipe):
         if label in self.labels:
             return 0
         check_label(label)
-        nO = count_outputs(self.model)
         n_tags = count_tags(len(self.labels) + 1, self.cfg["scheme"])
-        if nO is not None and nO < n_tags:
-            if not self.is_resizable:
-                raise ValueError(
-                    f"The model of '{self.name}' has {nO} outputs, one for each tag, "
-                    f"and can't get more, so the label {label!r} can't be added"
-                )
-            self.set_output(n_tags)
+        make_room(self.name, (self.model, self._rehearsal_model), n_tags)
         self.cfg["labels"].append(label)
         self.vocab.strings.add(label)
         return 1
@@ -202,27 +200,31 @@ class RNNEntityRecognizer(TrainablePipe):
     ) -> None:
         """Prepare for training: find the labels, and the dimensions of the model.
 
-        Warns if there are entities that don't begin and end where tokens do.
+        Warns if there are entities that don't begin and end where tokens do, do it with
+        white space, cross sentences, or have other labels than `labels`.
 
         Args:
             get_examples: Returns examples that hold all labels.
             nlp: The pipeline.
-            labels: All labels. If None, those of the examples are taken.
+            labels: All labels; entities with others are ignored. If None, those of the
+                examples are taken.
 
         Raises:
-            ValueError: If there are no labels, or some that can't be, or the examples
-                have others than `labels`, or entities overlap.
+            ValueError: If there are no labels, or some that can't be, or entities
+                overlap.
         """
         validate_get_examples(get_examples, "RNNEntityRecognizer.initialize")
         found = find_labels(get_examples(), self.gold_key)
-        for label, text in found.items():
-            check_label(label, f" of the document {text}")
+        if labels is None:
+            for label, text in found.items():
+                check_label(label, f" of the document {text}")
         for label in sorted(found) if labels is None else labels:
             self.add_label(label)
-        check_known(found, self.labels)
-        self._check_outputs()
-        docs = [example.predicted for example in islice(get_examples(), 10)]
+        if labels is not None:
+            ignore_others(self, get_examples())
         n_tags = len(self.tag_set.start)
+        check_outputs(self.name, self.model, len(self.labels), n_tags, self.gold_key)
+        docs = [example.predicted for example in islice(get_examples(), 10)]
         Y = [self.model.ops.alloc2f(len(doc), n_tags) for doc in docs]
         self.model.initialize(X=docs, Y=Y)
 
@@ -242,18 +244,9 @@ class RNNEntityRecognizer(TrainablePipe):
 
     def set_annotations(self, docs: Iterable[Doc], entities: list[Entities]) -> None:
         """Write entities to `doc.ents` and `doc.spans`, as the settings say."""
-        key, annotate_ents = self.cfg["spans_key"], self.cfg["annotate_ents"]
-        ids = {label: self.vocab.strings.add(label) for label in self.labels}
+        settings = {name: self.cfg[name] for name in ("annotate_ents", "spans_key")}
         for doc, found in zip(docs, entities, strict=True):
-            spans = [Span(doc, i, j, label=ids[label]) for i, j, label in found.spans]
-            confidences = found.confidences
-            if annotate_ents:
-                if doc.has_annotation("ENT_IOB"):
-                    spans, confidences = add_preset(doc, spans, confidences)
-                write_ents(doc, spans)
-            if key is not None:
-                attrs = {"scores": np.array(confidences, dtype="f")}
-                doc.spans[key] = SpanGroup(doc, name=key, spans=spans, attrs=attrs)
+            annotate(doc, found, **settings)
 
     def get_loss(
         self, examples: Iterable[Example], scores: TagScores
@@ -266,28 +259,40 @@ class RNNEntityRecognizer(TrainablePipe):
         """
         examples = list(examples)
         validate_examples(examples, "RNNEntityRecognizer.get_loss")
-        tag_set, incorrect_key = self.tag_set, self.cfg["incorrect_spans_key"]
-        gold = read_gold(tag_set, examples, self.gold_key)
-        incorrect = NO_SPANS
-        if incorrect_key is not None:
-            incorrect = read_incorrect(tag_set, examples, incorrect_key, self.gold_key)
+        tag_set, key = self.tag_set, self.cfg["incorrect_spans_key"]
+        given = self.cfg.get("labels_given", False)
+        gold = read_gold(tag_set, examples, self.gold_key, ignore_others=given)
+        incorrect = read_incorrect(tag_set, examples, key, self.gold_key)
         lattice, allowed = to_lattice(scores, tag_set), allowed_tags(tag_set, gold)
         loss, gradient = crf_loss(lattice, tag_set, allowed, incorrect)
         return loss, from_gradient(self.model.ops, gradient, scores)
 
-    def _check_outputs(self) -> None:
-        if not self.labels:
-            key = self.gold_key
-            place = "doc.ents" if key is None else f"doc.spans[{key!r}]"
-            raise ValueError(
-                f"'{self.name}' has no labels, since the examples have no entities in "
-                f"{place}. If they are elsewhere, set annotate_ents and spans_key; if "
-                f"there are none yet, name the labels in "
-                f"[initialize.components.{self.name}] or call add_label."
-            )
-        nO, n_tags = count_outputs(self.model), len(self.tag_set.start)
-        if nO not in (None, n_tags):
-            raise ValueError(
-                f"The model of '{self.name}' has to have as many outputs as there are "
-                f"tags, {n_tags}, but nO is {nO}"
-            )
+    def rehearse(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optimizer | None = None,
+        losses: dict[str, float] | None = None,
+        **config: Any,
+    ) -> dict[str, float]:
+        """Learn to predict as before `nlp.resume_training`, so that it isn't forgotten.
+
+        The loss is the Kullback-Leibler divergence of the tag sequences' distribution
+        from what it was, per document, in nats.
+        """
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        validate_examples(examples, "RNNEntityRecognizer.rehearse")
+        docs = [example.predicted for example in examples]
+        if self._rehearsal_model is None or not any(len(doc) for doc in docs):
+            return losses
+        set_dropout_rate(self.model, drop)
+        scores, backprop = self.model.begin_update(docs)
+        before = to_lattice(self._rehearsal_model.predict(docs), self.tag_set)
+        loss, gradient = divergence(to_lattice(scores, self.tag_set), before)
+        backprop(from_gradient(self.model.ops, gradient, scores))
+        if sgd is not None:
+            self.finish_update(sgd)
+        losses[self.name] += loss
+        return losses

@@ -54,6 +54,33 @@ def crf_loss(
     return loss.item() / len(lattice.lengths), gradient
 
 
+def divergence(lattice: Lattice, before: Lattice) -> tuple[float, tuple[Tensor, ...]]:
+    """Compute how far the distribution of sequences is from what it was before.
+
+    Args:
+        lattice: All legal sequences.
+        before: The same, with the scores of before.
+
+    Returns:
+        The Kullback-Leibler divergence per document, in nats, and its gradient, not
+        divided by B, for the lattice's leaves.
+    """
+    if not len(lattice.emissions):
+        return 0.0, tuple(torch.zeros_like(leaf) for leaf in lattice.leaves)
+    totals, all_uses = [], []
+    for each in (lattice, before):
+        for leaf in each.leaves:
+            leaf.requires_grad_()
+        totals.append(log_partition(each).sum())
+        all_uses.append(torch.autograd.grad(totals[-1], each.leaves))
+    uses, uses_before = all_uses
+    loss = (totals[0] - totals[1]).item()
+    for n, x, y in zip(uses_before, lattice.leaves, before.leaves, strict=True):
+        loss += torch.where(n > 0, n * (y - x), 0.0).sum().item()
+    gradient = tuple(x - y for x, y in zip(uses, uses_before, strict=True))
+    return loss / len(lattice.lengths), gradient
+
+
 def span_unlikelihood(
     lattice: Lattice, log_Z: Tensor, tag_set: TagSet, spans: np.ndarray
 ) -> Tensor:

@@ -6,13 +6,11 @@ import torch
 from every_sequence import EverySequence
 from numpy.testing import assert_allclose
 
-from spacy_rnn.modules.crf import (
-    log_messages,
-    log_partition,
-    posterior,
-    scaled_messages,
-)
+from spacy_rnn.modules import crf, recursion, transitions
+from spacy_rnn.modules.crf import log_partition, posterior, scaled_messages
 from spacy_rnn.modules.lattice import Lattice
+from spacy_rnn.modules.transitions import Transitions
+from spacy_rnn.tags.tag_set import make_tag_set
 
 INF = torch.inf
 # Scores of these sizes, in nats, are summed up after exponentiation and in logarithms.
@@ -47,9 +45,9 @@ def enumerate_docs(lattice):
     return [EverySequence(each.numpy(), *shared) for each in rows]
 
 
-def gradient_of(lattice, weights, compute=log_partition):
+def gradient_of(lattice, weights):
     leaves = [leaf.clone().requires_grad_() for leaf in leaves_of(lattice)]
-    log_Z = compute(Lattice(leaves[0], lattice.lengths, *leaves[1:]))
+    log_Z = log_partition(Lattice(leaves[0], lattice.lengths, *leaves[1:]))
     possible = log_Z > -INF
     return torch.autograd.grad((log_Z[possible] * weights[possible]).sum(), leaves)
 
@@ -107,18 +105,32 @@ def test_both_ways_of_summing_are_tested():
     assert scaled_messages(make_lattice(scale=3000.0)) is None
 
 
-def test_both_ways_of_summing_agree_on_long_documents():
-    lattice = make_lattice(lengths=(300, 0, 77, 500), n_tags=5, scale=3.0)
-    assert scaled_messages(lattice) is not None
-    reference = log_messages(lattice)
-    assert_allclose(log_partition(lattice), reference.log_partition, rtol=1e-12)
+def use_logs(monkeypatch):
+    monkeypatch.setattr(crf, "WIDEST_STEP", -1.0)
+
+
+@pytest.mark.parametrize("lengths", [(300, 0, 77, 500), (2000, 0, 3, 700)])
+def test_both_ways_of_summing_agree_on_long_documents(lengths, monkeypatch):
+    lattice = make_lattice(lengths=lengths, n_tags=5, scale=3.0)
     weights = torch.tensor([1.0, 2.0, -1.0, 0.5], dtype=torch.float64)
-    found = gradient_of(lattice, weights)
-    slowly = gradient_of(
-        lattice, weights, lambda lattice: log_messages(lattice).log_partition
-    )
-    for gradient, expected in zip(found, slowly, strict=True):
-        assert_allclose(gradient, expected, rtol=0, atol=1e-9)
+    assert not posterior(lattice).in_logs
+    log_Z, gradients = log_partition(lattice), gradient_of(lattice, weights)
+    use_logs(monkeypatch)
+    assert posterior(lattice).in_logs
+    assert_allclose(log_partition(lattice), log_Z, rtol=1e-12)
+    for found, expected in zip(gradient_of(lattice, weights), gradients, strict=True):
+        assert_allclose(found, expected, rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize("worse", [150.0, 400.0, 900.0])
+def test_a_product_too_small_for_a_number_is_not_lost(worse):
+    # Only the second tag leads to the end. Its two scores are numbers, but not always
+    # their product.
+    scores = torch.tensor([0.0, -worse], dtype=torch.float64)
+    end = torch.tensor([-INF, 0.0], dtype=torch.float64)
+    transitions = torch.zeros(2, 2, dtype=torch.float64)
+    lattice = Lattice(scores[None], torch.tensor([1]), transitions, scores, end)
+    assert_allclose(log_partition(lattice), [-2 * worse])
 
 
 @pytest.mark.parametrize("scale", SCALES)
@@ -208,3 +220,81 @@ def test_a_very_long_document_stays_exact():
     assert_allclose(
         posterior(lattice).marginals(), lattice.emissions.softmax(1), rtol=0, atol=1e-9
     )
+
+
+@pytest.fixture
+def short_pieces(monkeypatch):
+    """Cut all documents of more than three tokens, so that pieces have two."""
+    monkeypatch.setattr(recursion, "PIECE", 2)
+    monkeypatch.setattr(recursion, "LONG", 3)
+
+
+@pytest.mark.parametrize("in_logs", [False, True])
+@pytest.mark.parametrize("holes", [0.0, 0.2])
+@pytest.mark.parametrize("n_tags", [1, 2, 5])
+def test_pieces_of_documents_give_what_whole_ones_give(
+    n_tags, holes, in_logs, monkeypatch, request
+):
+    lengths = (3, 0, 60, 1, 7, 4)
+    lattice = make_lattice(lengths=lengths, n_tags=n_tags, scale=2.0, holes=holes)
+    if in_logs:
+        use_logs(monkeypatch)
+    weights = torch.tensor([1.0, 2.0, -1.5, 0.0, 0.5, 1.0], dtype=torch.float64)
+    expected = [log_partition(lattice), posterior(lattice).marginals()]
+    expected += gradient_of(lattice, weights)
+    request.getfixturevalue("short_pieces")
+    found = [log_partition(lattice), posterior(lattice).marginals()]
+    found += gradient_of(lattice, weights)
+    for each, reference in zip(found, expected, strict=True):
+        assert_allclose(each, reference, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("in_logs", [False, True])
+def test_what_is_decided_at_one_end_reaches_the_other(
+    short_pieces, in_logs, monkeypatch
+):
+    # Tags go with themselves only, so nothing is ever forgotten.
+    if in_logs:
+        use_logs(monkeypatch)
+    emissions = torch.zeros(41, 3, dtype=torch.float64)
+    transitions = torch.full((3, 3), -INF, dtype=torch.float64).fill_diagonal_(0.0)
+    start = torch.tensor([1.0, 2.0, -INF], dtype=torch.float64)
+    end = torch.tensor([0.5, 0.0, 3.0], dtype=torch.float64)
+    lattice = Lattice(emissions, torch.tensor([41]), transitions, start, end)
+    p = torch.softmax(torch.tensor([1.5, 2.0, -INF]), 0)
+    assert_allclose(posterior(lattice).marginals(), p.expand(41, 3), atol=1e-6)
+
+
+def test_a_long_document_takes_few_steps(monkeypatch):
+    lattice = make_lattice(lengths=(20_000,), n_tags=5, scale=3.0, holes=0.0)
+    steps = []
+    follow = crf.Sums.follow
+    monkeypatch.setattr(
+        crf.Sums, "follow", lambda *args: steps.append(1) or follow(*args)
+    )
+    posterior(lattice)
+    assert len(steps) < 1000
+
+
+@pytest.mark.parametrize("scale", [1.0, 3000.0])
+def test_many_tags_in_parts_give_what_all_at_once_give(scale, monkeypatch):
+    tag_set = make_tag_set(tuple("abcdefghijkl"), "BILUO")
+    n_tags = len(tag_set.start)
+    lattice = make_lattice(lengths=(3, 40, 1), n_tags=n_tags, scale=scale, holes=0.0)
+    lattice = replace(
+        lattice,
+        transitions=lattice.transitions.masked_fill(
+            torch.from_numpy(~tag_set.transitions), -INF
+        ),
+    )
+    assert len(Transitions(lattice.transitions).bound) == 24
+    weights = torch.tensor([1.0, 2.0, -1.5], dtype=torch.float64)
+    monkeypatch.setattr(crf, "FEW_TAGS", 0)
+    found = [log_partition(lattice), posterior(lattice).marginals()]
+    found += gradient_of(lattice, weights)
+    monkeypatch.setattr(crf, "FEW_TAGS", n_tags)
+    monkeypatch.setattr(transitions, "SMALL", n_tags)
+    expected = [log_partition(lattice), posterior(lattice).marginals()]
+    expected += gradient_of(lattice, weights)
+    for each, reference in zip(found, expected, strict=True):
+        assert_allclose(each, reference, rtol=1e-9, atol=1e-9)

@@ -1,11 +1,16 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from every_sequence import EverySequence
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 
+from spacy_rnn.modules import recursion, transitions
 from spacy_rnn.modules.lattice import Lattice
-from spacy_rnn.modules.viterbi import best_paths
+from spacy_rnn.modules.transitions import Transitions
+from spacy_rnn.modules.viterbi import Best, best_paths
+from spacy_rnn.tags.tag_set import make_tag_set
 
 LENGTHS = (3, 0, 6, 1, 2)
 CASES = [
@@ -76,3 +81,76 @@ def test_a_very_long_document_has_its_best_path():
         emissions, torch.tensor([20_000]), zeros.expand(5, 5), zeros, zeros
     )
     assert_array_equal(best_paths(lattice)[1], emissions.argmax(1))
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("n_tags", [1, 2, 5])
+def test_pieces_of_documents_have_the_paths_of_whole_ones(seed, n_tags, monkeypatch):
+    lattice = make_lattice(seed, lengths=(3, 0, 60, 1, 7, 4), n_tags=n_tags)
+    expected_scores, expected = best_paths(lattice)
+    monkeypatch.setattr(recursion, "PIECE", 2)
+    monkeypatch.setattr(recursion, "LONG", 3)
+    scores, path = best_paths(lattice)
+    assert_allclose(scores, expected_scores, rtol=1e-12)
+    possible = (scores > -np.inf).repeat_interleave(lattice.lengths)
+    assert_array_equal(path[possible], expected[possible])
+
+
+def test_what_is_decided_at_one_end_is_known_at_the_other(monkeypatch):
+    # Tags go with themselves only.
+    monkeypatch.setattr(recursion, "PIECE", 2)
+    monkeypatch.setattr(recursion, "LONG", 3)
+    zeros = torch.zeros(41, 2, dtype=torch.float64)
+    stay = torch.tensor([[0.0, -np.inf], [-np.inf, 0.0]], dtype=torch.float64)
+    start, end = torch.tensor([[0.0, 1.0], [2.0, 0.0]], dtype=torch.float64)
+    for one, other, tag in ((start, end, 0), (end, start, 0), (start, start, 1)):
+        _, path = best_paths(Lattice(zeros, torch.tensor([41]), stay, one, other))
+        assert path.tolist() == [tag] * 41
+
+
+def test_a_long_document_takes_few_steps(monkeypatch):
+    lattice = make_lattice(lengths=(20_000,), n_tags=5)
+    emissions = lattice.emissions.nan_to_num(neginf=0.0)
+    lattice = replace(lattice, emissions=emissions)
+    steps = []
+    follow = Best.follow
+    monkeypatch.setattr(Best, "follow", lambda *args: steps.append(1) or follow(*args))
+    best_paths(lattice)
+    assert len(steps) < 1000
+
+
+@pytest.mark.parametrize("scheme", ["BIO", "BILUO"])
+@pytest.mark.parametrize("spread", [0.0, 1.0, 20.0])
+def test_many_tags_in_parts_have_the_paths_of_all_at_once(scheme, spread, monkeypatch):
+    tag_set = make_tag_set(tuple("abcdefghijklmnopqrstuv"), scheme)
+    lattice = make_lattice(lengths=(3, 0, 40, 1), n_tags=len(tag_set.start))
+    illegal = torch.from_numpy(~tag_set.transitions)
+    scores = (lattice.transitions.nan_to_num(neginf=0.0) * spread).masked_fill(
+        illegal, -np.inf
+    )
+    lattice = replace(lattice, transitions=scores)
+    assert len(Transitions(scores).bound)
+    found = best_paths(lattice)
+    monkeypatch.setattr(transitions, "SMALL", 200)
+    assert not len(Transitions(scores).bound)
+    for each, expected in zip(found, best_paths(lattice), strict=True):
+        assert_array_equal(each, expected)
+
+
+def test_with_many_tags_few_ways_are_looked_at(monkeypatch):
+    # Where transitions are alike, only the best tags can be on the best way.
+    tag_set = make_tag_set(tuple(map(str, range(100))), "BILUO")
+    n_tags = len(tag_set.start)
+    lattice = make_lattice(lengths=(30,) * 10, n_tags=n_tags)
+    alike = torch.zeros(n_tags, n_tags, dtype=torch.float64)
+    alike.masked_fill_(torch.from_numpy(~tag_set.transitions), -np.inf)
+    n_ways = []
+    maximum = torch.maximum
+
+    def count(*args, **kwargs):
+        n_ways.append(args[0].numel())
+        return maximum(*args, **kwargs)
+
+    monkeypatch.setattr(torch, "maximum", count)
+    best_paths(replace(lattice, transitions=alike))
+    assert sum(n_ways) < 4 * n_tags * 300

@@ -132,9 +132,10 @@ def test_labels_are_found_with_a_document_that_has_them():
     first = make_example(ents=["B-LOC", "I-LOC", "O", "B-PER"])
     second = make_example(["Ada"], ents=["B-PER"])
     found = find_labels([second, first, make_example()], None)
-    assert found == {"PER": "'Ada '", "LOC": "'New York has Ada '"}
+    assert found.texts == {"PER": "'Ada '", "LOC": "'New York has Ada '"}
+    assert found.counts == {"PER": 2, "LOC": 1}
     chunks = with_group(make_example(), (0, 2, "NP"))
-    assert set(find_labels([first, chunks], "chunks")) == {"NP"}
+    assert set(find_labels([first, chunks], "chunks").texts) == {"NP"}
 
 
 def test_entities_that_cross_tokens_get_one_warning_that_names_the_first():
@@ -172,3 +173,42 @@ def test_what_is_an_entity_and_none_is_an_error_that_names_the_document():
     with_group(example, (0, 2, "LOC"), key="wrong")
     with pytest.raises(ValueError, match=r"'New York has.*'wrong'.*0, 2, 'LOC'"):
         read_incorrect(TAG_SET, [example], "wrong", None)
+
+
+@pytest.mark.parametrize("spans_key", [None, "chunks"])
+def test_white_space_at_the_edges_of_entities_is_none_of_them(spans_key):
+    words = [" ", "\n", "Ada", " ", "Lee", "\n", "met", "\n", "."]
+    tags = ["B-PER", *["I-PER"] * 5, "O", "B-LOC", "O"]
+    example = make_example(words, ents=tags)
+    example.reference.spans["chunks"] = example.reference.ents
+    read_tags = ["O", "O", "B-PER", "I-PER", "I-PER", *["O"] * 4]
+    assert read(example, spans_key=spans_key) == read_tags
+
+
+def test_entities_with_white_space_at_their_edges_get_one_warning():
+    fine = make_example(["Ada", "\n", "Lee"], ents=["B-PER", "I-PER", "I-PER"])
+    first = make_example(["\n", "Ada"], ents=["B-PER", "I-PER"])
+    second = make_example(["Ada", "\n"], ents=["B-PER", "I-PER"])
+    message = (
+        r"white space, and .*: 2 in all, first '\\n Ada' in the document '\\n Ada '"
+    )
+    with pytest.warns(UserWarning, match=message) as caught:
+        find_labels([fine, first, second], None)
+    assert len(caught) == 1
+
+
+def test_entities_that_cross_sentences_get_one_warning():
+    starts = [True, False, True, True]
+    words, ents = ["Hi", "Ada", "Lee", "!"], ["O", "B-PER", "I-PER", "O"]
+    crossing = make_example(words, ents=ents, sent_starts=starts)
+    fine = make_example(words, ents=ents, sent_starts=[True, False, False, True])
+    message = "go on in another sentence, .*: 1 in all, first 'Ada Lee' in the document"
+    with pytest.warns(UserWarning, match=message) as caught:
+        find_labels([fine, crossing, make_example(words, ents=ents)], None)
+    assert len(caught) == 1
+
+
+def test_entities_with_other_labels_are_none_if_so_wanted():
+    example = make_example(["Ada", "likes", "cars"], ents=["B-PER", None, "B-CAR"])
+    gold = read_gold(TAG_SET, [example], None, ignore_others=True)
+    assert gold.iob.tolist() == [BEGIN, MISSING, OUTSIDE]

@@ -3,7 +3,9 @@
 import pytest
 import spacy
 from spacy.tokens import Doc
+from spacy.training import Example
 
+from spacy_rnn.pipeline import ner
 from spacy_rnn.pipeline.ner import RNNEntityRecognizer
 
 WORDS = ["Ada", "Byron", "left", "Bern"]
@@ -76,7 +78,7 @@ def test_a_model_that_can_not_grow_refuses_labels(
     model = {"@architectures": "spacy.Tagger.v2", "tok2vec": make_tok2vec()}
     nlp = make_ner(model=model)
     nlp.initialize(lambda: make_entities(nlp))
-    with pytest.raises(ValueError, match=r"'rnn_ner' has 9 outputs.*'GIFT'"):
+    with pytest.raises(ValueError, match=r"'rnn_ner' has 9 outputs.*no label"):
         nlp.get_pipe("rnn_ner").add_label("GIFT")
     assert nlp.get_pipe("rnn_ner").labels == ("LOC", "PER")
 
@@ -136,8 +138,57 @@ def test_an_unknown_label_is_an_error(make_ner, make_entities):
     message = r"'Take roses ' has .*'GIFT'.*knows \['LOC', 'PER'\]"
     with pytest.raises(ValueError, match=message):
         nlp.update(examples)
-    with pytest.raises(ValueError, match=message):
-        nlp.get_pipe("rnn_ner").initialize(lambda: examples, labels=["LOC", "PER"])
+
+
+def test_entities_with_other_labels_than_the_named_ones_are_ignored_and_counted(
+    make_ner, make_entities, fit
+):
+    nlp = make_ner()
+    rows = [(["Take", "roses", "Ada"], ["O", "B-GIFT", "B-PER"])] * 3
+    examples = make_entities(nlp, rows)
+    pipe = nlp.get_pipe("rnn_ner")
+    with pytest.warns(UserWarning, match=r"'rnn_ner' ignores .*: 'GIFT' \(3\)$"):
+        pipe.initialize(lambda: examples, nlp=nlp, labels=["PER"])
+    assert pipe.labels == ("PER",)
+    loaded = spacy.blank("en", config=nlp.config).from_bytes(nlp.to_bytes())
+    fit(loaded, examples, 15, initialize=False)
+    assert entities_of(loaded, ["Take", "roses", "Ada"]) == [(2, 3, "PER")]
+
+
+def test_two_components_learn_labels_of_their_own(make_ner, make_entities, fit):
+    nlp, other = make_ner(), make_ner(annotate_ents=False, spans_key="other")
+    config = dict(other.get_pipe_config("rnn_ner"))
+    nlp.add_pipe(config.pop("factory"), name="other", config=config)
+    labels = {"rnn_ner": {"labels": ["PER"]}, "other": {"labels": ["LOC"]}}
+    nlp.config["initialize"]["components"] = labels
+    examples = make_entities(nlp)
+    for example in examples:
+        example.reference.spans["other"] = example.reference.ents
+    with (
+        pytest.warns(UserWarning, match="'rnn_ner' ignores .*'LOC'"),
+        pytest.warns(UserWarning, match="'other' ignores .*'PER'"),
+    ):
+        fit(nlp, examples, 30)
+    doc = nlp(Doc(nlp.vocab, words=["So", "Bern", "met", "Ada"]))
+    assert [(ent.text, ent.label_) for ent in doc.ents] == [("Ada", "PER")]
+    assert [(s.text, s.label_) for s in doc.spans["other"]] == [("Bern", "LOC")]
+
+
+@pytest.mark.parametrize("scheme", ["BIO", "BILUO"])
+def test_labels_cost_no_more_than_their_number(make_ner, scheme, monkeypatch):
+    # However many there are, tags are put together once, and not for each label.
+    made = []
+    make = ner.make_tag_set
+    monkeypatch.setattr(
+        ner, "make_tag_set", lambda *args: made.append(1) or make(*args)
+    )
+    nlp = make_ner(scheme=scheme)
+    pipe = nlp.get_pipe("rnn_ner")
+    doc = Doc(nlp.vocab, words=["Ada"])
+    examples = [Example(doc, doc)]
+    pipe.initialize(lambda: examples, nlp=nlp, labels=[f"L{i}" for i in range(300)])
+    assert len(pipe.labels) == 300
+    assert len(made) < 5
 
 
 def test_overlapping_spans_are_an_error(make_ner, make_entities):

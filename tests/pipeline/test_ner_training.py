@@ -258,3 +258,43 @@ def test_a_tagger_gets_the_gradient_of_the_loss(
     up, down = loss(W + step * direction)[0], loss(W - step * direction)[0]
     expected = float((gradient * direction).sum())
     assert (up - down) / (2 * step) == pytest.approx(expected, rel=1e-2)
+
+
+@pytest.mark.parametrize("architecture", ["CRFTagger", "Tagger"])
+def test_rehearsing_keeps_what_would_be_forgotten(
+    make_ner, make_entities, make_tok2vec, fit, architecture
+):
+    name = f"spacy-rnn.{architecture}.v1"
+    old_words, new = ["So", "Bern", "met", "Ada"], [(["Eat", "pie"], ["O", "O"])]
+    losses = {}
+    for rehearses in (False, True):
+        nlp = make_ner(model={"@architectures": name, "tok2vec": make_tok2vec()})
+        examples = make_entities(nlp)
+        fit(nlp, examples, 25)
+        pipe = nlp.get_pipe("rnn_ner")
+        assert pipe.rehearse(examples) == {"rnn_ner": 0.0}  # nothing to remember yet
+        optimizer = nlp.resume_training()
+        optimizer.learn_rate = 0.02
+        pipe.add_label("FOOD")
+        known = make_entities(nlp, [(old_words, ["O", "B-LOC", "O", "B-PER"])])
+        start, _ = pipe.get_loss(known, scores_of(nlp, known))
+        outside = make_entities(nlp, [(old_words, ["O"] * 4)])
+        for _ in range(10):
+            nlp.update(outside + make_entities(nlp, new), sgd=optimizer)
+            if rehearses:
+                nlp.rehearse(known, sgd=optimizer)
+        losses[rehearses] = pipe.get_loss(known, scores_of(nlp, known))[0] - start
+    assert losses[True] < losses[False] / 2
+
+
+def test_rehearsing_an_unchanged_model_changes_nothing(trained_ner, make_entities):
+    examples = make_entities(trained_ner)
+    trained_ner.resume_training()
+    pipe = trained_ner.get_pipe("rnn_ner")
+    for node in pipe.model.walk():
+        if "word_dropout" in node.attrs:
+            node.attrs["word_dropout"] = 0.0
+    losses = pipe.rehearse(examples, losses={"x": 1.0})
+    assert losses["x"] == 1.0
+    assert losses["rnn_ner"] == pytest.approx(0.0, abs=1e-5)
+    assert pipe.rehearse(make_entities(trained_ner, [([], [])])) == {"rnn_ner": 0.0}

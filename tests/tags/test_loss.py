@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from tag_names import make_tags, number_tags, tags_to_spans
 from thinc.api import NumpyOps, get_current_ops
 
-from spacy_rnn.tags.loss import NO_SPANS, crf_loss, sets_without
+from spacy_rnn.tags.loss import NO_SPANS, crf_loss, divergence, sets_without
 from spacy_rnn.tags.scores import from_gradient, to_lattice
 from spacy_rnn.tags.tag_set import make_tag_set
 from spacy_rnn.types import CRFScores
@@ -264,6 +264,45 @@ def test_sequences_without_a_span_are_cut_into_disjoint_groups(scheme, span):
         if spans is not None:
             in_groups = groups[:, range(4), path].all(axis=1).sum()
             assert in_groups == (span not in spans)
+
+
+def compute_divergence(scores, before, tag_set):
+    loss, gradient = divergence(*(to_lattice(x, tag_set) for x in (scores, before)))
+    return loss, from_gradient(OPS, gradient, scores)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_the_divergence_is_that_of_every_sequence(scheme):
+    tag_set = make_tag_set(("X",), scheme)
+    scores, before = make_scores(tag_set), make_scores(tag_set, seed=1)
+    allowed = everything_allowed(scores)
+    expected = 0.0
+    for new, old in zip(
+        enumerate_docs(scores, tag_set, allowed),
+        enumerate_docs(before, tag_set, allowed),
+        strict=True,
+    ):
+        log_q = dict(
+            zip(map(tuple, new.tags), new.scores - new.log_partition, strict=True)
+        )
+        for tags, p in zip(map(tuple, old.tags), old.probabilities, strict=True):
+            expected += p * (np.log(p) - log_q[tags])
+    loss, gradient = compute_divergence(scores, before, tag_set)
+    assert loss == pytest.approx(expected / len(LENGTHS), rel=1e-6)
+    assert_is_slope(
+        gradient,
+        scores,
+        lambda: compute_divergence(scores, before, tag_set)[0] * len(LENGTHS),
+    )
+
+
+@pytest.mark.parametrize("lengths", [(), (0,), LENGTHS])
+def test_nothing_diverges_from_itself(lengths):
+    tag_set = make_tag_set(("X",), "BILUO")
+    scores = make_scores(tag_set, lengths=lengths)
+    loss, gradient = compute_divergence(scores, scores, tag_set)
+    assert loss == pytest.approx(0.0, abs=1e-9)
+    assert not gradient.transitions.any()
 
 
 @pytest.mark.gpu
