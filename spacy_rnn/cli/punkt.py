@@ -8,6 +8,7 @@ import typer
 from wasabi import msg
 
 from spacy_rnn.atomic import write_atomically
+from spacy_rnn.cli.messages import one_message
 from spacy_rnn.cli.options import ErrorsOption
 from spacy_rnn.corpora.files.lines import DecodeErrors, has_suffix, read_lines
 from spacy_rnn.corpora.files.rows import (
@@ -57,14 +58,12 @@ def punkt_cli(
     Texts need no annotation: .jsonl, .jsonl.gz, .csv or .tsv, or .txt and .txt.gz, each
     of which is one text. A thousand articles are a good start.
     """
-    try:
+    with one_message("Can't learn where sentences end"):
         files = find_files(input_path, SUFFIXES)
         texts = read_texts(files, text_column=text_column, errors=errors.value)
         chosen = list(islice(texts, limit or None))
         model = learn(chosen, base=base)
         write_model(model, output_path, files)
-    except (ValueError, OSError, LookupError) as error:
-        msg.fail("Can't learn where sentences end", str(error), exits=1)
     msg.good(f"Learned from {len(chosen)} texts and wrote {output_path}")
     kinds = {
         "abbreviations": sorted(model.abbreviations),
