@@ -9,6 +9,8 @@ import pytest
 
 from spacy_rnn import atomic
 
+DEVNULL = atomic.Path(os.devnull)
+
 
 def make_folder(path, content):
     path.mkdir()
@@ -112,9 +114,9 @@ def test_a_pipe_is_written_to(tmp_path):
 
 @pytest.mark.skipif(os.name == "nt", reason="/dev is not there")
 def test_a_device_is_written_to():
-    before = os.stat(os.devnull)
-    atomic.write_atomically(atomic.Path(os.devnull), b"data")
-    assert os.path.samestat(os.stat(os.devnull), before)
+    before = DEVNULL.stat()
+    atomic.write_atomically(DEVNULL, b"data")
+    assert os.path.samestat(DEVNULL.stat(), before)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="/dev is not there")

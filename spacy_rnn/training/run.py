@@ -67,11 +67,9 @@ class Run:
         self.start = 0
         self.saved: Checkpoint | None = None
         self.scores: list[float] = []
+        batcher: Any = partial(batch_all, settings["batcher"])
         self.batches = create_train_batches(
-            nlp,
-            train_corpus,
-            partial(batch_all, settings["batcher"]),
-            settings["max_epochs"],
+            nlp, train_corpus, batcher, settings["max_epochs"]
         )
         self.stream = Stream(self.batches, start=0, draws={})
         self._evaluate = create_evaluation_callback(

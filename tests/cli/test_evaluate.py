@@ -119,10 +119,14 @@ def test_rouge_is_printed_with_what_else_a_summarizer_scores(summarizer, tmp_pat
 
 def test_tokens_and_sentences_that_are_predicted_are_printed(summarizer, tmp_path):
     doc = Doc(
-        spacy.blank("en").vocab, words=["A", "can", "not."], sent_starts=[1, 0, 0]
+        spacy.blank("en").vocab,
+        words=["A", "can", "not."],
+        spaces=[True, True, False],
+        sent_starts=[1, -1, -1],
     )
     DocBin(docs=[doc]).to_disk(tmp_path / "data.spacy")
     options = ["--corpora.dev.@readers", "spacy.Corpus.v1"]
+    options += ["--corpora.dev.gold_preproc", "false"]
     _, output = run(summarizer, tmp_path / "data.spacy", *options)
     assert "TOK F" in output
     assert "SENT F" in output
