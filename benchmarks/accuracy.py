@@ -47,6 +47,7 @@ SETS = (
     "ag_news_7600",
     "go_emotions",
 )
+PATIENCE = 1000  # steps; large sets may go that long without a better score
 OURS = "spacy-rnn"
 HIERARCHICAL = "spacy-rnn, hierarchical"
 MAIN_SETS = ("bundled", "mr", "subj", "trec", "sst2")
@@ -174,7 +175,11 @@ def train_model(
             write_rows(files[part], getattr(split, part), several)
         config = load_config(
             ROOT / "configs" / f"{name}.cfg",
-            {"system.seed": seed, **(overrides or {})},
+            {
+                "system.seed": seed,
+                "training.patience": PATIENCE,
+                **(overrides or {}),
+            },
         )
         for part, file in files.items():
             reader = {"@readers": "spacy-rnn.TextCorpus.v1", "path": str(file)}

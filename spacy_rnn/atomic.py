@@ -3,23 +3,99 @@
 What is new is written beside its place, under a hidden name, synced, and renamed.
 """
 
+import errno
 import os
 import shutil
-from collections.abc import Callable
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file, or leave what is there as it was."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = neighbour(path)
+    """Write a file, or leave what is there as it was.
+
+    Links are followed, and mode and owner kept. What is no plain file, such as a pipe,
+    is written to.
+
+    Raises:
+        OSError: If it can't be written, under the name that was given.
+    """
+    with named(path):
+        stream = find_stream(path)
+        if stream is not None:
+            with open(stream, "wb", closefd=isinstance(stream, Path)) as file:
+                file.write(data)
+            return
+        target = path.resolve()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = neighbour(target)
+        try:
+            make_like(temporary, target)
+            temporary.write_bytes(data)
+            sync(temporary)
+            temporary.replace(target)
+            sync(target.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def check_writable(path: Path) -> None:
+    """Raise an OSError if a file can't be written, before the work that it is for."""
+    with named(path):
+        if find_stream(path) is None:
+            target = path.resolve()
+            folder = next(each for each in target.parents if each.exists())
+            temporary = neighbour(folder / target.name)
+            make_like(temporary, target)
+            temporary.unlink()
+
+
+@contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Let errors of the system name a path, and not what stands for it meanwhile."""
     try:
-        temporary.write_bytes(data)
-        sync(temporary)
-        temporary.replace(path)
-        sync(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def find_stream(path: Path) -> Path | int | None:
+    """Return what to open where a path leads to no plain file that can be replaced.
+
+    Of a file that is the program's own output, that is its descriptor.
+    """
+    if not path.exists() or path.is_dir():
+        return None
+    status = path.stat()
+    for descriptor in (1, 2):
+        with suppress(OSError):  # closed
+            if os.path.samestat(status, os.fstat(descriptor)):
+                return descriptor
+    return None if stat.S_ISREG(status.st_mode) else path
+
+
+def make_like(new: Path, old: Path) -> None:
+    """Make an empty file, with the mode and the owner of another if that is there.
+
+    Raises:
+        OSError: If it can't be made, or the other one couldn't be written.
+    """
+    if not old.exists():
+        new.touch()
+        return
+    if old.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(old))
+    if not os.access(old, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(old))
+    status = old.stat()
+    new.touch(mode=0o600)
+    if hasattr(os, "chown"):
+        with suppress(PermissionError):  # only root may give a file away
+            os.chown(new, status.st_uid, status.st_gid)
+    new.chmod(stat.S_IMODE(status.st_mode))
 
 
 def neighbour(path: Path) -> Path:
@@ -28,7 +104,7 @@ def neighbour(path: Path) -> Path:
 
 
 def write_folder(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a folder, or leave what is there as it was.
+    """Write a folder, or leave what is there as it was. Links are followed.
 
     A folder can't be renamed onto another one, so the old one is renamed aside first.
     `recover` brings it back should the program be killed just then.
@@ -37,9 +113,12 @@ def write_folder(path: Path, write: Callable[[Path], object]) -> None:
         path: The folder.
         write: What makes a folder of this content, given a path that isn't there.
     """
+    path = path.resolve()
     temporary = neighbour(path)
     try:
         write(temporary)
+        if path.exists():
+            temporary.chmod(stat.S_IMODE(path.stat().st_mode))
         for file in temporary.rglob("*"):
             sync(file)
         sync(temporary)
@@ -68,6 +147,7 @@ def replace_folder(new: Path, path: Path) -> None:
 
 def recover(path: Path) -> None:
     """Tidy up after a program that was killed while it wrote a file or folder."""
+    path = path.resolve()
     bring_back(path)
     for leftover in path.parent.glob(f".{path.name}.*"):
         if leftover.is_dir():

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 from wasabi import msg
 
+from spacy_rnn.cli.messages import one_message
 from spacy_rnn.cli.options import RowErrorsOption, SchemeOption, SentencesOption
 from spacy_rnn.cli.output import convert
 from spacy_rnn.cli.readers import open_corpus, spell
@@ -203,7 +204,7 @@ def convert_cli(
     }
     options = {"limit": limit, "errors": errors.value, "keep": False}
     options["max_size"] = max_size
-    try:
+    with one_message("Can't convert the corpus", spell=spell):
         check_apart(input_path, output_path)
         corpus = open_corpus(input_path, options, settings)
         n_docs, counts = convert(
@@ -213,8 +214,6 @@ def convert_cli(
             shard_size=shard_size,
             store_user_data=bool(keep_summary),
         )
-    except (ValueError, OSError, ImportError, LookupError) as error:
-        msg.fail("Can't convert the corpus", spell(str(error)), exits=1)
     msg.good(f"Wrote {n_docs} documents to {output_path}")
     if counts:
         rows = [(*names, n) for names, n in counts.items()]

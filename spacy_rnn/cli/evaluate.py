@@ -1,12 +1,15 @@
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from spacy.cli._util import import_code, parse_config_overrides, setup_gpu
+from spacy.cli._util import import_code, setup_gpu
 from wasabi import msg
 
-from spacy_rnn.atomic import write_atomically
+from spacy_rnn.atomic import check_writable, write_atomically
+from spacy_rnn.cli.messages import one_message, parse_overrides
+from spacy_rnn.cli.output import add_counts
 from spacy_rnn.cli.score_tables import SPEED, print_scores
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
@@ -15,6 +18,8 @@ if TYPE_CHECKING:  # the command line loads this module, whatever the command
 
 ONLY_SPACY = "spacy.Corpus.v1"  # a reader of .spacy files
 LABELLED = "spacy-rnn.TextCorpus.v1"  # a reader of these and others
+COMPARED = ("doc.cats", "token.tag", "doc.ents")  # annotation of labels
+SHOWN = 30  # labels in a message
 ALWAYS_THERE = (SPEED, "token_acc", "token_p", "token_r", "token_f")
 
 
@@ -70,16 +75,15 @@ def evaluate_cli(
     Another reader is named in the same way, and starts from its own defaults:
     --corpora.dev.@readers spacy-rnn.TokenCorpus.v1 --corpora.dev.entity_column ner
     """
-    unknown = [arg for arg in ctx.args if arg.startswith("--") and "." not in arg]
-    if unknown:
-        raise typer.BadParameter(f"no such option: {unknown[0]}")
-    overrides = parse_config_overrides(ctx.args, env_var=None)
-    import_code(code_path)
-    try:
+    overrides = parse_overrides(ctx, env_var=None)
+    with one_message("Can't evaluate the pipeline"):
+        import_code(code_path)
         setup_gpu(use_gpu, silent=False)
-        if output is not None and output.resolve() == data_path.resolve():
-            raise ValueError(f"{output}: the output is the file to read")
-        scores = evaluate(
+        if output is not None:
+            if output.resolve() == data_path.resolve():
+                raise ValueError(f"{output}: the output is the file to read")
+            check_writable(output)
+        scores, given = evaluate(
             model,
             data_path,
             overrides=overrides,
@@ -87,12 +91,10 @@ def evaluate_cli(
             per_component=per_component,
         )
         for title, found in split_components(scores, per_component):
-            print_scores(found, title=title, spans_key=spans_key)
+            print_scores(found, title=title, spans_key=spans_key, without=given)
         if output is not None:
             write_scores(scores, output)
             msg.good(f"Saved results to {output}")
-    except (ValueError, OSError, ImportError, LookupError) as error:
-        msg.fail("Can't evaluate the pipeline", str(error), exits=1)
 
 
 def evaluate(
@@ -102,7 +104,7 @@ def evaluate(
     overrides: Mapping[str, Any],
     batch_size: int | None = None,
     per_component: bool = False,
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Score a pipeline.
 
     Args:
@@ -113,7 +115,8 @@ def evaluate(
         per_component: Whether the scores of each component are under its name.
 
     Returns:
-        What `Language.evaluate` returns.
+        What `Language.evaluate` returns, and how the names of those scores begin that
+        say nothing, since the corpus gave the pipeline what they count.
 
     Raises:
         ValueError: If there is no document, or nothing to compare predictions with.
@@ -126,6 +129,8 @@ def evaluate(
     examples = list(open_corpus(nlp, data_path, overrides)(nlp))
     if not examples:
         raise ValueError(f"{data_path}: no document with a text")
+    check_labels(nlp, examples, data_path)
+    given = find_given(examples)
     scores = nlp.evaluate(examples, batch_size=batch_size, per_component=per_component)
     parts = split_components(scores, per_component)
     if not any(has_gold(part, examples) for _, part in parts):
@@ -133,7 +138,67 @@ def evaluate(
             f"{data_path}: no annotation of what the pipeline predicts. Its components "
             f"are {nlp.pipe_names}"
         )
-    return scores
+    return scores, given
+
+
+def check_labels(
+    nlp: "Language", examples: Sequence["Example"], data_path: Path
+) -> None:
+    """Warn of labels of the data that no component knows.
+
+    Raises:
+        ValueError: If none is known, of all that there could be compared.
+    """
+    counts: Counter[tuple[str, str]] = Counter()
+    for example in examples:
+        add_counts(counts, example.reference)
+    warnings, is_any_known = [], False
+    for annotation in COMPARED:
+        found = {
+            label for (name, label), n in counts.items() if name == annotation and n
+        }
+        known = {
+            label
+            for name, pipe in nlp.pipeline
+            if annotation in nlp.get_pipe_meta(name).assigns
+            for label in getattr(pipe, "labels", ())
+        }
+        is_any_known = is_any_known or bool(found & known)
+        if known and found - known:
+            warnings.append(
+                f"{data_path}: {'some labels' if found & known else 'no label'} of "
+                f"{annotation} {'are not' if found & known else 'is'} known to the "
+                f"pipeline. The data has {shorten_labels(found)}, the pipeline "
+                f"{shorten_labels(known)}"
+            )
+    if warnings and not is_any_known:
+        raise ValueError("\n".join(warnings))
+    for warning in warnings:
+        msg.warn(warning)
+
+
+def shorten_labels(labels: set[str]) -> str:
+    """List labels, up to as many as can be read."""
+    listed = ", ".join(map(repr, sorted(labels)[:SHOWN]))
+    return f"{listed} and {len(labels) - SHOWN} more" if len(labels) > SHOWN else listed
+
+
+def find_given(examples: Sequence["Example"]) -> tuple[str, ...]:
+    """Return how the names of scores begin for which nothing is predicted.
+
+    Those are tokens that the corpus made as they are in the references, and sentences
+    that it gave to what is predicted.
+    """
+    given = []
+    if all(
+        [token.text for token in example.predicted]
+        == [token.text for token in example.reference]
+        for example in examples
+    ):
+        given.append("token_")
+    if all(example.predicted.has_annotation("SENT_START") for example in examples):
+        given.append("sents_")
+    return tuple(given)
 
 
 def open_corpus(

@@ -9,7 +9,8 @@ import typer
 from spacy.cli._util import import_code, setup_gpu
 from wasabi import msg
 
-from spacy_rnn.cli.output import write_atomically
+from spacy_rnn.atomic import write_atomically
+from spacy_rnn.cli.messages import one_message
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
     from spacy.language import Language
@@ -97,7 +98,7 @@ def explain_cli(
 
     import_code(code_path)
     found: list[Explanation] = []
-    try:
+    with one_message("Can't explain"):
         if output is not None and output.suffix != ".html":
             raise ValueError(f"{output}: the output must end in .html")
         setup_gpu(use_gpu, silent=as_json or output is None)
@@ -118,10 +119,6 @@ def explain_cli(
         if output is not None:
             page = render(found, weights=weights.value, page=True, jupyter=False)
             write_atomically(output, page.encode())
-    except BrokenPipeError:
-        raise  # whoever read has seen enough
-    except (ValueError, OSError, ImportError, LookupError) as error:
-        msg.fail("Can't explain", str(error), exits=1)
     if output is not None:
         msg.good(f"Explained {len(found)} predictions and wrote {output}")
 

@@ -4,7 +4,8 @@ from typing import Annotated
 import typer
 from wasabi import msg
 
-from spacy_rnn.cli.output import write_atomically
+from spacy_rnn.atomic import check_writable, write_atomically
+from spacy_rnn.cli.messages import one_message
 
 
 def plot_gradients_cli(
@@ -21,12 +22,11 @@ def plot_gradients_cli(
     """
     from spacy_rnn.visual.gradients import FORMATS, plot_gradients, read_log
 
-    try:
+    with one_message("Can't plot gradients"):
         if output_path.suffix not in FORMATS:
             endings = ", ".join(FORMATS)
             raise ValueError(f"{output_path}: the output must end in one of {endings}")
+        check_writable(output_path)
         lines = read_log(log_path)
         write_atomically(output_path, plot_gradients(lines, output_path.suffix))
-    except (ValueError, OSError, ImportError) as error:
-        msg.fail("Can't plot gradients", str(error), exits=1)
     msg.good(f"Plotted {len(lines)} steps and wrote {output_path}")

@@ -127,7 +127,6 @@ def write_docs(
         doc_bin = DocBin(store_user_data=store_user_data, docs=docs)
         write_atomically(path, doc_bin.to_bytes())
         return len(doc_bin)
-    path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     n_docs = 0
 

@@ -9,6 +9,7 @@ import typer
 from wasabi import msg
 
 from spacy_rnn.atomic import write_atomically
+from spacy_rnn.cli.messages import one_message
 from spacy_rnn.cli.options import RowErrorsOption
 from spacy_rnn.cli.readers import spell
 from spacy_rnn.corpora.files.archives import read_text_files
@@ -62,7 +63,7 @@ def punkt_cli(
     Texts need no annotation: .jsonl, .jsonl.gz, .csv or .tsv, or .txt and .txt.gz, each
     of which is one text. A thousand articles are a good start.
     """
-    try:
+    with one_message("Can't learn where sentences end", spell=spell):
         from spacy_rnn.corpora.references import Report, make_reading
 
         report = Report()
@@ -72,8 +73,6 @@ def punkt_cli(
         chosen = list(islice(texts, limit or None))
         model = learn(chosen, base=base)
         write_model(model, output_path, files)
-    except (ValueError, OSError, LookupError) as error:
-        msg.fail("Can't learn where sentences end", spell(str(error)), exits=1)
     msg.good(f"Learned from {len(chosen)} texts and wrote {output_path}")
     kinds = {
         "abbreviations": sorted(model.abbreviations),

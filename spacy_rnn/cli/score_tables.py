@@ -26,7 +26,11 @@ SPEED = "speed"  # in words per second
 
 
 def print_scores(
-    scores: Mapping[str, Any], *, title: str, spans_key: str | None = None
+    scores: Mapping[str, Any],
+    *,
+    title: str,
+    spans_key: str | None = None,
+    without: tuple[str, ...] = (),
 ) -> None:
     """Print a table of the plain scores, and one of each mapping among them.
 
@@ -34,7 +38,11 @@ def print_scores(
         scores: By their names. Numbers are shares, which are printed in percent.
         title: Of the first table.
         spans_key: The only group of `doc.spans` whose scores are printed; None: any.
+        without: How the names of scores begin that are not printed.
     """
+    scores = {
+        key: value for key, value in scores.items() if not key.startswith(without)
+    }
     if spans_key is not None:
         scores = {
             key: value

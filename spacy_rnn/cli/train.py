@@ -5,6 +5,8 @@ from typing import Annotated
 import typer
 from wasabi import msg
 
+from spacy_rnn.cli.messages import one_message, parse_overrides
+
 
 def train_cli(
     ctx: typer.Context,
@@ -36,7 +38,8 @@ def train_cli(
         typer.Option("--code", "-c", help="Python file with registered functions"),
     ] = None,
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-V", "-VV", help="Show more information")
+        bool,
+        typer.Option("--verbose", "-V", "-VV", help="Show more, tracebacks among it"),
     ] = False,
     use_gpu: Annotated[
         int, typer.Option("--gpu-id", "-g", help="GPU ID or -1 for CPU")
@@ -53,49 +56,40 @@ def train_cli(
     import logging
 
     from spacy import util
-    from spacy.cli._util import (
-        import_code,
-        parse_config_overrides,
-        setup_gpu,
-        show_validation_error,
-    )
+    from spacy.cli._util import import_code, setup_gpu, show_validation_error
     from spacy.training.initialize import init_nlp
 
-    from spacy_rnn.training.loop import train
+    from spacy_rnn.training.loop import train_into
     from spacy_rnn.training.output import Output
+    from spacy_rnn.training.settings import check_settings
 
     if verbose:
         util.logger.setLevel(logging.DEBUG)
-    setup_gpu(use_gpu)
-    try:
-        Output(output_path).prepare(resume=resume)
-    except (ValueError, OSError) as error:
-        msg.fail(str(error), exits=1)
-    overrides = parse_config_overrides(ctx.args)
-    import_code(code_path)
-    msg.info(f"Saving to output directory: {output_path}")
-    with show_validation_error(config_path):
+    overrides = parse_overrides(ctx)
+    with (
+        one_message("Can't train the pipeline", verbose=verbose),
+        show_validation_error(config_path, hint_fill=False),
+    ):
+        setup_gpu(use_gpu)
+        import_code(code_path)
         config = util.load_config(config_path, overrides=overrides, interpolate=False)
-    msg.divider("Initializing pipeline")
-    with show_validation_error(config_path, hint_fill=False):
-        nlp = init_nlp(config, use_gpu=use_gpu)
-    msg.good("Initialized pipeline")
-    msg.divider("Training pipeline")
-    try:
-        finished = train(
-            nlp,
-            output_path,
-            resume=resume,
-            checkpoint_frequency=checkpoint_frequency,
-            use_gpu=use_gpu,
-            stdout=sys.stdout,
-            stderr=sys.stderr,
-        )
-    except (ValueError, OSError) as error:
-        notes = getattr(error, "__notes__", [])
-        if notes and isinstance(error, ValueError):
-            raise  # from a step: where in it, the traceback says
-        msg.fail(str(error), "\n".join(notes), exits=1)
+        interpolated = config.interpolate()
+        check_settings(interpolated)
+        output = Output(output_path)
+        with output.open(interpolated, resume=resume):
+            msg.info(f"Saving to output directory: {output_path}")
+            msg.divider("Initializing pipeline")
+            nlp = init_nlp(config, use_gpu=use_gpu)
+            msg.good("Initialized pipeline")
+            msg.divider("Training pipeline")
+            finished = train_into(
+                output,
+                nlp,
+                checkpoint_frequency=checkpoint_frequency,
+                use_gpu=use_gpu,
+                stdout=sys.stdout,
+                stderr=sys.stderr,
+            )
     if not finished:
         msg.warn(
             "Interrupted. To go on, give the same command with --resume", exits=130

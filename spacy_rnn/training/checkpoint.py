@@ -8,6 +8,7 @@ from typing import Any
 import srsly
 
 from spacy_rnn.atomic import write_atomically
+from spacy_rnn.training.identity import check_same
 from spacy_rnn.training.random_states import StreamState
 
 MAGIC = b"spacy-rnn checkpoint 1\n"
@@ -52,11 +53,15 @@ class Checkpoint:
         write_atomically(path, MAGIC + hashlib.sha256(body).digest() + body)
 
     @classmethod
-    def load(cls, path: Path) -> "Checkpoint":
+    def load(cls, path: Path, identity: dict[str, Any]) -> "Checkpoint":
         """Read a checkpoint.
 
+        Args:
+            path: The file.
+            identity: That of the run which is to go on.
+
         Raises:
-            ValueError: If the file is damaged, or isn't a checkpoint.
+            ValueError: If the file is damaged, isn't a checkpoint, or another run's.
         """
         content = path.read_bytes()
         body = content[len(MAGIC) + DIGEST_SIZE :]
@@ -65,5 +70,27 @@ class Checkpoint:
         if content[len(MAGIC) :][:DIGEST_SIZE] != hashlib.sha256(body).digest():
             raise ValueError(f"{path} is damaged: its content doesn't fit its checksum")
         data = srsly.msgpack_loads(body)
+        check_same(data.get("identity", {}), identity)
+        if data.keys() != {each.name for each in fields(cls)}:
+            raise ValueError(f"{path} holds other things than this version writes")
         draws = {step: StreamState(*state) for step, state in data["draws"]}
-        return cls(**data | {"draws": draws, "random": StreamState(*data["random"])})
+        random = StreamState(*data["random"])
+        checkpoint = cls(**data | {"draws": draws, "random": random})
+        checkpoint.check(path)
+        return checkpoint
+
+    def check(self, path: Path) -> None:
+        """Raise a ValueError for numbers that no run can have written."""
+        if self.next_step < 0 or self.words < 0:
+            raise ValueError(
+                f"{path} can't be gone on from: it is from before step "
+                f"{self.next_step}, with {self.words} words"
+            )
+        frequency = self.identity["training.eval_frequency"]
+        n_scores = -(-self.next_step // frequency)
+        if len(self.scores) != n_scores:
+            raise ValueError(
+                f"{path} can't be gone on from: before step {self.next_step}, with an "
+                f"evaluation every {frequency} steps, there were {n_scores}, but it "
+                f"has {len(self.scores)} scores"
+            )

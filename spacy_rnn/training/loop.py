@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from spacy.language import Language
 from spacy.training.loop import update_meta
@@ -12,6 +12,7 @@ from spacy_rnn.training.checkpoint import Checkpoint
 from spacy_rnn.training.interrupts import Interrupts
 from spacy_rnn.training.output import Output
 from spacy_rnn.training.run import Run
+from spacy_rnn.training.settings import check_settings
 
 
 def train(
@@ -46,17 +47,39 @@ def train(
         Whether training came to its end, False if a signal ended it.
 
     Raises:
-        ValueError: If the output folder holds what another run made, the checkpoint is
-            damaged or another run's, or a loss is not a finite number. An error in a
-            step has a note that says which step and batch.
+        ValueError: If a setting of `[training]` can't be meant, the output folder holds
+            what another run made or makes, or is in one that is read, the checkpoint is
+            damaged or another run's, no step can be made, or a loss or a weight is not
+            a finite number. An error in a step has a note that says which step and
+            batch.
     """
+    config = nlp.config.interpolate()
+    check_settings(config)
     output = Output(output_path)
-    output.prepare(resume=resume)
+    with output.open(config, resume=resume):
+        return train_into(
+            output,
+            nlp,
+            checkpoint_frequency=checkpoint_frequency,
+            use_gpu=use_gpu,
+            stdout=stdout,
+            stderr=stderr,
+        )
+
+
+def train_into(
+    output: Output,
+    nlp: Language,
+    *,
+    checkpoint_frequency: int = 0,
+    use_gpu: int = -1,
+    stdout: IO[str] = sys.stdout,
+    stderr: IO[str] = sys.stderr,
+) -> bool:
+    """Train as `train` does, into a folder that was opened before."""
     run = Run(nlp, use_gpu=use_gpu)
     if output.checkpoint.exists():
-        run.go_on_from(Checkpoint.load(output.checkpoint))
-    else:
-        run.checkpoint(next_step=0, losses={}).save(output.checkpoint)
+        run.go_on_from(Checkpoint.load(output.checkpoint, run.identity))
     announce(run, stdout)
     with nlp.select_pipes(disable=run.frozen):
         log_step, finish_log = run.settings["logger"](nlp, stdout, stderr)
@@ -65,10 +88,7 @@ def train(
             for info, is_best in run.steps():
                 evaluated = is_best is not None
                 if evaluated:
-                    with nlp.select_pipes(disable=run.frozen):
-                        update_meta(run.settings, nlp, info)
-                    run.save_model(output, is_best=bool(is_best))
-                    info["output_path"] = str(output.last)
+                    write_model(run, output, info, is_best=bool(is_best))
                 log_step(info if evaluated else None)
                 done = info["step"] + 1
                 due = checkpoint_frequency and done % checkpoint_frequency == 0
@@ -82,13 +102,18 @@ def train(
     finally:
         finish_log()
     run.save_model(output, is_best=False)
-    stdout.write(
-        Printer(no_print=True).good(
-            "Saved pipeline to output directory", str(output.last)
-        )
-        + "\n"
-    )
+    conclude(run, output, stdout)
     return True
+
+
+def write_model(
+    run: Run, output: Output, info: dict[str, Any], *, is_best: bool
+) -> None:
+    """Write the models of an evaluation, and in spaCy's information where they are."""
+    with run.nlp.select_pipes(disable=run.frozen):
+        update_meta(run.settings, run.nlp, info)
+    run.save_model(output, is_best=is_best)
+    info["output_path"] = str(output.last)
 
 
 def announce(run: Run, stdout: IO[str]) -> None:
@@ -105,3 +130,15 @@ def announce(run: Run, stdout: IO[str]) -> None:
     if run.start:
         lines.append(f"Going on from the checkpoint before step {run.start}")
     stdout.writelines(f"{msg.info(line)}\n" for line in lines)
+
+
+def conclude(run: Run, output: Output, stdout: IO[str]) -> None:
+    """Print what `spacy train` prints after its table, and which model is the best."""
+    msg = Printer(no_print=True)
+    best = max(run.scores)
+    step = run.scores.index(best) * run.settings["eval_frequency"]
+    lines = {
+        "Saved pipeline to output directory": output.last,
+        f"The best score, {best:.2f}, is that of step {step}": output.best,
+    }
+    stdout.writelines(f"{msg.good(line, str(path))}\n" for line, path in lines.items())

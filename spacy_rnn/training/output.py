@@ -1,11 +1,16 @@
 """The folder that a run writes: `model-best`, `model-last` and its checkpoint."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from spacy.language import Language
 
-from spacy_rnn.atomic import recover, write_folder
+from spacy_rnn.atomic import aside_of, recover, write_folder
+from spacy_rnn.training.identity import data_settings
+from spacy_rnn.training.lock import lock_folder
 
 BEST = "model-best"
 LAST = "model-last"
@@ -21,34 +26,28 @@ class Output:
         self.last = path / LAST
         self.checkpoint = path / CHECKPOINT
 
-    def prepare(self, *, resume: bool) -> None:
-        """Make the folder, and tidy up after a run that was killed.
+    @contextmanager
+    def open(self, config: dict[str, Any], *, resume: bool) -> Iterator[None]:
+        """Make the folder, and keep other runs out of it while in the context.
+
+        What a run that was killed has left is tidied up, once no other can be writing.
+
+        Args:
+            config: The run's config, interpolated.
+            resume: Whether to go on from the checkpoint there.
 
         Raises:
-            ValueError: If there is a run in it that would be overwritten.
+            ValueError: If it is in a folder that is read, or there is a run in it that
+                would be overwritten, or that goes on at this moment. Then nothing in
+                it is touched.
         """
+        self._check_apart(config)
+        self._check_free(resume=resume)
         self.path.mkdir(parents=True, exist_ok=True)
-        for each in (self.best, self.last, self.checkpoint):
-            recover(each)
-        if resume and self.checkpoint.exists():
-            return
-        found = [
-            each.name
-            for each in (self.checkpoint, self.best, self.last)
-            if each.exists()
-        ]
-        if found and resume:
-            raise ValueError(
-                f"{self.path} has no {CHECKPOINT} to go on from, but {found[0]}, "
-                "which starting over would replace. Delete it, or choose another "
-                "output folder."
-            )
-        if found:
-            raise ValueError(
-                f"There is a {found[0]} in {self.path} already. To go on from its "
-                "checkpoint, use --resume; to start over, delete it or choose another "
-                "output folder."
-            )
+        with lock_folder(self.path):
+            for each in (self.best, self.last, self.checkpoint):
+                recover(each)
+            yield
 
     def save(self, nlp: Language, *, is_best: bool) -> None:
         """Write a pipeline as `model-last`, and as `model-best` if it is that.
@@ -59,3 +58,36 @@ class Output:
         write_folder(self.last, nlp.to_disk)
         if is_best:
             write_folder(self.best, lambda path: shutil.copytree(self.last, path))
+
+    def _check_apart(self, config: dict[str, Any]) -> None:
+        """Raise a ValueError if what a run writes would be among what it reads."""
+        target = self.path.resolve()
+        for name, value in data_settings(config):
+            if (folder := Path(value).resolve()).is_dir() and (
+                folder == target or folder in target.parents
+            ):
+                raise ValueError(
+                    f"The output folder {self.path} is in {value}, which {name} reads. "
+                    "Choose another one, or let it read a folder of its own."
+                )
+
+    def _check_free(self, *, resume: bool) -> None:
+        """Raise a ValueError if there is a run that would be overwritten."""
+        found = [
+            each.name
+            for each in (self.checkpoint, self.best, self.last)
+            if each.exists() or aside_of(each).exists()
+        ]
+        if not found or (resume and CHECKPOINT in found):
+            return
+        if resume:
+            raise ValueError(
+                f"{self.path} has no {CHECKPOINT} to go on from, but {found[0]}, "
+                "which starting over would replace. Delete it, or choose another "
+                "output folder."
+            )
+        raise ValueError(
+            f"There is a {found[0]} in {self.path} already. To go on from its "
+            "checkpoint, use --resume; to start over, delete it or choose another "
+            "output folder."
+        )

@@ -1,7 +1,7 @@
 """One training run: its settings, its steps, and what its checkpoints hold."""
 
-import math
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from spacy.language import Language
@@ -18,14 +18,19 @@ from thinc.api import fix_random_seed, set_gpu_allocator
 from spacy_rnn.gradients import trained_models
 from spacy_rnn.schedules import report_score
 from spacy_rnn.training.checkpoint import Checkpoint
-from spacy_rnn.training.identity import check_same, identify
+from spacy_rnn.training.finite import (
+    check_losses,
+    check_weights,
+    checked_predictions,
+)
+from spacy_rnn.training.identity import identify
 from spacy_rnn.training.output import Output
 from spacy_rnn.training.random_states import (
     StreamState,
     restore_torch,
     torch_states,
 )
-from spacy_rnn.training.stream import Stream
+from spacy_rnn.training.stream import Stream, batch_all
 from spacy_rnn.training.weights import get_weights, restore_weights
 
 SHOWN = 60  # characters of a text in a message
@@ -56,12 +61,15 @@ class Run:
         self.optimizer = settings["optimizer"]
         self.frozen: list[str] = settings["frozen_components"]
         self.models = trained_models(nlp)
+        if not self.models:
+            raise ValueError(f"No component of {nlp.pipe_names} is there to be trained")
         self.identity = identify(config)
         self.start = 0
         self.saved: Checkpoint | None = None
         self.scores: list[float] = []
+        batcher: Any = partial(batch_all, settings["batcher"])
         self.batches = create_train_batches(
-            nlp, train_corpus, settings["batcher"], settings["max_epochs"]
+            nlp, train_corpus, batcher, settings["max_epochs"]
         )
         self.stream = Stream(self.batches, start=0, draws={})
         self._evaluate = create_evaluation_callback(
@@ -72,12 +80,7 @@ class Run:
         )
 
     def go_on_from(self, checkpoint: Checkpoint) -> None:
-        """Let `steps` begin where a checkpoint was written.
-
-        Raises:
-            ValueError: If it was made by another run.
-        """
-        check_same(checkpoint.identity, self.identity)
+        """Let `steps` begin where a checkpoint was written."""
         self.saved, self.start = checkpoint, checkpoint.next_step
         self.stream = Stream(self.batches, start=self.start, draws=checkpoint.draws)
 
@@ -114,7 +117,8 @@ class Run:
             )
 
     def checkpoint(self, *, next_step: int, losses: dict[str, float]) -> Checkpoint:
-        """Take down the state of the run."""
+        """Take down the state of the run, which no weight may spoil."""
+        check_weights(self.models)
         return Checkpoint(
             self.identity,
             next_step=next_step,
@@ -132,6 +136,7 @@ class Run:
     def save_model(self, output: Output, *, is_best: bool) -> None:
         """Write the pipeline, with averaged weights if there are."""
         with self.nlp.use_params(self.optimizer.averages):
+            check_weights(self.models)
             output.save(self._before_to_disk(self.nlp), is_best=is_best)
 
     def _loop(self) -> Iterator[Any]:
@@ -162,7 +167,9 @@ class Run:
         if len(self.scores) < len(known):
             score = known[len(self.scores)]
         else:
-            score, scores = self._evaluate()
+            check_weights(self.models)
+            with checked_predictions(self.models):
+                score, scores = self._evaluate()
         self.scores.append(float(score))
         report_score(score, self.stream.step)
         return score, scores
@@ -181,6 +188,7 @@ class Run:
         self.nlp.meta["performance"] = saved.performance
         losses.update(saved.losses)
         restore_weights(self.models, self.optimizer, saved.weights)
+        check_weights(self.models)
         restore_torch(saved.torch)
         saved.random.restore()
         self.saved = None  # the weights in it are no longer needed
@@ -192,14 +200,3 @@ class Run:
             f"This was step {self.stream.step}, with a batch of {len(batch)} documents "
             f"and {sum(map(len, batch))} words, which begins with {texts}"
         )
-
-
-def check_losses(losses: dict[str, float]) -> None:
-    """Raise a ValueError for a loss that is not a finite number."""
-    for name, loss in losses.items():
-        if not math.isfinite(float(loss)):
-            raise ValueError(
-                f"The loss of '{name}' is {float(loss)}, so training stopped. The "
-                "models in the output folder are those of the last evaluation. A lower "
-                "learning rate, or clipping of gradients, may help."
-            )

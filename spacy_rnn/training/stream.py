@@ -1,6 +1,6 @@
 """The batches of a run, those of steps that were done before left empty."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 
 from spacy.training import Example
@@ -54,3 +54,23 @@ class Stream:
             self.step, self.batch = step, list(batch)
             self.words += sum(len(example) for example in self.batch)
             yield epoch, [] if step < self.start else self.batch
+
+
+def batch_all(
+    batcher: Callable[[Iterable[Example]], Iterable[list[Example]]],
+    examples: Iterable[Example],
+) -> Iterator[list[Example]]:
+    """Yield the batches of an epoch.
+
+    Raises:
+        ValueError: If there are none, of which epochs without end can follow.
+    """
+    is_empty = True
+    for batch in batcher(examples):
+        is_empty = False
+        yield batch
+    if is_empty:
+        raise ValueError(
+            "No step can be made, since [training.batcher] makes no batch: its size is "
+            "0, or less than any document has, or the training corpus has no documents"
+        )

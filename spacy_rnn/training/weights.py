@@ -5,6 +5,7 @@ next program. Here it is known by its pipe, its layer's place in `model.walk()`,
 name.
 """
 
+import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from thinc.api import Model, Ops, Optimizer
 from thinc.util import to_numpy
 
 ARRAYS = ("mom1", "mom2", "averages")
+FOREIGN = "The checkpoint isn't of this pipeline"
 
 
 class Place(NamedTuple):
@@ -25,19 +27,23 @@ class Place(NamedTuple):
 def get_weights(
     models: dict[str, Model[Any, Any]], optimizer: Optimizer
 ) -> dict[str, Any]:
-    """Collect the weights of models, and what the optimizer remembers of them."""
-    owners, shims = {}, {}
+    """Collect the weights of models, and what the optimizer remembers of them.
+
+    Every parameter of a layer is among the latter, also one that was never updated.
+    """
+    owners: dict[tuple[int, str], Place] = {}
+    shims: dict[int, Place] = {}
     for place, owner_id, node in walk(models):
         if place.shim is None:
             owners.update({(owner_id, name): place for name in node.param_names})
         else:
             shims[owner_id] = place
     memory = []
-    for owner_id, name in optimizer.nr_update:
-        owner = owners.get((owner_id, name)) or shims.get(owner_id)
+    for key in dict.fromkeys([*owners, *optimizer.nr_update]):
+        owner = owners.get(key) or shims.get(key[0])
         if owner is not None:  # else, a layer that is no longer there
-            record = remember(optimizer, (owner_id, name))
-            memory.append({"place": list(owner), "name": name} | record)
+            record = remember(optimizer, key)
+            memory.append({"place": list(owner), "name": key[1]} | record)
     weights = {name: model.to_bytes() for name, model in models.items()}
     return {"models": weights, "memory": memory}
 
@@ -45,13 +51,46 @@ def get_weights(
 def restore_weights(
     models: dict[str, Model[Any, Any]], optimizer: Optimizer, state: dict[str, Any]
 ) -> None:
-    """Give models and the optimizer what `get_weights` collected."""
+    """Give models and the optimizer what `get_weights` collected.
+
+    Raises:
+        ValueError: If it isn't of these models.
+    """
+    shapes = shapes_of(models)
+    if state["models"].keys() != models.keys():
+        raise ValueError(f"{FOREIGN}: it has weights of {list(state['models'])}")
     for name, data in state["models"].items():
         models[name].from_bytes(data)
+    if shapes != shapes_of(models):
+        raise ValueError(f"{FOREIGN}: its weights have other shapes")
+    records = {(Place(*each["place"]), each["name"]): each for each in state["memory"]}
     owners = {place: (owner_id, node.ops) for place, owner_id, node in walk(models)}
-    for record in state["memory"]:
-        owner_id, ops = owners[Place(*record["place"])]
-        recall(optimizer, (owner_id, record["name"]), record, ops)
+    if not shapes.keys() <= records.keys() or any(
+        place not in owners for place, _ in records
+    ):
+        raise ValueError(f"{FOREIGN}: the optimizer remembers other parameters")
+    for (place, name), record in records.items():
+        for field in ARRAYS:
+            size, array = math.prod(shapes.get((place, name), ())), record.get(field)
+            if place.shim is None and array is not None and array.size != size:
+                raise ValueError(
+                    f"{FOREIGN}: of {size} values of {place.pipe}'s {name!r} the "
+                    f"optimizer remembers {array.size}"
+                )
+        owner_id, ops = owners[place]
+        recall(optimizer, (owner_id, name), record, ops)
+
+
+def shapes_of(
+    models: dict[str, Model[Any, Any]],
+) -> dict[tuple[Place, str], tuple[int, ...]]:
+    """Return the shape of each parameter that a layer has."""
+    return {
+        (place, name): node.get_param(name).shape if node.has_param(name) else (0,)
+        for place, _, node in walk(models)
+        if place.shim is None
+        for name in node.param_names
+    }
 
 
 def walk(
@@ -67,7 +106,7 @@ def walk(
 
 def remember(optimizer: Optimizer, key: tuple[int, str]) -> dict[str, Any]:
     """Return what an optimizer knows of a parameter."""
-    record: dict[str, Any] = {"nr_update": optimizer.nr_update[key]}
+    record: dict[str, Any] = {"nr_update": optimizer.nr_update.get(key, 0)}
     for field in ARRAYS:
         arrays = getattr(optimizer, field)
         if arrays is not None and key in arrays:
@@ -83,4 +122,5 @@ def recall(
         arrays = getattr(optimizer, field)
         if arrays is not None and field in record:
             arrays[key] = ops.xp.array(record[field])  # a writable copy
-    optimizer.nr_update[key] = record["nr_update"]
+    if record["nr_update"]:
+        optimizer.nr_update[key] = record["nr_update"]

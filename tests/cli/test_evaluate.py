@@ -110,9 +110,52 @@ def test_rouge_is_printed_with_what_else_a_summarizer_scores(summarizer, tmp_pat
         "ROUGE-L F": "rouge_l_f",
         "ROUGE-Lsum F": "rouge_lsum_f",
         "SUMMARY P": "summary_p",
-        "SENT F": "sents_f",
     }.items():
         assert f"{name} {100 * scores[key]:.2f}" in output
+    assert scores["sents_f"] == 1.0  # the sentences are those of the file
+    assert "SENT" not in output
+    assert "TOK" not in output
+
+
+def test_tokens_and_sentences_that_are_predicted_are_printed(summarizer, tmp_path):
+    doc = Doc(
+        spacy.blank("en").vocab,
+        words=["A", "can", "not."],
+        spaces=[True, True, False],
+        sent_starts=[1, -1, -1],
+    )
+    DocBin(docs=[doc]).to_disk(tmp_path / "data.spacy")
+    options = ["--corpora.dev.@readers", "spacy.Corpus.v1"]
+    options += ["--corpora.dev.gold_preproc", "false"]
+    _, output = run(summarizer, tmp_path / "data.spacy", *options)
+    assert "TOK F" in output
+    assert "SENT F" in output
+
+
+def test_labels_that_the_pipeline_does_not_know_are_named(classifier, tmp_path):
+    rows = [{"text": "Soup.", "label": "joy"}, {"text": "Staff.", "label": "fear"}]
+    data = write(tmp_path / "data.jsonl", rows)
+    exit_code, output = run(classifier, data)
+    assert exit_code == 1
+    assert (
+        "no label of doc.cats is known to the pipeline. The data has 'fear', 'joy', "
+        "the pipeline 'bad', 'good'"
+    ) in output
+    data = write(tmp_path / "data.jsonl", [*rows, *ROWS])
+    exit_code, output = run(classifier, data)
+    assert exit_code == 0
+    assert "some labels of doc.cats are not known to the pipeline" in output
+
+
+def test_an_output_that_cannot_be_written_is_found_before_the_work(
+    classifier, tmp_path, monkeypatch
+):
+    data = write(tmp_path / "data.jsonl", ROWS)
+    monkeypatch.delattr("spacy.language.Language.evaluate")
+    exit_code, output = run(classifier, data, "--output", data / "x.json")
+    assert exit_code == 1
+    assert "Not a directory" in output
+    assert "data.jsonl/x.json'" in output.replace(" ", "")
 
 
 def test_the_file_is_that_of_spacys_command(classifier, tmp_path):

@@ -53,6 +53,66 @@ def test_another_config_is_an_error_without_a_traceback(config, tmp_path):
     assert "training.dropout: 0.1 in the checkpoint, 0.5 now" in output
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--nope", "3"], "no such option: --nope"),
+        (["--training.nope", "3"], "[training] has no setting 'nope'"),
+        (["--training.dropuot", "0.3"], "did you mean dropout?"),
+        (["--nlp.nope", "3"], "[nlp] has no setting 'nope'"),
+        (["--initialize.nope", "3"], "[initialize] has no setting 'nope'"),
+        (["--training.dropout", "1.0"], "training.dropout has to be in [0, 1), but"),
+        (["--training.dropout", "-0.5"], "training.dropout has to be in [0, 1), but"),
+        (["--training.eval_frequency", "0"], "eval_frequency has to be 1 or more"),
+        (["--training.accumulate_gradient", "0"], "has to be 1 or more"),
+        (
+            ["--training.batcher.size", "1", "--training.batcher.discard_oversize"]
+            + ["true", "--training.batcher.tolerance", "0.0"],
+            "No step can be made",
+        ),
+        (["--corpora.train.path", "no.jsonl"], "no.jsonl: no such file"),
+        (["--corpora.train.text_column", "body"], "no column 'body'"),
+        (
+            ["--components.rnn_textcat.label_smoothing", "2"],
+            "label_smoothing has to be in [0, 1)",
+        ),
+        (
+            ["--components.rnn_textcat.class_weights", '{"positive": -1.0}'],
+            "class weight of 'positive'",
+        ),
+        (
+            ["--training.frozen_components", '["tok2vec", "rnn_textcat", "textcat"]'],
+            "is there to be trained",
+        ),
+        (["--training.optimizer.learn_rate", "1e30"], "no longer finite"),
+        (["--training.optimizer.learn_rate", "1e6"], "predicts what is no number"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # numbers that overflow
+def test_what_is_the_users_to_mend_is_one_message(config, tmp_path, options, message):
+    exit_code, output = run(config, tmp_path / "run", *options)
+    assert exit_code in (1, 2)
+    assert message in output
+    assert "Traceback" not in output
+    assert not (tmp_path / "run" / "checkpoint").exists()
+
+
+def test_the_traceback_can_be_asked_for(config, tmp_path):
+    arguments = ["rnn", "train", str(config), "--output", str(tmp_path / "run")]
+    arguments += ["--training.dropout", "1.0", "--verbose"]
+    result = CliRunner().invoke(app, arguments)
+    assert isinstance(result.exception, ValueError)
+    assert "has to be in [0, 1)" in result.output
+
+
+def test_the_end_names_the_best_model_and_its_score(config, tmp_path):
+    _, output = run(config, tmp_path / "run", "--training.max_steps", "11")
+    best = spacy.load(tmp_path / "run" / "model-best").meta["performance"]
+    last = output.rpartition("The best score, ")[2]
+    assert last.startswith(f"{best['cats_score']:.2f}, is that of step ")
+    assert last.endswith("model-best")
+
+
 def test_a_gpu_that_is_not_there_is_an_error(config, tmp_path):
     if spacy.prefer_gpu():
         pytest.skip("there is a GPU")

@@ -7,10 +7,12 @@ import io
 from pathlib import Path
 
 import pytest
+import srsly
 from spacy import util
 from spacy.training.initialize import init_nlp
 from thinc.api import Config
 
+from spacy_rnn.training.checkpoint import DIGEST_SIZE, MAGIC, Checkpoint
 from spacy_rnn.training.loop import train
 
 SENTIMENT = Path(__file__).parents[2] / "corpus" / "sentiment"
@@ -135,3 +137,9 @@ def read_folder(path):
         for file in sorted(path.rglob("*"))
         if file.is_file()
     }
+
+
+def read_checkpoint(path):
+    """Return a checkpoint, whichever run it is of."""
+    content = srsly.msgpack_loads(path.read_bytes()[len(MAGIC) + DIGEST_SIZE :])
+    return Checkpoint.load(path, content["identity"])

@@ -1,15 +1,23 @@
 """What a run finds in its output folder, and leaves there."""
 
 import errno
+import hashlib
 import os
 import shutil
 import signal
+import subprocess
+import sys
 
+import numpy as np
 import pytest
+import spacy
+import srsly
 
+from spacy_rnn.pipeline.textcat import RNNTextCategorizer
 from spacy_rnn.training import loop
-from spacy_rnn.training.checkpoint import Checkpoint
-from tests.training.conftest import SENTIMENT, make_nlp, read_folder
+from spacy_rnn.training.checkpoint import DIGEST_SIZE, MAGIC
+from spacy_rnn.training.lock import lock_folder
+from tests.training.conftest import SENTIMENT, make_nlp, read_checkpoint, read_folder
 
 SHORT = {"training.max_steps": 6}
 
@@ -87,11 +95,55 @@ def test_a_checkpoint_of_another_config_is_refused(start, run, overrides, messag
 
 
 def test_a_checkpoint_of_another_version_is_refused(start, run):
-    checkpoint = Checkpoint.load(run / "checkpoint")
+    checkpoint = read_checkpoint(run / "checkpoint")
     checkpoint.identity["version of torch"] = "1.0"
     checkpoint.save(run / "checkpoint")
     with pytest.raises(ValueError, match="version of torch: '1.0' in the checkpoint"):
         start(resume=True, overrides=SHORT)
+
+
+def test_another_version_is_named_before_its_other_fields(start, run):
+    def change(data):
+        data["identity"]["version of spacy-rnn"] = "9.0"
+        data["novelty"] = 1
+
+    rewrite(run / "checkpoint", change)
+    with pytest.raises(ValueError, match="version of spacy-rnn: '9.0' in the check"):
+        start(resume=True, overrides=SHORT)
+
+
+def shorten_memory(data):
+    record = data["weights"]["memory"][0]
+    record["mom1"] = record["mom1"][:-1]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda data: data.update(novelty=1), "other things than this version"),
+        (lambda data: data.pop("words"), "other things than this version"),
+        (lambda data: data.update(next_step=-3), "before step -3"),
+        (lambda data: data.update(words=-1), "with -1 words"),
+        (lambda data: data["scores"].pop(), "there were 2, but it has 1 scores"),
+        (lambda data: data["weights"]["memory"].pop(), "remembers other parameters"),
+        (shorten_memory, "the optimizer remembers"),
+        (lambda data: data["weights"]["models"].popitem(), "it has weights of"),
+    ],
+)
+def test_a_checkpoint_that_no_run_can_have_written_is_refused(
+    start, run, change, message
+):
+    rewrite(run / "checkpoint", change)
+    with pytest.raises(ValueError, match=message):
+        start(resume=True, overrides=SHORT)
+
+
+def rewrite(path, change):
+    """Change the content of a checkpoint, with a checksum that fits."""
+    data = srsly.msgpack_loads(path.read_bytes()[len(MAGIC) + DIGEST_SIZE :])
+    change(data)
+    body = srsly.msgpack_dumps(data)
+    path.write_bytes(MAGIC + hashlib.sha256(body).digest() + body)
 
 
 def test_a_corpus_that_changed_is_refused(start, tmp_path):
@@ -106,7 +158,7 @@ def test_a_corpus_that_changed_is_refused(start, tmp_path):
 
 
 def test_a_stream_that_changed_is_refused(start, run):
-    checkpoint = Checkpoint.load(run / "checkpoint")
+    checkpoint = read_checkpoint(run / "checkpoint")
     checkpoint.words += 1
     checkpoint.save(run / "checkpoint")
     with pytest.raises(ValueError, match="The training data has changed"):
@@ -132,6 +184,95 @@ def test_a_full_disk_leaves_the_models_as_they_were(start, run, monkeypatch):
         start(resume=True, overrides={"training.max_steps": 20})
     assert "model-last could not be written" in caught.value.__notes__[0]
     assert read_folder(run) == before
+
+
+@pytest.mark.parametrize(
+    ("spoiled", "frequency"),
+    [(11, 1), (10, 0), (12, 0)],
+    ids=["checkpoint", "evaluation", "end"],
+)
+def test_weights_that_are_no_numbers_are_never_written(
+    start, run, monkeypatch, spoiled, frequency
+):
+    def spoil(pipe, optimizer):
+        nonlocal step
+        original(pipe, optimizer)
+        step += 1
+        if step == spoiled:
+            layer = next(node for node in pipe.model.walk() if node.param_names)
+            name = layer.param_names[0]
+            layer.get_param(name).flat[-1] = np.nan
+            optimizer.averages[layer.id, name].flat[-1] = np.inf
+
+    start(resume=True, overrides={"training.max_steps": 9})
+    before, step = read_folder(run), -1
+    original = RNNTextCategorizer.finish_update
+    monkeypatch.setattr(RNNTextCategorizer, "finish_update", spoil)
+    with pytest.raises(ValueError, match="weights of 'rnn_textcat' are no longer"):
+        start(
+            resume=True,
+            overrides={"training.max_steps": 12},
+            checkpoint_frequency=frequency,
+        )
+    if spoiled == 10:  # the first evaluation after it went on
+        assert read_folder(run) == before
+    assert read_checkpoint(run / "checkpoint").next_step == (6 if spoiled == 10 else 11)
+    for name in ("model-best", "model-last"):
+        scores = spacy.load(run / name)("Good.").cats.values()
+        assert np.isfinite([*scores]).all()
+
+
+def test_a_run_that_goes_on_is_not_touched_by_another_start(start, run):
+    (run / ".model-last.1").mkdir()
+    (run / ".model-last.1" / "meta.json").write_text("half")
+    before = read_folder(run)
+    with lock_folder(run):
+        for resume in (False, True):
+            with pytest.raises(ValueError, match=f"{run}"):
+                start(resume=resume, overrides=SHORT)
+            assert read_folder(run) == before
+    start(resume=True, overrides=SHORT)
+    assert not (run / ".model-last.1").exists()
+
+
+def test_a_start_beside_one_that_has_written_nothing_yet_is_refused(start, tmp_path):
+    (tmp_path / "run").mkdir()
+    with (
+        lock_folder(tmp_path / "run"),
+        pytest.raises(ValueError, match="Another run is writing to"),
+    ):
+        start(overrides=SHORT)
+
+
+def test_a_process_that_is_killed_leaves_no_lock(tmp_path):
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from spacy_rnn.training.lock import lock_folder\n"
+        "with lock_folder(Path(sys.argv[1])):\n"
+        "    print('locked', flush=True); sys.stdin.read()\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout.readline()
+    with pytest.raises(ValueError, match="Another run"), lock_folder(tmp_path):
+        pass
+    process.kill()
+    process.communicate()
+    with lock_folder(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize("output", ["data", "data/out"])
+def test_an_output_in_a_folder_that_is_read_is_refused(tmp_path, output):
+    (tmp_path / "data").mkdir()
+    shutil.copy(SENTIMENT / "train.jsonl", tmp_path / "data")
+    nlp = make_nlp(SHORT | {"paths.train": str(tmp_path / "data")})
+    with pytest.raises(ValueError, match=r"which corpora\.train\.path reads"):
+        loop.train(nlp, tmp_path / output)
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["train.jsonl"]
 
 
 def test_a_loss_that_is_no_number_stops_and_keeps_the_models(start, run, monkeypatch):
@@ -160,7 +301,7 @@ def test_a_signal_lets_the_step_end_and_writes_a_checkpoint(
     original, before = loop.Run.steps, signal.getsignal(number)
     monkeypatch.setattr(loop.Run, "steps", steps)
     assert not loop.train(make_nlp(SHORT), tmp_path)
-    assert Checkpoint.load(tmp_path / "checkpoint").next_step == 4
+    assert read_checkpoint(tmp_path / "checkpoint").next_step == 4
     assert signal.getsignal(number) is before
 
 

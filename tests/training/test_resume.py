@@ -11,10 +11,15 @@ import pytest
 from spacy.training.loop import train as train_by_spacy
 
 from spacy_rnn.training import run
-from spacy_rnn.training.checkpoint import Checkpoint
 from spacy_rnn.training.loop import train
 from spacy_rnn.training.run import Run
-from tests.training.conftest import CONFIG, SENTIMENT, make_nlp, read_folder
+from tests.training.conftest import (
+    CONFIG,
+    SENTIMENT,
+    make_nlp,
+    read_checkpoint,
+    read_folder,
+)
 
 MODELS = ("model-best", "model-last")
 N_KILLS = 20
@@ -95,7 +100,8 @@ def test_a_run_writes_the_models_and_the_table_of_spacy_train(start, tmp_path):
     (tmp_path / "spacy").mkdir()
     train_by_spacy(make_nlp(overrides), tmp_path / "spacy", stdout=theirs)
     check_equal(tmp_path / "ours", tmp_path / "spacy")
-    assert ours.replace("ours", "") == theirs.getvalue().replace("spacy", "")
+    expected = theirs.getvalue().replace("spacy", "")
+    assert ours.replace("ours", "").startswith(expected)
 
 
 @pytest.mark.parametrize("last", [0, 3, 5, 13, 24])
@@ -150,7 +156,7 @@ def test_pipes_that_draw_random_numbers_go_on_with_the_same(
     kill_before_saving(22)
     with pytest.raises(Killed):
         start("run")
-    assert len(Checkpoint.load(tmp_path / "run" / "checkpoint").draws) > 1
+    assert len(read_checkpoint(tmp_path / "run" / "checkpoint").draws) > 1
     monkeypatch.undo()
     start("run", resume=True)
     check_equal(tmp_path / "run", tmp_path / "whole")
