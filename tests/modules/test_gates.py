@@ -2,18 +2,12 @@
 
 import pytest
 import torch
-from torch import nn
 from torch.testing import assert_close
 
+from spacy_rnn.modules.cells import CELLS
 from spacy_rnn.modules.gates import inspect_cell, inspect_encoder, reversal, run_cell
 from spacy_rnn.modules.rnn import RNNEncoder
 
-CELLS = {
-    "lstm": nn.LSTM,
-    "gru": nn.GRU,
-    "rnn_tanh": nn.RNN,
-    "rnn_relu": lambda nI, nO: nn.RNN(nI, nO, nonlinearity="relu"),
-}
 GATES = {"lstm": ["input", "forget", "output"], "gru": ["reset", "update"]}
 
 

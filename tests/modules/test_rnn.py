@@ -4,7 +4,8 @@ from torch import nn
 from torch.autograd import gradcheck
 from torch.nn.utils.rnn import pack_sequence, pad_packed_sequence
 
-from spacy_rnn.modules.rnn import CELLS, RNNEncoder
+from spacy_rnn.modules.cells import CELLS
+from spacy_rnn.modules.rnn import RNNEncoder
 
 NI, NO = 5, 6
 LENGTHS = [3, 40, 0, 1, 17, 2, 18]
@@ -42,9 +43,8 @@ def make_reference(encoder, cell, depth, bidirectional):
     Returns:
         The network, and pairs of its parameters with those of the encoder.
     """
-    kind, options = CELLS[cell]
     width = NO // 2 if bidirectional else NO
-    network = kind(NI, width, depth, bidirectional=bidirectional, **options)
+    network = CELLS[cell](NI, width, depth, bidirectional=bidirectional)
     pairs = []
     for i, layer in enumerate(encoder.layers):
         for ours, suffix in (
