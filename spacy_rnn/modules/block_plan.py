@@ -4,6 +4,9 @@ from typing import NamedTuple
 
 STEP_BITS = 4
 DOC_BITS = 3
+# What is run at once. oneDNN refuses a million steps, and works in memory that grows
+# with them.
+MAX_STEPS = 16_384
 
 
 class Costs(NamedTuple):
@@ -99,8 +102,11 @@ def round_shape(steps: int, docs: int) -> tuple[int, int]:
     """Round up to one of few shapes.
 
     oneDNN compiles code for each shape that it meets and keeps it, which takes time and
-    memory, and batches of text hardly ever have the same shape twice.
+    memory, and batches of text hardly ever have the same shape twice. A single document
+    of more than `MAX_STEPS` is cut in time anyway.
     """
+    if docs == 1 and steps > MAX_STEPS:
+        return steps, docs
     return round_up(steps, STEP_BITS), round_up(docs, DOC_BITS)
 
 

@@ -27,6 +27,15 @@ class Block(NamedTuple):
     tokens: Tensor
     places: Tensor
 
+    @property
+    def document(self) -> slice | None:
+        """The tokens of a block that is one document without padding."""
+        steps, docs = self.shape
+        if docs > 1 or len(self.tokens) < steps:
+            return None
+        first = int(self.tokens[0])
+        return slice(first, first + steps)
+
 
 class Blocks:
     """A batch cut into blocks, and the way there and back.
@@ -78,11 +87,16 @@ class Blocks:
     def split(self, X: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """Lay tokens, shape (N, n), out in blocks.
 
+        Without gradients, a long document is not copied, here and in `join`.
+
         Yields:
             The block, shape (T, B, n), and for each cell the one that takes its place
             when each document is reversed, shape (T * B,); padding stays in place.
         """
         for block in self.blocks:
+            if not torch.is_grad_enabled() and block.document:
+                yield X[block.document, None], block.reverse
+                continue
             is_last = block is self.blocks[-1]
             X, grid = Take.apply(X, block.rows, block.tokens, block.places, is_last)
             yield grid.view(*block.shape, -1), block.reverse
@@ -94,10 +108,16 @@ class Blocks:
         """
         joined = None
         for grid, block in zip(grids, self.blocks, strict=True):
+            cells = grid.flatten(0, 1)
+            document = None if torch.is_grad_enabled() else block.document
+            if document and len(cells) == self.n_tokens:
+                return cells
             if joined is None:
                 joined = grid.new_empty(self.n_tokens, grid.shape[2])
-            cells = grid.flatten(0, 1)
-            joined = Put.apply(joined, cells, block.tokens, block.places)
+            if document:
+                joined[document] = cells
+            else:
+                joined = Put.apply(joined, cells, block.tokens, block.places)
         assert joined is not None
         return joined
 

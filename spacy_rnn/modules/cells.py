@@ -16,9 +16,6 @@ CELLS: dict[str, Callable[..., nn.RNNBase]] = {
     "lstm": nn.LSTM,
     "gru": nn.GRU,
 }
-# What is run at once. oneDNN refuses a million steps, and works in memory that grows
-# with them.
-MAX_STEPS = 16_384
 
 Weights = Sequence[Tensor]  # of a cell: input, recurrent, and a bias of each
 State = tuple[Tensor, ...]  # h, and c of an LSTM, each of shape (1, B, width)

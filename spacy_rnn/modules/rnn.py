@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from spacy_rnn.modules.block_plan import MAX_STEPS
 from spacy_rnn.modules.blocks import Blocks, Flip
 from spacy_rnn.modules.cells import (
     CELLS,
-    MAX_STEPS,
     Weights,
     advance,
     all_weights,
