@@ -1,4 +1,5 @@
 import math
+from random import Random
 
 import pytest
 import torch
@@ -101,6 +102,32 @@ def test_statistics_equal_a_loop_over_sentences_and_words(view):
 def test_statistics_do_not_depend_on_the_batch():
     together = WordStatistics()(*lay_out(DOCS))
     alone = [WordStatistics()(*lay_out([doc])) for doc in DOCS]
+    assert torch.allclose(together, torch.cat(alone), atol=1e-6)
+
+
+def fuzz(generator):
+    """Make a document of sentences of very different lengths."""
+    n_words = generator.choice([3, 20, 300])
+    return [
+        " ".join(
+            f"word{generator.randrange(n_words)}"
+            for _ in range(generator.choice([0, 1, 3, 40, 200]))
+        )
+        for _ in range(generator.choice([1, 2, 5, 20]))
+    ]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_statistics_of_fuzzed_documents_do_not_depend_on_the_batch(seed):
+    generator = Random(seed)
+    docs = [fuzz(generator) for _ in range(40)]
+    n_words = [sum(len(text.split()) for text in doc) for doc in docs]
+    weights = torch.rand(sum(n_words), 2)
+    together = WordStatistics()(weights, *lay_out(docs)[1:])
+    alone = [
+        WordStatistics()(own, *lay_out([doc])[1:])
+        for own, doc in zip(weights.split(n_words), docs, strict=True)
+    ]
     assert torch.allclose(together, torch.cat(alone), atol=1e-6)
 
 
