@@ -118,17 +118,23 @@ def fuzz(generator):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_statistics_of_fuzzed_documents_do_not_depend_on_the_batch(seed):
+def test_statistics_do_not_depend_on_the_order_of_pairs_and_words(seed):
     generator = Random(seed)
+    torch.manual_seed(seed)
     docs = [fuzz(generator) for _ in range(40)]
-    n_words = [sum(len(text.split()) for text in doc) for doc in docs]
-    weights = torch.rand(sum(n_words), 2)
-    together = WordStatistics()(weights, *lay_out(docs)[1:])
-    alone = [
-        WordStatistics()(own, *lay_out([doc])[1:])
-        for own, doc in zip(weights.split(n_words), docs, strict=True)
-    ]
-    assert torch.allclose(together, torch.cat(alone), atol=1e-6)
+    weights, pair_of, sentence_of, word_of, sizes = lay_out(docs)
+    weights = torch.rand(weights.shape)
+    expected = WordStatistics()(weights, pair_of, sentence_of, word_of, sizes)
+    order = torch.randperm(len(word_of))
+    words = torch.randperm(int(word_of.max()) + 1)
+    found = WordStatistics()(
+        weights,
+        order.argsort()[pair_of],
+        sentence_of[order],
+        words[word_of[order]],
+        sizes,
+    )
+    assert torch.allclose(found, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("docs", [[], [[]], [[""]], [["", ""]]], ids=str)
