@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from spacy_rnn.modules.block_plan import CPU, GPU, plan, round_shape
+from spacy_rnn.modules.block_plan import CPU, GPU, plan, round_shape, shrunk
 
 
 class Block(NamedTuple):
@@ -43,10 +43,18 @@ class Blocks:
     A block is a grid of T time steps by B documents, longest first, padded at the end.
     """
 
-    def __init__(self, lengths: Tensor, device: torch.device) -> None:
+    def __init__(self, lengths: Tensor, device: torch.device, shrink: int = 1) -> None:
+        """Plan the blocks.
+
+        Args:
+            lengths: Tokens in each document, on the CPU. Shape (B,).
+            device: Where the blocks are to run.
+            shrink: How many times smaller than usual they have to be, at least 1.
+        """
+        costs = shrunk(CPU if device.type == "cpu" else GPU, shrink)
         order = lengths.argsort(descending=True, stable=True)
         order = order[: int((lengths > 0).sum())]
-        planned = plan(lengths[order].tolist(), CPU if device.type == "cpu" else GPU)
+        planned = plan(lengths[order].tolist(), costs)
         self.shapes = [round_shape(*shape) for shape in planned]
         shapes, docs = torch.tensor(self.shapes), torch.tensor(planned)[:, 1]
         n_cells = shapes.prod(dim=1)

@@ -1,6 +1,7 @@
 """Exact recurrence over documents of uneven length."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from itertools import chain
 from typing import Any
 
@@ -19,6 +20,8 @@ from spacy_rnn.modules.cells import (
 )
 from spacy_rnn.modules.dropout import keep_mask
 from spacy_rnn.modules.recompute import RecomputedLayer
+
+SHRINK = (1, 4, 16, 64)  # how many times smaller blocks a GPU is given in its need
 
 
 class RNNEncoder(nn.Module):
@@ -100,13 +103,22 @@ class RNNEncoder(nn.Module):
             weights |= self.part_directions(weights)
         if not torch.is_grad_enabled():
             bptt, recompute = 0, MAX_STEPS  # which takes less memory here as well
-        blocks = Blocks(lengths, X.device)
-        return blocks.join(
-            self.encode_block(
-                *block, weights, dropout=dropout, bptt=bptt, recompute=recompute
+
+        def encode(shrink: int) -> Tensor:
+            blocks = Blocks(lengths, X.device, shrink)
+            return blocks.join(
+                self.encode_block(
+                    *block, weights, dropout=dropout, bptt=bptt, recompute=recompute
+                )
+                for block in blocks.split(X)
             )
-            for block in blocks.split(X)
-        )
+
+        # Smaller blocks take less memory, but not of what a backward pass needs.
+        *attempts, last = (1,) if torch.is_grad_enabled() else SHRINK
+        for shrink in attempts:
+            with suppress(torch.OutOfMemoryError):
+                return encode(shrink)
+        return encode(last)
 
     def part_directions(
         self, weights: Mapping[nn.RNNBase, Weights]
