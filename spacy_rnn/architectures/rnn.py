@@ -38,8 +38,9 @@ def build_rnn_encoder(
         residual: Add each layer's input to its output, projected where the widths
             differ (He et al., 2016).
         layer_norm: Normalize each layer's output (Ba et al., 2016).
-        mixed_precision: Compute in bfloat16, with float32 parameters and results.
-            Faster where the hardware has it, and exact to about two digits.
+        mixed_precision: Compute in bfloat16 what is faster in it, with float32
+            parameters and results: LSTMs on a CPU that has AVX512_BF16 or AMX, and
+            the projection of `residual`. Exact to about two digits.
         weight_dropout: Probability, in [0, 1), of zeroing a recurrent weight throughout
             a batch (Merity et al., 2018). Only in training; `[training] dropout` leaves
             it alone.

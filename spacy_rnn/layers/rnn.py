@@ -7,7 +7,7 @@ from typing import Any
 
 import srsly
 import torch
-from thinc.api import Model
+from thinc.api import Model, Ops
 from thinc.model import deserialize_attr, serialize_attr
 from thinc.types import Floats2d
 from thinc.util import get_width
@@ -97,8 +97,29 @@ def forward(
 
 
 def init_dims(model: Model, X: Any, Y: Any) -> None:
+    if model.attrs.get("mixed_precision"):
+        check_bfloat16(model.ops)
     if X is not None and model.has_dim("nI") is None:
         model.set_dim("nI", get_width(X))
+
+
+def check_bfloat16(ops: Ops) -> None:
+    """Raise a ValueError where the device of a layer has no instructions for bfloat16.
+
+    A model that was trained elsewhere is loaded all the same, and computes slowly.
+    """
+    if ops.device_type == "gpu":
+        known = torch.cuda.is_bf16_supported(including_emulation=False)
+        device, needed = torch.cuda.get_device_name(), "compute capability 8.0"
+    else:
+        known = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        device = f"This processor ({torch.backends.cpu.get_cpu_capability()})"
+        needed = "AVX512_BF16 or AMX"
+    if not known:
+        raise ValueError(
+            f"mixed_precision = true computes in bfloat16, for which a device needs "
+            f"{needed}. {device} computes in float32: set mixed_precision = false."
+        )
 
 
 def find_encoders(model: Model) -> list[EncoderT]:

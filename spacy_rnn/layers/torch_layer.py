@@ -7,8 +7,8 @@ between devices, and updates and clips them in one optimizer call.
 """
 
 import os
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from threading import Lock
 from typing import Any
 
@@ -89,22 +89,37 @@ def run(
     if model.attrs.get("mixed_precision"):
         autocast = torch.autocast(first.device.type, dtype=torch.bfloat16)
     if not is_train:
-        with torch.inference_mode(), autocast:
+        with torch.inference_mode(), autocast, explain_memory(model.name):
             return as_array(module(*inputs, **options), model.ops), backprop_nothing
-    with torch.enable_grad(), autocast:
+    with torch.enable_grad(), autocast, explain_memory(model.name):
         Y = module(*inputs, **options)
 
     def backprop(dY: ArrayXd) -> Any:
         joint.bind(model)  # a prediction with other parameters may have come between
         joint.bind_grad(model)
         if Y.requires_grad:
-            torch.autograd.backward(Y, as_tensor(dY).to(Y.dtype))
+            with explain_memory(model.name):
+                torch.autograd.backward(Y, as_tensor(dY).to(Y.dtype))
         if not first.requires_grad:
             return None
         dX = torch.zeros_like(first) if first.grad is None else first.grad
         return as_array(dX, model.ops)
 
     return as_array(Y, model.ops), backprop
+
+
+@contextmanager
+def explain_memory(name: str) -> Iterator[None]:
+    """Say which settings take less memory where a GPU has too little for a layer."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise torch.OutOfMemoryError(
+            f"The GPU has too little memory for '{name}'. In training, make "
+            f"[training.batcher] size smaller, or set recompute = 256 in the block of "
+            f"the recurrent encoder, which takes more time; at prediction, make "
+            f"batch_size smaller. {error}"
+        ) from error
 
 
 def backprop_nothing(dY: Any) -> Any:

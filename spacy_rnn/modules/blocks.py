@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from spacy_rnn.modules.block_plan import CPU, GPU, plan, round_shape
+from spacy_rnn.modules.block_plan import CPU, GPU, plan, round_shape, shrunk
 
 
 class Block(NamedTuple):
@@ -27,6 +27,15 @@ class Block(NamedTuple):
     tokens: Tensor
     places: Tensor
 
+    @property
+    def document(self) -> slice | None:
+        """The tokens of a block that is one document without padding."""
+        steps, docs = self.shape
+        if docs > 1 or len(self.tokens) < steps:
+            return None
+        first = int(self.tokens[0])
+        return slice(first, first + steps)
+
 
 class Blocks:
     """A batch cut into blocks, and the way there and back.
@@ -34,10 +43,18 @@ class Blocks:
     A block is a grid of T time steps by B documents, longest first, padded at the end.
     """
 
-    def __init__(self, lengths: Tensor, device: torch.device) -> None:
+    def __init__(self, lengths: Tensor, device: torch.device, shrink: int = 1) -> None:
+        """Plan the blocks.
+
+        Args:
+            lengths: Tokens in each document, on the CPU. Shape (B,).
+            device: Where the blocks are to run.
+            shrink: How many times smaller than usual they have to be, at least 1.
+        """
+        costs = shrunk(CPU if device.type == "cpu" else GPU, shrink)
         order = lengths.argsort(descending=True, stable=True)
         order = order[: int((lengths > 0).sum())]
-        planned = plan(lengths[order].tolist(), CPU if device.type == "cpu" else GPU)
+        planned = plan(lengths[order].tolist(), costs)
         self.shapes = [round_shape(*shape) for shape in planned]
         shapes, docs = torch.tensor(self.shapes), torch.tensor(planned)[:, 1]
         n_cells = shapes.prod(dim=1)
@@ -78,11 +95,16 @@ class Blocks:
     def split(self, X: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """Lay tokens, shape (N, n), out in blocks.
 
+        Without gradients, a long document is not copied, here and in `join`.
+
         Yields:
             The block, shape (T, B, n), and for each cell the one that takes its place
             when each document is reversed, shape (T * B,); padding stays in place.
         """
         for block in self.blocks:
+            if not torch.is_grad_enabled() and block.document:
+                yield X[block.document, None], block.reverse
+                continue
             is_last = block is self.blocks[-1]
             X, grid = Take.apply(X, block.rows, block.tokens, block.places, is_last)
             yield grid.view(*block.shape, -1), block.reverse
@@ -94,10 +116,16 @@ class Blocks:
         """
         joined = None
         for grid, block in zip(grids, self.blocks, strict=True):
+            cells = grid.flatten(0, 1)
+            document = None if torch.is_grad_enabled() else block.document
+            if document and len(cells) == self.n_tokens:
+                return cells
             if joined is None:
                 joined = grid.new_empty(self.n_tokens, grid.shape[2])
-            cells = grid.flatten(0, 1)
-            joined = Put.apply(joined, cells, block.tokens, block.places)
+            if document:
+                joined[document] = cells
+            else:
+                joined = Put.apply(joined, cells, block.tokens, block.places)
         assert joined is not None
         return joined
 

@@ -1,21 +1,20 @@
-"""Recurrent cells over time steps, by torch's own kernels."""
+"""Recurrent cells over time steps."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from spacy_rnn.modules.dropout import keep_mask
+from spacy_rnn.modules.loops import GatedUnits, SimpleUnits
 
-# What `nn.RNN`, `nn.LSTM` and `nn.GRU` call. These functions take weights as arguments,
-# where `torch.func.functional_call` would exchange those of the module: other threads
-# would see it, and on a GPU the module would move its parameters to another place.
-KERNELS: dict[str, Callable[..., Any]] = {
-    "rnn_tanh": torch.rnn_tanh,
-    "rnn_relu": torch.rnn_relu,
-    "lstm": torch.lstm,
-    "gru": torch.gru,
+# By the names of torch's kernels for them.
+CELLS: dict[str, Callable[..., nn.RNNBase]] = {
+    "rnn_tanh": nn.RNN,
+    "rnn_relu": partial(nn.RNN, nonlinearity="relu"),
+    "lstm": nn.LSTM,
+    "gru": nn.GRU,
 }
 
 Weights = Sequence[Tensor]  # of a cell: input, recurrent, and a bias of each
@@ -27,8 +26,12 @@ def advance(
 ) -> tuple[Tensor, State]:
     """Run a cell over some time steps.
 
+    Under autocast only an LSTM on a CPU computes in bfloat16: no other cell there, and
+    none on a GPU, has a kernel that is faster so than in float32. (cuDNN's takes up to
+    16 times as long.)
+
     Args:
-        cell: One of `KERNELS`.
+        cell: One of `CELLS`.
         X: Shape (T, B, nI).
         state: The state before the first of them.
         weights: Parameters of the cell.
@@ -36,7 +39,20 @@ def advance(
     Returns:
         Its output at each step, shape (T, B, width), and the state after the last.
     """
-    Y, *after = KERNELS[cell](
+    device = X.device.type
+    on_cpu = device == "cpu"
+    if torch.is_autocast_enabled(device) and not (on_cpu and cell == "lstm"):
+        with torch.autocast(device, enabled=False):
+            floats = tuple(each.float() for each in state)
+            return advance(cell, X.float(), floats, weights)
+    if on_cpu and cell != "lstm" and torch.is_grad_enabled():
+        Y = loop(cell, X, state[0][0], weights)
+        return Y, (Y[-1:],)
+    # What `nn.RNN`, `nn.LSTM` and `nn.GRU` call. It takes weights as arguments, where
+    # `torch.func.functional_call` would exchange those of the module: other threads
+    # would see it, and on a GPU the module would move its parameters to another place.
+    kernel = getattr(torch, cell)
+    Y, *after = kernel(
         X,
         state if cell == "lstm" else state[0],
         weights,
@@ -48,6 +64,16 @@ def advance(
         batch_first=False,
     )
     return Y, tuple(after)
+
+
+def loop(cell: str, X: Tensor, first: Tensor, weights: Weights) -> Tensor:
+    """Run a simple or gated cell in a loop of our own. Shape (T, B, width)."""
+    Y: Tensor = (
+        GatedUnits.apply(X, first, *weights)
+        if cell == "gru"
+        else SimpleUnits.apply(X, first, cell.removeprefix("rnn_"), *weights)
+    )
+    return Y
 
 
 def first_state(cell: str, X: Tensor, weights: Weights) -> State:

@@ -118,7 +118,7 @@ def run_cell(cell: nn.RNNBase, X: Tensor) -> Activations:
             (Elman, 1990).
         X: Shape (T, B, nI).
     """
-    step, names = STEPS[cell.mode]
+    step, names = STEPS[cell.mode.lower()]
     weights: Any = cell
     hidden = X.new_zeros(X.shape[1], cell.hidden_size)
     memory = torch.zeros_like(hidden)
@@ -168,10 +168,10 @@ def step_relu(
 
 
 STEPS: dict[str, tuple[Callable, tuple[str, ...]]] = {
-    "LSTM": (step_lstm, ("input", "forget", "output")),
-    "GRU": (step_gru, ("reset", "update")),
-    "RNN_TANH": (step_tanh, ()),
-    "RNN_RELU": (step_relu, ()),
+    "lstm": (step_lstm, ("input", "forget", "output")),
+    "gru": (step_gru, ("reset", "update")),
+    "rnn_tanh": (step_tanh, ()),
+    "rnn_relu": (step_relu, ()),
 }
 
 

@@ -39,7 +39,7 @@ class RecomputedLayer(torch.autograd.Function):
             X: Token vectors. Shape (T, B, nI).
             reverse: For each of the T * B places in the block, the one that is read
                 instead when documents are read from their ends. Shape (T * B,).
-            cell: One of `KERNELS`.
+            cell: One of `CELLS`.
             bptt: Time steps in a chunk that no gradient leaves, 0 for all of them.
             recompute: Time steps that are computed again at once, at least 1.
             weights: Parameters of the forward cell, and of the backward cell if there

@@ -1,14 +1,17 @@
 """Exact recurrence over documents of uneven length."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from itertools import chain
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from spacy_rnn.modules.block_plan import MAX_STEPS
 from spacy_rnn.modules.blocks import Blocks, Flip
 from spacy_rnn.modules.cells import (
+    CELLS,
     Weights,
     advance,
     all_weights,
@@ -18,12 +21,7 @@ from spacy_rnn.modules.cells import (
 from spacy_rnn.modules.dropout import keep_mask
 from spacy_rnn.modules.recompute import RecomputedLayer
 
-CELLS: dict[str, tuple[Callable[..., nn.RNNBase], dict[str, Any]]] = {
-    "rnn_tanh": (nn.RNN, {"nonlinearity": "tanh"}),
-    "rnn_relu": (nn.RNN, {"nonlinearity": "relu"}),
-    "lstm": (nn.LSTM, {}),
-    "gru": (nn.GRU, {}),
-}
+SHRINK = (1, 4, 16, 64)  # how many times smaller blocks a GPU is given in its need
 
 
 class RNNEncoder(nn.Module):
@@ -45,7 +43,7 @@ class RNNEncoder(nn.Module):
         input_width: int,
         output_width: int,
         *,
-        cell: Literal["rnn_tanh", "rnn_relu", "lstm", "gru"] = "lstm",
+        cell: str = "lstm",
         depth: int = 1,
         bidirectional: bool = True,
         residual: bool = False,
@@ -104,14 +102,23 @@ class RNNEncoder(nn.Module):
         if not directions_meet:
             weights |= self.part_directions(weights)
         if not torch.is_grad_enabled():
-            bptt = recompute = 0
-        blocks = Blocks(lengths, X.device)
-        return blocks.join(
-            self.encode_block(
-                *block, weights, dropout=dropout, bptt=bptt, recompute=recompute
+            bptt, recompute = 0, MAX_STEPS  # which takes less memory here as well
+
+        def encode(shrink: int) -> Tensor:
+            blocks = Blocks(lengths, X.device, shrink)
+            return blocks.join(
+                self.encode_block(
+                    *block, weights, dropout=dropout, bptt=bptt, recompute=recompute
+                )
+                for block in blocks.split(X)
             )
-            for block in blocks.split(X)
-        )
+
+        # Smaller blocks take less memory, but not of what a backward pass needs.
+        *attempts, last = (1,) if torch.is_grad_enabled() else SHRINK
+        for shrink in attempts:
+            with suppress(torch.OutOfMemoryError):
+                return encode(shrink)
+        return encode(last)
 
     def part_directions(
         self, weights: Mapping[nn.RNNBase, Weights]
@@ -164,12 +171,10 @@ class RecurrentLayer(nn.Module):
         layer_norm: bool,
     ) -> None:
         super().__init__()
-        kind, options = CELLS[cell]
+        make = CELLS[cell]
         width = output_width // 2 if bidirectional else output_width
-        self.forward_cell = kind(input_width, width, **options)
-        self.backward_cell = (
-            kind(input_width, width, **options) if bidirectional else None
-        )
+        self.forward_cell = make(input_width, width)
+        self.backward_cell = make(input_width, width) if bidirectional else None
         self.cell = cell
         self.residual = residual
         self.project = (
@@ -225,10 +230,11 @@ class RecurrentLayer(nn.Module):
 def read(cell: str, X: Tensor, weights: Weights, bptt: int) -> Tensor:
     """Run a cell from the first time step to the last. Shape (T, B, width)."""
     state, Ys = first_state(cell, X, weights), []
-    for chunk in X.split(bptt or len(X)):
-        Y, state = advance(cell, chunk, state, weights)
+    for part in X.split(bptt or len(X)):
         state = tuple(each.detach() for each in state)
-        Ys.append(Y)
+        for chunk in part.split(MAX_STEPS):
+            Y, state = advance(cell, chunk, state, weights)
+            Ys.append(Y)
     return Ys[0] if len(Ys) == 1 else torch.cat(Ys)
 
 

@@ -62,11 +62,7 @@ class SentenceScorer(nn.Module):
         self.pool = AttentionPool(input_width, input_width)
         self.weigh = nn.Linear(input_width + len(flag_weights), views)
         self.statistics = WordStatistics()
-        self.encoder = RNNEncoder(
-            2 * input_width + n_statistics,
-            width,
-            cell=cell,  # type: ignore[arg-type]
-        )
+        self.encoder = RNNEncoder(2 * input_width + n_statistics, width, cell=cell)
         self.hidden = nn.Linear(width + n_statistics, hidden_width)
         self.content = nn.Linear(hidden_width + n_statistics, 1)
         self.document = nn.Linear(width, width)

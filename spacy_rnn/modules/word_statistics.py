@@ -12,24 +12,23 @@ N_STATISTICS = 7  # of each view
 class WordStatistics(nn.Module):
     """Measure each sentence by the words that it shares with its document.
 
-    All measures take a weight of each token, so that a model can learn which words
-    matter. There are several such weightings, called views, each measured by itself.
-    With c_s, the weights of sentence s added up by word; f, the sum of the c_s of the
-    n sentences of the document; and e_s = log(1 + f - c_s), what the others have of
-    each word:
+    With n sentences in a document, w_i(v) the weight of all tokens of the word v in
+    sentence i, W(v) its sum over them, e_i(v) = log(1 + W(v) - w_i(v)) how much of v
+    is elsewhere, and sums over the words v or the sentences j other than i, a sentence
+    is measured by
 
-        length      log(1 + l_s), where l_s = Σ_w c_sw
-        repetition  r_s / (1 + l_s) and log(1 + r_s), where r_s = Σ_w c_sw e_sw
-                    (Luhn, 1958)
-        centroid    cos(c_s, f) (Radev et al., 2004)
-        centrality  g_s / (n - 1), where g_s = Σ_t cos(c_s, c_t) over t other than s
-                    (Erkan & Radev, 2004)
-        walk        log(1 + Σ_t cos(c_s, c_t) / g_t) over t other than s, one step of a
-                    random walk over the same graph (Mihalcea & Tarau, 2004)
-        rarity      Σ_w c_sw / (1 + e_sw) / (1 + l_s)
+    * log(1 + l_i), its length l_i = sum_v w_i(v);
+    * r_i / (1 + l_i) and log(1 + r_i), its repetition r_i = sum_v w_i(v) e_i(v)
+      (Luhn, 1958);
+    * cos(w_i, W), its place beside the centroid (Radev et al., 2004);
+    * c_i / (n - 1), its centrality c_i = sum_j cos(w_i, w_j) (Erkan & Radev, 2004);
+    * log(1 + sum_j cos(w_i, w_j) c_j / (c_j^2 + 0.0001)), a step of a random walk over
+      the same graph (Mihalcea & Tarau, 2004), to which a sentence that has next to
+      nothing in common with others adds next to nothing;
+    * sum_v w_i(v) / (1 + e_i(v)) / (1 + l_i), the share of what it alone has.
 
-    Nothing grows with the square of the number of sentences: what is compared to all
-    others is compared to their sum.
+    The weights are learned, in several ways side by side, called views. Nothing grows
+    with the square of n: what is compared to all others is compared to their sum.
     """
 
     def forward(
@@ -53,6 +52,9 @@ class WordStatistics(nn.Module):
             The measures as they are, and standardized within each document.
             Shape (S, 2 * 7 * V).
         """
+        # What sums leave of small differences is divided by small numbers. In float32,
+        # where sums depend on their order, so on the batch, that would show.
+        dtype, weights = weights.dtype, weights.double()
         n_sentences, n_views = int(sizes.sum()), weights.shape[1]
         n_words = int(word_of.max()) + 1 if len(word_of) else 0
         by_sentence = Sums(sentence_of, n_sentences)
@@ -64,8 +66,6 @@ class WordStatistics(nn.Module):
         others = (sizes - 1).clamp(min=1)[doc_of, None].to(weights.dtype)
 
         centrality = by_sentence(unit * by_word(unit)[word_of]) - own
-        # Each sentence hands one on, to the others in proportion to the cosines; one
-        # that has next to nothing in common with them hands on next to nothing.
         share = centrality / (centrality**2 + ISOLATED)
         handed = by_word(unit * share[sentence_of])[word_of]
         walk = by_sentence(unit * handed) - own * share
@@ -91,7 +91,7 @@ class WordStatistics(nn.Module):
             ],
             dim=1,
         ).view(n_sentences, N_STATISTICS * n_views)
-        return torch.cat([measures, standardize(measures, doc_of, sizes)], dim=1)
+        return torch.cat([measures, standardize(measures, doc_of, sizes)], 1).to(dtype)
 
 
 class Sums:

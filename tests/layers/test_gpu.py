@@ -18,7 +18,7 @@ from spacy_rnn.layers.language_model import LanguageModel
 from spacy_rnn.layers.pool import Pool
 from spacy_rnn.layers.rnn import RNN, keep_directions_apart
 from spacy_rnn.layers.softmax import Softmax
-from spacy_rnn.modules.rnn import CELLS
+from spacy_rnn.modules.cells import CELLS
 
 pytestmark = [pytest.mark.gpu, pytest.mark.usefixtures("device")]
 

@@ -67,6 +67,26 @@ def test_a_listener_gets_documents_and_its_vectors_are_cut(docs):
             assert_array_equal(np.concatenate(found), doc.tensor)
 
 
+def test_the_gradient_of_a_listener_is_cut_into_documents_again(docs):
+    layer = make_layer(docs)
+    tok2vec = layer.layers[0]
+    whole = with_segments(tok2vec, sentences)
+    whole.attrs["whole"] = True
+    received = []
+
+    def note(model, docs, is_train):
+        Ys, backprop = forward(model, docs, is_train)
+        return Ys, lambda dYs: received.append(list(dYs)) or backprop(dYs)
+
+    forward, tok2vec._func = tok2vec._func, note
+    lengths = [len(sentence) for doc in docs for sentence in doc.sents]
+    rows = np.arange(sum(lengths) * 8, dtype="f").reshape(-1, 8)
+    _, backprop = whole.begin_update(docs)
+    backprop(np.split(rows, np.cumsum(lengths)[:-1]))
+    assert [len(dY) for dY in received[0]] == [len(doc) for doc in docs]
+    assert_array_equal(np.concatenate(received[0]), rows)
+
+
 def test_documents_without_sentence_boundaries_are_refused(nlp, docs):
     layer = make_layer(docs)
     with pytest.raises(ValueError, match=r"'the cat'.*nltk_sentencizer.*annotating"):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.autograd import gradcheck
 
-from spacy_rnn.modules import blocks
+from spacy_rnn.modules import block_plan, blocks
 from spacy_rnn.modules.block_plan import (
     DOC_BITS,
     STEP_BITS,
@@ -182,3 +182,22 @@ def test_gradient_of_split_is_zero_where_a_block_is_not_used():
         (dX,) = torch.autograd.grad(value, X, retain_graph=True)
         for i, part in enumerate(dX.split(lengths)):
             assert torch.equal(part, torch.full_like(part, float(i in used)))
+
+
+def test_long_documents_are_laid_out_and_joined_without_gradients(monkeypatch):
+    monkeypatch.setattr(block_plan, "MAX_STEPS", 20)
+    for lengths in ([50], [3, 50, 0, 2, 61], [20, 21]):
+        X = number_tokens(lengths)
+        cut = Blocks(torch.tensor(lengths), CPU)
+        expected = cut.join([2 * grid for grid, _ in cut.split(X)])
+        with torch.no_grad():
+            assert torch.equal(cut.join([2 * g for g, _ in cut.split(X)]), expected)
+        assert torch.equal(expected, 2 * X)
+
+
+def test_a_long_document_is_not_copied_without_gradients():
+    X = torch.zeros(20_000, 2)
+    with torch.inference_mode():
+        cut = Blocks(torch.tensor([20_000]), CPU)
+        ((grid, _),) = cut.split(X)
+        assert grid.data_ptr() == X.data_ptr() == cut.join([grid]).data_ptr()

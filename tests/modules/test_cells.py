@@ -3,9 +3,8 @@ import torch
 from torch import nn
 from torch.autograd import gradcheck
 
-from spacy_rnn.modules.cells import cell_weights
+from spacy_rnn.modules.cells import CELLS, cell_weights
 from spacy_rnn.modules.dropout import keep_mask
-from spacy_rnn.modules.rnn import CELLS
 from tests.modules.test_rnn import NI, SETTINGS, assert_close, make_encoder
 
 LENGTHS = [3, 40, 0, 1, 17]  # in several blocks

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch.autograd import gradcheck
 
-from spacy_rnn.modules.rnn import CELLS, RNNEncoder
+from spacy_rnn.modules.cells import CELLS
+from spacy_rnn.modules.rnn import RNNEncoder
 from tests.modules.test_rnn import NI, SETTINGS, assert_close, make_encoder
 
 LENGTHS = [9, 20, 0, 1, 8, 4]

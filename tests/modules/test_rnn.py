@@ -4,7 +4,8 @@ from torch import nn
 from torch.autograd import gradcheck
 from torch.nn.utils.rnn import pack_sequence, pad_packed_sequence
 
-from spacy_rnn.modules.rnn import CELLS, RNNEncoder
+from spacy_rnn.modules.cells import CELLS
+from spacy_rnn.modules.rnn import RNNEncoder
 
 NI, NO = 5, 6
 LENGTHS = [3, 40, 0, 1, 17, 2, 18]
@@ -42,9 +43,8 @@ def make_reference(encoder, cell, depth, bidirectional):
     Returns:
         The network, and pairs of its parameters with those of the encoder.
     """
-    kind, options = CELLS[cell]
     width = NO // 2 if bidirectional else NO
-    network = kind(NI, width, depth, bidirectional=bidirectional, **options)
+    network = CELLS[cell](NI, width, depth, bidirectional=bidirectional)
     pairs = []
     for i, layer in enumerate(encoder.layers):
         for ours, suffix in (
@@ -223,3 +223,40 @@ def test_a_layer_alone_or_a_direction_alone_is_the_same_with_directions_apart():
     for encoder in (make_encoder("gru"), make_encoder("lstm", 2, bidirectional=False)):
         apart = encoder(X, lengths, directions_meet=False)
         assert_close(apart, encoder(X, lengths), tolerance=0.0)
+
+
+@pytest.mark.parametrize("failures", [1, 3])
+def test_a_batch_too_large_for_a_gpu_is_predicted_in_smaller_blocks(
+    failures, monkeypatch
+):
+    encoder = make_encoder("lstm")
+    X, lengths = torch.randn(300, NI), torch.full((100,), 3)
+    with torch.inference_mode():
+        expected = encoder(X, lengths)
+    encode, sizes = encoder.encode_block, []
+
+    def encode_block(grid, *args, **options):
+        sizes.append(grid.shape[1])
+        if len(sizes) <= failures:
+            raise torch.OutOfMemoryError
+        return encode(grid, *args, **options)
+
+    monkeypatch.setattr(encoder, "encode_block", encode_block)
+    with torch.inference_mode():
+        assert_close(encoder(X, lengths), expected, 1e-6)
+    assert sizes[0] > 2 * max(sizes[failures:])
+
+
+def test_training_does_not_try_smaller_blocks_nor_prediction_for_ever(monkeypatch):
+    encoder = make_encoder("lstm")
+    calls = []
+
+    def encode_block(*args, **options):
+        calls.append(args)
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(encoder, "encode_block", encode_block)
+    for expected, context in ((1, torch.enable_grad), (5, torch.inference_mode)):
+        with context(), pytest.raises(torch.OutOfMemoryError):
+            encoder(torch.randn(300, NI), torch.full((100,), 3))
+        assert len(calls) == expected

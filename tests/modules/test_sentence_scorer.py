@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.autograd import gradcheck
 
-from spacy_rnn.modules.sentence_scorer import Layout, SentenceScorer
+from spacy_rnn.modules.sentence_scorer import PARTS, POSITIONS, Layout, SentenceScorer
 
 NI = 4
 DOCS = [[3, 1], [], [2], [1, 2, 4, 2]]  # tokens in the sentences of each document
@@ -48,6 +48,42 @@ def test_scores_do_not_depend_on_the_batch(cell):
     each = X.split([sum(doc) for doc in DOCS])
     alone = [scorer(x, make_layout([doc])) for x, doc in zip(each, DOCS, strict=True)]
     assert torch.allclose(together, torch.cat(alone), atol=1e-6)
+
+
+def score_slowly(scorer, X, layout, doc):
+    """Score the sentences of one document one by one."""
+    sentences = X.split(doc)
+    statistics = scorer.measure(X, layout, layout.sizes)
+    vectors = []
+    for words, measures in zip(sentences, statistics, strict=True):
+        attention = scorer.pool.query(torch.tanh(scorer.pool.key(words))).softmax(0)
+        pooled = [(attention * words).sum(0), words.max(0).values, measures]
+        vectors.append(torch.cat(pooled))
+    H = scorer.encoder(torch.stack(vectors), layout.sizes)
+    mean = sum(H) / len(doc)
+    salience = scorer.salience(torch.tanh(scorer.document(mean)))
+    summary, scores = torch.zeros_like(H[0]), []
+    for i, (h, measures) in enumerate(zip(H, statistics, strict=True)):
+        hidden = torch.relu(scorer.hidden(torch.cat([h, measures])))
+        score = scorer.content(torch.cat([hidden, measures]))[0]
+        score = score + h @ salience - scorer.redundancy(h) @ torch.tanh(summary)
+        score = score + scorer.position[min(i, POSITIONS)]
+        score = score + scorer.part[int(PARTS * i / len(doc))]
+        summary = summary + torch.sigmoid(score) * h
+        scores.append(score)
+    return torch.stack(scores)
+
+
+def test_scores_are_those_of_a_loop_over_documents_and_sentences():
+    docs = [[3, 1], [2], [1, 2, 4, 2, 5], [1, 2] * 30]
+    scorer = make_scorer()
+    X = torch.randn(sum(map(sum, docs)), NI)
+    scores = scorer(X, make_layout(docs))
+    slow = [
+        score_slowly(scorer, own, make_layout([doc]), doc)
+        for own, doc in zip(X.split([sum(doc) for doc in docs]), docs, strict=True)
+    ]
+    assert torch.allclose(scores, torch.cat(slow), atol=1e-5)
 
 
 @pytest.mark.parametrize("docs", [[], [[]], [[1]], [[], [2], []]], ids=str)

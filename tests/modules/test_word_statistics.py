@@ -1,4 +1,5 @@
 import math
+from random import Random
 
 import pytest
 import torch
@@ -102,6 +103,38 @@ def test_statistics_do_not_depend_on_the_batch():
     together = WordStatistics()(*lay_out(DOCS))
     alone = [WordStatistics()(*lay_out([doc])) for doc in DOCS]
     assert torch.allclose(together, torch.cat(alone), atol=1e-6)
+
+
+def fuzz(generator):
+    """Make a document of sentences of very different lengths."""
+    n_words = generator.choice([3, 20, 300])
+    return [
+        " ".join(
+            f"word{generator.randrange(n_words)}"
+            for _ in range(generator.choice([0, 1, 3, 40, 200]))
+        )
+        for _ in range(generator.choice([1, 2, 5, 20]))
+    ]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_statistics_do_not_depend_on_the_order_of_pairs_and_words(seed):
+    generator = Random(seed)
+    torch.manual_seed(seed)
+    docs = [fuzz(generator) for _ in range(40)]
+    weights, pair_of, sentence_of, word_of, sizes = lay_out(docs)
+    weights = torch.rand(weights.shape)
+    expected = WordStatistics()(weights, pair_of, sentence_of, word_of, sizes)
+    order = torch.randperm(len(word_of))
+    words = torch.randperm(int(word_of.max()) + 1)
+    found = WordStatistics()(
+        weights,
+        order.argsort()[pair_of],
+        sentence_of[order],
+        words[word_of[order]],
+        sizes,
+    )
+    assert torch.allclose(found, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("docs", [[], [[]], [[""]], [["", ""]]], ids=str)
