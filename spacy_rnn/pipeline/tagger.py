@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from spacy.language import Language
@@ -20,6 +19,7 @@ from spacy_rnn.gradients import finish_update
 from spacy_rnn.losses import token_cross_entropy
 from spacy_rnn.pipeline.loading import naming_the_path
 from spacy_rnn.pipeline.truths import UNKNOWN, Truth, Values, token_truths
+from spacy_rnn.ragged import RaggedList, flatten
 
 DEFAULT_MODEL = """
 [model]
@@ -185,16 +185,15 @@ class RNNTagger(Tagger):
             self._known_truths(),
             self._meet_unknown,
         )
-        ops = self.model.ops
+        ops, flat = self.model.ops, flatten(self.model.ops, scores)
         loss, gradient = token_cross_entropy(
             ops,
-            ops.flatten(scores),
+            flat.data,
             ops.asarray1i(truths[:, 0]),
             wrong=ops.asarray1i(truths[:, 1]),
             label_smoothing=self.cfg["label_smoothing"],
         )
-        lengths: Any = [len(rows) for rows in scores]
-        return loss, ops.unflatten(gradient, lengths)
+        return loss, RaggedList(gradient, flat.lengths)
 
     def finish_update(self, sgd: Optimizer) -> None:
         """Update the weights, after clipping their gradients.
@@ -217,11 +216,9 @@ class RNNTagger(Tagger):
             return super().from_disk(path, exclude=exclude)
 
     def _scores2guesses(self, scores: list[Floats2d]) -> list[np.ndarray]:
-        if isinstance(scores[0], np.ndarray):
-            return super()._scores2guesses(scores)
-        # One transfer from a GPU, where spaCy's method makes one for each document.
-        guesses = to_numpy(self.model.ops.flatten(scores).argmax(axis=1))
-        return np.split(guesses, np.cumsum([len(rows) for rows in scores])[:-1])
+        # Of all tokens at once, where spaCy's method goes document by document.
+        flat = flatten(self.model.ops, scores)
+        return RaggedList(to_numpy(flat.data.argmax(axis=1)), flat.lengths)
 
     def _known_truths(self) -> dict[Values, Truth]:
         """Say what tags tell of a token."""
