@@ -1,41 +1,72 @@
 """Speed on a GPU: ours, spaCy's BiLSTM, and a PyTorch loop written by hand.
 
-    python benchmarks/gpu.py --gpu-id 0
+    python benchmarks/gpu.py --gpu-id 0 --data DIR
     OMP_NUM_THREADS=1 python benchmarks/gpu.py --gpu-id -1 --words 4000 --widths 32
 
 All have the same embedding, two LSTM layers of the same width, and the mean. Documents
 are made up of random words, short ones of 5 to 40 and long ones of 200 to 1,000. A
 training step takes a batch of so many words; prediction starts from tokenized
-documents, all in one call of the model and its annotations, batches of 1,000 documents.
-The PyTorch loop has packed sequences, and its features are looked up before the clock
+documents, in batches of 1,000, each in one call of the model and its annotations. The
+PyTorch loop has packed sequences, and its features are looked up before the clock
 starts. Every figure is the best of several rounds in which the candidates take turns,
-in thousands of words a second. With --gpu-id -1, the same runs on a CPU.
+in thousands of words a second; whoever is slow gets fewer batches. "GPU" is the share
+of that time in which the GPU computes. With --gpu-id -1, the same runs on a CPU.
+
+With --data, whose DIR holds classification/mr and tagging/conll2003_en, a second table
+has `spacy train` from the first step to the last, with reading and evaluation: the
+first network above on MR, and on CoNLL-2003 the shipped config beside spaCy's default.
 """
 
 import argparse
-from collections.abc import Callable, Iterator
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from random import Random
+from typing import NamedTuple
 
 import numpy as np
 import spacy
 import torch
 from plain_classifier import PlainClassifier, feature_rows, make_step
+from recipe import train_best
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import minibatch
 from speed import EMBED, our_bilstm, spacy_bilstm
+from tagging_data import SETS, read_split
+from tagging_training import train_ours, train_spacy
 from thinc.api import Adam, fix_random_seed, set_gpu_allocator
 from timing import Work, batches_by_words, fastest, timed
+from torch.autograd import DeviceType
+from torch.profiler import ProfilerActivity, profile
+from training_speed import BATCHER, make_config, read_parts, write_corpus
 
 LENGTHS = {"short": (5, 40), "long": (200, 1000)}
 VOCABULARY = 20_000
 N_BATCHES = 4
 PIPE_BATCH = 1000
+SECONDS = 1.0  # of a candidate in all rounds, or one batch in each
 PYTORCH = "PyTorch, packed"
 OURS = "spacy-rnn"
 SPACY = "spaCy BiLSTM"
+
+Batches = Sequence[Sequence[int]]  # the documents of each, by their numbers
+OnBatches = Callable[[Batches], None]
+
+
+class Speed(NamedTuple):
+    """How fast something is.
+
+    Attributes:
+        words: A second.
+        busy: Share of the time, in [0, 1], in which the GPU does anything.
+    """
+
+    words: float
+    busy: float
 
 
 def make_docs(kind: str, n_words: int) -> list[Doc]:
@@ -86,28 +117,27 @@ def waiting(work: Callable[[], None], *, on_gpu: bool) -> Work:
     return partial(timed, run)
 
 
-def spacy_works(
-    nlp: Language, docs: list[Doc], batches: list[list[int]]
-) -> tuple[Callable[[], None], Callable[[], None]]:
+def spacy_works(nlp: Language, docs: list[Doc]) -> tuple[OnBatches, OnBatches]:
     """Return what trains a pipeline, and what predicts with it."""
     examples, optimizer = [Example(bare(doc), doc) for doc in docs], Adam(0.001)
     (pipe,) = (pipe for _, pipe in nlp.pipeline)
     texts = [bare(doc) for doc in docs]
 
-    def train() -> None:
+    def train(batches: Batches) -> None:
         for batch in batches:
             pipe.update([examples[i] for i in batch], sgd=optimizer, drop=0.2)
 
-    def predict() -> None:
-        for chunk in minibatch(texts, size=PIPE_BATCH):
+    def predict(batches: Batches) -> None:
+        for batch in batches:
+            chunk = [texts[i] for i in batch]
             pipe.set_annotations(chunk, pipe.predict(chunk))
 
     return train, predict
 
 
 def plain_works(
-    width: int, docs: list[Doc], batches: list[list[int]], device: str
-) -> tuple[Callable[[], None], Callable[[], None]]:
+    width: int, docs: list[Doc], device: str
+) -> tuple[OnBatches, OnBatches]:
     """Return what trains the network written by hand, and what predicts with it."""
     torch.manual_seed(0)
     module = PlainClassifier(width=width, rows=EMBED["rows"], n_labels=2, dropout=0.2)
@@ -115,49 +145,123 @@ def plain_works(
     rows = feature_rows(docs, EMBED["attrs"], EMBED["rows"])
     labels = np.array([int(doc.cats["odd"]) for doc in docs])
 
-    def train() -> None:
+    def train(batches: Batches) -> None:
         for batch in batches:
             step([rows[i] for i in batch], labels[batch])
 
-    def predict() -> None:
+    def predict(batches: Batches) -> None:
         module.eval()
         with torch.inference_mode():
-            for chunk in minibatch(rows, size=PIPE_BATCH):
-                module(chunk).softmax(1).cpu()
+            for batch in batches:
+                module([rows[i] for i in batch]).softmax(1).cpu()
 
     return train, predict
 
 
 def measure(
     width: int, docs: list[Doc], batch_words: int, gpu_id: int, rounds: int
-) -> dict[str, tuple[float, float]]:
-    """Measure all candidates. Returns words a second in training and prediction."""
-    batches = batches_by_words([len(doc) for doc in docs], batch_words)[:N_BATCHES]
+) -> dict[str, tuple[Speed, Speed]]:
+    """Measure training and prediction of all candidates."""
     on_gpu = gpu_id >= 0
-    works = {PYTORCH: plain_works(width, docs, batches, "cuda" if on_gpu else "cpu")}
+    works = {PYTORCH: plain_works(width, docs, "cuda" if on_gpu else "cpu")}
     for name, factory, model in candidates(width, on_gpu=on_gpu):
-        nlp = make_pipeline(factory, model, docs)
-        works[name] = spacy_works(nlp, docs, batches)
-    trained = sum(len(docs[i]) for batch in batches for i in batch)
-    speeds = []
-    for which, n_words in enumerate((trained, sum(map(len, docs)))):
-        timers = {
-            name: [waiting(both[which], on_gpu=on_gpu)] for name, both in works.items()
-        }
-        fastest(timers, 1)  # kernels are chosen, memory is found
-        seconds = fastest(timers, rounds)
-        speeds.append({name: n_words / least for name, least in seconds.items()})
-    return {name: (speeds[0][name], speeds[1][name]) for name in works}
+        works[name] = spacy_works(make_pipeline(factory, model, docs), docs)
+    lengths = [len(doc) for doc in docs]
+    batches = batches_by_words(lengths, batch_words)[:N_BATCHES]
+    chunks = list(minibatch(range(len(docs)), size=PIPE_BATCH))
+    trained = compare(
+        {name: train for name, (train, _) in works.items()},
+        batches,
+        lengths,
+        rounds,
+        on_gpu=on_gpu,
+    )
+    predicted = compare(
+        {name: predict for name, (_, predict) in works.items()},
+        chunks,
+        lengths,
+        rounds,
+        on_gpu=on_gpu,
+    )
+    return {name: (trained[name], predicted[name]) for name in works}
 
 
-def print_rows(kind: str, width: int, speeds: dict[str, tuple[float, float]]) -> None:
-    for name, (train, pipe) in speeds.items():
+def compare(
+    works: dict[str, OnBatches],
+    batches: Batches,
+    lengths: list[int],
+    rounds: int,
+    *,
+    on_gpu: bool,
+) -> dict[str, Speed]:
+    """Measure candidates, each on as many of the batches as its time allows."""
+    timers, parts = {}, {}
+    for name, work in works.items():
+        first = waiting(partial(work, batches[:1]), on_gpu=on_gpu)
+        first()  # kernels are chosen, memory is found
+        n_batches = max(1, min(len(batches), int(SECONDS / rounds / first())))
+        parts[name] = batches[:n_batches]
+        timers[name] = [waiting(partial(work, parts[name]), on_gpu=on_gpu)]
+    fastest(timers, 1)
+    speeds = {}
+    for name, seconds in fastest(timers, rounds).items():
+        n_words = sum(lengths[i] for batch in parts[name] for i in batch)
+        busy = gpu_seconds(timers[name][0]) / seconds if on_gpu else 0.0
+        speeds[name] = Speed(n_words / seconds, busy)
+    return speeds
+
+
+def gpu_seconds(work: Callable[[], object]) -> float:
+    """Return the seconds in which the GPU does anything while something runs."""
+    with profile(activities=[ProfilerActivity.CUDA]) as profiler:
+        work()
+    spans = [
+        (event.time_range.start, event.time_range.end)
+        for event in profiler.events()
+        if event.device_type == DeviceType.CUDA
+    ]
+    busy, until = 0.0, 0.0
+    for start, end in sorted(spans):
+        busy += max(0.0, end - max(start, until))
+        until = max(until, end)
+    return busy / 1e6
+
+
+def print_rows(kind: str, width: int, speeds: dict[str, tuple[Speed, Speed]]) -> None:
+    for name, both in speeds.items():
         cells = [kind, str(width), name]
-        for which, speed in enumerate((train, pipe)):
-            cells.append(f"{speed / 1000:,.1f}")
+        for which, speed in enumerate(both):
+            cells.append(f"{speed.words / 1000:,.1f}")
             for peer in (SPACY, PYTORCH):
-                cells.append(f"{speed / speeds[peer][which]:.2f}")
+                cells.append(f"{speed.words / speeds[peer][which].words:.2f}")
+            cells.append(f"{speed.busy:.0%}")
         print("| " + " | ".join(cells) + " |", flush=True)
+
+
+def train_all(data: Path, epochs: int, steps: int) -> Iterator[tuple[str, str, float]]:
+    """Run `spacy train`. Yields a data set, a name, and words a second."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        n_words = write_corpus(read_parts(data, 0), folder)
+        for title, factory, model, reader in (
+            (SPACY, "textcat", spacy_bilstm(), "spacy.Corpus.v1"),
+            (OURS, "rnn_textcat", our_bilstm(), "spacy-rnn.TextCorpus.v1"),
+        ):
+            config = make_config(
+                factory,
+                model,
+                reader,
+                folder,
+                epochs=epochs,
+                steps=max(1, n_words // BATCHER["size"]),
+            )
+            yield "MR", title, train_best(config).words_per_second
+    split = read_split(data, "conll2003_en")
+    overrides = {"training.max_steps": steps, "training.eval_frequency": steps // 2}
+    for title, train in (("spaCy ner", train_spacy), (OURS, train_ours)):
+        tag_set = SETS["conll2003_en"]
+        result = train(tag_set, split, 0, overrides=overrides, verbose=False)
+        yield "CoNLL-2003", title, result.speed
 
 
 def main() -> None:
@@ -167,20 +271,30 @@ def main() -> None:
     parser.add_argument("--kinds", nargs="+", choices=LENGTHS, default=list(LENGTHS))
     parser.add_argument("--words", type=int, default=32_000, help="in a batch")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--data", type=Path, help="folder of data sets")
+    parser.add_argument("--epochs", type=int, default=3, help="on MR")
+    parser.add_argument("--steps", type=int, default=300, help="on CoNLL-2003")
     args = parser.parse_args()
+    # By Thinc, below spaCy's BiLSTM.
+    warnings.filterwarnings("ignore", ".*from_dlpack")
     device = "a CPU"
     if args.gpu_id >= 0:
         spacy.require_gpu(args.gpu_id)
         set_gpu_allocator("pytorch")
         device = torch.cuda.get_device_name(args.gpu_id)
     print(f"{device}, torch {torch.__version__}, batches of {args.words} words")
-    print("\n| documents | width | | train | x spaCy | x PyTorch ", end="")
-    print("| pipe | x spaCy | x PyTorch |\n|---|---|---|" + "---:|" * 6)
+    columns = "x spaCy | x PyTorch | GPU |"
+    print(f"\n| documents | width | | train | {columns} pipe | {columns}")
+    print("|---|---|---|" + "---:|" * 8)
     for kind in args.kinds:
         docs = make_docs(kind, (N_BATCHES + 1) * args.words)
         for width in args.widths:
             speeds = measure(width, docs, args.words, args.gpu_id, args.rounds)
             print_rows(kind, width, speeds)
+    if args.data is not None:
+        print("\n| `spacy train` | | thousands of words/s |\n|---|---|---:|")
+        for name, title, speed in train_all(args.data, args.epochs, args.steps):
+            print(f"| {name} | {title} | {speed / 1000:,.1f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -298,6 +298,7 @@ def test_ours_and_plain_pytorch_are_compared_without_a_gpu(benchmark, capsys):
     docs = gpu.make_docs("short", 300)
     speeds = gpu.measure(8, docs, 100, -1, 1)
     assert set(speeds) == {gpu.PYTORCH, gpu.SPACY, gpu.OURS}
+    assert all(speed.words > 0 for both in speeds.values() for speed in both)
     gpu.print_rows("short", 8, speeds)
     assert capsys.readouterr().out.count("\n") == 3
 
@@ -328,3 +329,19 @@ def test_reviews_are_split_by_the_folds_of_their_authors(benchmark, monkeypatch)
     ]
     del parts["dev"], parts["test"]
     assert accuracy.read_split(Path(), accuracy.FOLDS, tune=True).test == split.dev
+
+
+def test_who_is_slow_gets_fewer_batches_but_at_least_one(benchmark, monkeypatch):
+    gpu, done = benchmark("gpu"), []
+
+    def work(batches):
+        done.append(len(batches))
+
+    monkeypatch.setattr(gpu, "SECONDS", 1e9)
+    speeds = gpu.compare({"quick": work}, [[0], [1, 2]], [3, 4, 5], 1, on_gpu=False)
+    assert done == [1, 1, 2, 2]
+    done.clear()
+    monkeypatch.setattr(gpu, "SECONDS", 0.0)
+    gpu.compare({"slow": work}, [[0], [1, 2]], [3, 4, 5], 1, on_gpu=False)
+    assert done == [1, 1, 1, 1]
+    assert speeds["quick"].words > 0

@@ -53,11 +53,11 @@ def mix_keys(features: np.ndarray) -> np.ndarray:
 
 
 def hash_rows(features: np.ndarray, rows: list[int]) -> np.ndarray:
-    """Choose four rows of each attribute's table. Shape (M, A) to (M, A, 4), int64.
+    """Choose four rows of each attribute's table. Shape (M, A, 4), int64.
 
     The tables of all attributes are counted through as one.
     """
-    chosen = np.empty((*features.shape, 4), dtype=np.int64)
+    chosen = np.empty((len(features), len(rows), 4), dtype=np.int64)
     start = 0
     for i, n_rows in enumerate(rows):
         ids = np.ascontiguousarray(features[:, i])

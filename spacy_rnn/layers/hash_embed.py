@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from spacy.tokens import Doc
+from spacy.vocab import Vocab
 from thinc.types import Floats2d
 from torch import Tensor
 
@@ -75,28 +76,33 @@ def forward(
     if not lengths.any():
         nothing = split(model.ops.alloc2f(0, model.get_dim("nO")), lengths)
         return nothing, no_docs if is_train else backprop_nothing
-    features = token_features(docs, model.attrs["columns"])
+    columns, vocab = model.attrs["columns"], docs[0].vocab
+    if model.has_dim("nM"):
+        columns = [*columns, vectors_attr(vocab)]  # the last one names static vectors
+    features = token_features(docs, columns)
     if "value_counts" in model.attrs:
-        features = known_values(model, features, is_train)
+        known_values(model, features, is_train)
     if is_train:
-        return train(model, docs, features, lengths)
-    return split(predict(model, docs, features), lengths), backprop_nothing
+        return train(model, vocab, features, lengths)
+    return split(predict(model, vocab, features), lengths), backprop_nothing
 
 
-def known_values(model: Tok2VecT, features: np.ndarray, is_train: bool) -> np.ndarray:
-    """Put the unknown value in the place of some. Shape (N, A)."""
+def known_values(model: Tok2VecT, features: np.ndarray, is_train: bool) -> None:
+    """Put the unknown value in the place of some."""
     counts: ValueCounts = model.attrs["value_counts"]
-    if not is_train:
-        return counts.replace_unseen(features)
-    counts.add(features)
-    return counts.replace_rare(features, model.attrs["unknown_rate"])
+    embedded = features[:, : len(model.attrs["rows"])]
+    if is_train:
+        counts.add(embedded)
+        embedded[:] = counts.replace_rare(embedded, model.attrs["unknown_rate"])
+    else:
+        embedded[:] = counts.replace_unseen(embedded)
 
 
 def train(
-    model: Tok2VecT, docs: list[Doc], features: np.ndarray, lengths: np.ndarray
+    model: Tok2VecT, vocab: Vocab, features: np.ndarray, lengths: np.ndarray
 ) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Doc]]]:
     """Embed a batch, with dropout, for a backward pass."""
-    features, distinct_of, static = distinct_tokens(model, docs, features)
+    features, distinct_of, static = distinct_tokens(model, vocab, features)
     return run_for_update(
         model,
         lengths,
@@ -125,14 +131,15 @@ def run_for_update(
     return split(Y, lengths), backprop
 
 
-def predict(model: Tok2VecT, docs: list[Doc], features: np.ndarray) -> Floats2d:
+def predict(model: Tok2VecT, vocab: Vocab, features: np.ndarray) -> Floats2d:
     """Embed a batch. Shape (N, nO)."""
     cache: RowCache = model.attrs["row_cache"]
     static: Any = None
     keys, distinct_of = mix_keys(features), None
     if model.has_dim("nM"):
-        features, distinct_of, static = distinct_tokens(model, docs, features)
-        keys = mix_keys(np.stack([mix_keys(features), content_keys(static)], axis=1))
+        features, distinct_of, static = distinct_tokens(model, vocab, features)
+        contents = content_keys(static)[:, None]
+        keys = mix_keys(np.concatenate([features[:, :-1], contents], axis=1))
 
     def compute(chosen: np.ndarray) -> Floats2d:
         vectors = None
@@ -146,25 +153,22 @@ def predict(model: Tok2VecT, docs: list[Doc], features: np.ndarray) -> Floats2d:
 
 
 def distinct_tokens(
-    model: Tok2VecT, docs: list[Doc], features: np.ndarray
+    model: Tok2VecT, vocab: Vocab, features: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, Floats2d | None]:
     """Find the distinct tokens of a batch.
 
     Returns:
-        Their features, shape (M, A); which of them each token is, shape (N,); and their
+        Their features, in M rows; which of them each token is, shape (N,); and their
         static vectors, shape (M, nM), where the model reads them.
     """
-    keys = mix_keys(features)
-    vocab = docs[0].vocab
+    _, first, distinct_of = np.unique(
+        mix_keys(features), return_index=True, return_inverse=True
+    )
+    features, static = features[first], None
     if model.has_dim("nM"):
-        words = token_features(docs, [vectors_attr(vocab)])
-        keys = mix_keys(np.stack([keys, words[:, 0]], axis=1))
-    _, first, distinct_of = np.unique(keys, return_index=True, return_inverse=True)
-    static = None
-    if model.has_dim("nM"):
-        found = static_vectors(vocab, words[first, 0], model.get_dim("nM"))
+        found = static_vectors(vocab, features[:, -1], model.get_dim("nM"))
         static = model.ops.asarray2f(found)  # the table may be on another device
-    return features[first], distinct_of, static
+    return features, distinct_of, static
 
 
 def table_rows(model: Tok2VecT, features: np.ndarray) -> Tensor:

@@ -1,7 +1,6 @@
 """spaCy's tagger on recurrent networks."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import numpy as np
 from spacy.language import Language
@@ -20,6 +19,7 @@ from spacy_rnn.pipeline.guards import guarded
 from spacy_rnn.pipeline.labels import check_enough, count_gold, ignore_others
 from spacy_rnn.pipeline.settings import note_settings
 from spacy_rnn.pipeline.truths import UNKNOWN, Truth, Values, token_truths
+from spacy_rnn.ragged import RaggedList, flatten
 
 
 @Language.factory(
@@ -160,16 +160,15 @@ class RNNTagger(Tagger):
             self._known_truths(),
             self._meet_unknown,
         )
-        ops = self.model.ops
+        ops, flat = self.model.ops, flatten(self.model.ops, scores)
         loss, gradient = token_cross_entropy(
             ops,
-            ops.flatten(scores),
+            flat.data,
             ops.asarray1i(truths[:, 0]),
             wrong=ops.asarray1i(truths[:, 1]),
             label_smoothing=self.cfg["label_smoothing"],
         )
-        lengths: Any = [len(rows) for rows in scores]
-        return loss, ops.unflatten(gradient, lengths)
+        return loss, RaggedList(gradient, flat.lengths)
 
     def gold_labels(self, doc: Doc) -> list[str]:
         """List the tags that tokens of a reference have, or are said not to have."""
@@ -180,11 +179,9 @@ class RNNTagger(Tagger):
         return [tag if tag == prefix else tag.removeprefix(prefix) for tag in tags]
 
     def _scores2guesses(self, scores: list[Floats2d]) -> list[np.ndarray]:
-        if isinstance(scores[0], np.ndarray):
-            return super()._scores2guesses(scores)
-        # One transfer from a GPU, where spaCy's method makes one for each document.
-        guesses = to_numpy(self.model.ops.flatten(scores).argmax(axis=1))
-        return np.split(guesses, np.cumsum([len(rows) for rows in scores])[:-1])
+        # Of all tokens at once, where spaCy's method goes document by document.
+        flat = flatten(self.model.ops, scores)
+        return RaggedList(to_numpy(flat.data.argmax(axis=1)), flat.lengths)
 
     def _known_truths(self) -> dict[Values, Truth]:
         """Say what tags tell of a token."""

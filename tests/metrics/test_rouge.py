@@ -13,10 +13,11 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rouge_score.rouge_scorer import RougeScorer
-from rouge_score.tokenizers import DefaultTokenizer
 
 from spacy_rnn.metrics.rouge import Score, rouge, tokenize
+
+RougeScorer = pytest.importorskip("rouge_score.rouge_scorer").RougeScorer
+DefaultTokenizer = pytest.importorskip("rouge_score.tokenizers").DefaultTokenizer
 
 SENTIMENT = Path(__file__).parents[2] / "corpus" / "sentiment" / "train.jsonl"
 DATA = os.environ.get("SPACY_RNN_DATA")  # folder of the data sets, as for benchmarks
