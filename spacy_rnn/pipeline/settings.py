@@ -18,7 +18,7 @@ from spacy_rnn.checks import (
 )
 from spacy_rnn.pipeline.labels import check_class_weights
 from spacy_rnn.pipeline.summary_choice import Order, Unit, check_budget
-from spacy_rnn.tags.schemes import Scheme
+from spacy_rnn.tags.tag_set import Scheme
 
 CONFIGURED = "configured"  # the settings that a component was made with
 CHECKS: dict[str, Callable[[str, Any], None]] = {
