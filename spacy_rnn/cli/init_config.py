@@ -147,7 +147,7 @@ def init_config_cli(
                 pretraining=pretraining,
             )
             if not is_stdout:
-                write_atomically(output_path, text.encode("utf8"))
+                _save(text, output_path)
         except (ValueError, OSError, ImportError) as error:
             msg.fail("Can't write a config", str(error), exits=1)
     if is_stdout:
@@ -224,9 +224,8 @@ def print_findings(found: "Findings", *, is_guess: bool, lang: str) -> None:
         if part is not None:
             msg.text(f"- {part.path}: {part.n_docs:,} documents")
     msg.text(f"- Task: {', '.join(found.tasks)}{' (guessed)' * is_guess}")
-    others = [task for task in found.possible if task not in found.tasks]
-    if others and is_guess:
-        msg.text(f"- Also fit for: {', '.join(others)}")
+    if found.others and is_guess:
+        msg.text(f"- Also fit for: {', '.join(found.others)}")
     shown = {**found.reader, **found.settings}
     for place, value in shown.items():
         name = place.rpartition(".")[2]
@@ -267,6 +266,13 @@ def _check_output(path: Path, inputs: list[Path | None], *, force: bool) -> None
             raise ValueError(f"{path}: the output is one of the files to read")
     if path.exists() and not force:
         raise ValueError(f"{path}: the file is there already; --force replaces it")
+
+
+def _save(text: str, path: Path) -> None:
+    try:
+        write_atomically(path, text.encode("utf8"))
+    except OSError as error:  # which may name the file beside it
+        raise OSError(f"{path}: {error.strerror}") from error
 
 
 def _print(text: str) -> None:

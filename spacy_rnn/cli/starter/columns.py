@@ -55,6 +55,8 @@ def find_ways(path: Path, given: Given) -> list[Way]:
         return [Way(SUMMARIES, {}, {"summarizer": {}})]
     rows = (read_csv if is_table else read_jsonl)(file, "strict")
     columns = _gather(row for _, row in rows)
+    if not columns:
+        raise ValueError(f"{file}: no document with a text")
     tokens = None if is_table else find_token_lists(columns, given)
     ways = [tokens] if tokens is not None and tokens.tasks else []
     ways += find_texts(columns, given)

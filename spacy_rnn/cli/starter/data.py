@@ -55,7 +55,7 @@ class Findings(NamedTuple):
     """What the data have, and what a config has to say of it."""
 
     tasks: list[str]
-    possible: list[str]  # all tasks that the training data are fit for
+    others: list[str]  # tasks that the training data are fit for, too
     reader: dict[str, Any]  # the block of the reader, but for the path
     settings: dict[str, Any]  # other values of the config, by their place
     train: Part
@@ -113,10 +113,12 @@ def look_at(
         _check_dev(part, dev_part)
     reader = {"@readers": name, **options}
     settings = tally.suggest(chosen, part, kind)
-    return Findings(chosen, list_tasks(ways), reader, settings, part, dev_part)
+    places = {LABELS_IN.get(task) for task in chosen}
+    others = [task for task in _list_tasks(ways) if LABELS_IN.get(task) not in places]
+    return Findings(chosen, others, reader, settings, part, dev_part)
 
 
-def list_tasks(ways: Sequence[Way]) -> list[str]:
+def _list_tasks(ways: Sequence[Way]) -> list[str]:
     """List all tasks that a file is fit for, the best guess first."""
     return list(dict.fromkeys(task for way in ways for task in way.tasks))
 
@@ -127,7 +129,7 @@ def _choose_way(ways: Sequence[Way], tasks: Sequence[str] | None, path: Path) ->
     if not fit:
         raise ValueError(
             f"{path}: nothing found to train {' and '.join(tasks or ())} with, but for "
-            f"{', '.join(list_tasks(ways))}. Name the columns by options, if they "
+            f"{', '.join(_list_tasks(ways))}. Name the columns by options, if they "
             "weren't understood"
         )
     rivals = [way for way in fit if way.reader == fit[0].reader]
@@ -224,7 +226,9 @@ class Tally:
                 "texts is textcat-multilabel"
             )
         if "textcat" in tasks and len(labels["textcat"]) < 2:
-            raise ValueError(f"{path}: all texts have the label {[*labels["textcat"]][0]!r}")
+            raise ValueError(
+                f"{path}: all texts have the label {next(iter(labels['textcat']))!r}"
+            )
         return Part(Path(path), self.n_docs, labels)
 
     def _count(self, task: str) -> Counter[str]:
