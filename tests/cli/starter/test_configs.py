@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy
 import pytest
 import spacy
 from spacy.cli.init_config import fill_config
@@ -147,7 +148,7 @@ def test_vectors_are_looked_for_before_training(tmp_path):
     nlp.to_disk(tmp_path / "empty")
     with pytest.raises(ValueError, match="no word vectors"):
         check_vectors(str(tmp_path / "empty"))
-    nlp.vocab.set_vector("a", [1.0, 2.0])
+    nlp.vocab.set_vector("a", numpy.ones(2))
     nlp.to_disk(tmp_path / "full")
     check_vectors(str(tmp_path / "full"))
 
