@@ -11,6 +11,7 @@ from spacy_rnn.cli.convert import convert_cli
 from spacy_rnn.cli.evaluate import evaluate_cli
 from spacy_rnn.cli.explain import explain_cli
 from spacy_rnn.cli.gradients import plot_gradients_cli
+from spacy_rnn.cli.init_config import init_config_cli
 from spacy_rnn.cli.punkt import punkt_cli
 from spacy_rnn.cli.train import train_cli
 
@@ -21,6 +22,7 @@ with_overrides = {"allow_extra_args": True, "ignore_unknown_options": True}
 app.command("convert")(convert_cli)
 app.command("evaluate", context_settings=with_overrides)(evaluate_cli)
 app.command("explain")(explain_cli)
+app.command("init-config")(init_config_cli)
 app.command("plot-gradients")(plot_gradients_cli)
 app.command("punkt")(punkt_cli)
 app.command("train", context_settings=with_overrides)(train_cli)

@@ -1,0 +1,285 @@
+import sys
+from contextlib import nullcontext, redirect_stdout
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from wasabi import msg
+
+from spacy_rnn.atomic import write_atomically
+
+if TYPE_CHECKING:  # the command line loads this module, whatever the command
+    from spacy_rnn.cli.starter.data import Findings
+
+STDOUT = Path("-")
+MAX_ROWS = 30  # of the table of labels
+
+
+class OptimizeOption(Enum):
+    ACCURACY = "accuracy"
+    EFFICIENCY = "efficiency"
+
+
+def init_config_cli(
+    output_path: Annotated[
+        Path,
+        typer.Argument(
+            help="The .cfg file to write, - for standard output", allow_dash=True
+        ),
+    ] = STDOUT,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            "--task",
+            "-t",
+            help="What to train: ner, spans, tagger, morphologizer, summarizer, "
+            "textcat or textcat-multilabel, or several with a comma between them, "
+            "which share an encoder",
+            show_default="what the data are fit for",
+        ),
+    ] = None,
+    train: Annotated[
+        Path | None,
+        typer.Option(help="Training data to look at, a file or a folder"),
+    ] = None,
+    dev: Annotated[
+        Path | None,
+        typer.Option(help="Development data, with the columns and labels of --train"),
+    ] = None,
+    lang: Annotated[
+        str, typer.Option("--lang", "-l", help="Language of the pipeline")
+    ] = "en",
+    optimize: Annotated[
+        OptimizeOption,
+        typer.Option(
+            "--optimize", "-o", help="Whether the network is larger, or faster"
+        ),
+    ] = OptimizeOption.ACCURACY,
+    gpu: Annotated[
+        bool, typer.Option("--gpu", "-G", help="Train on a GPU, in larger batches")
+    ] = False,
+    vectors: Annotated[
+        str | None,
+        typer.Option(help="Name or path of a pipeline whose word vectors to use"),
+    ] = None,
+    pretraining: Annotated[
+        bool,
+        typer.Option("--pretraining", "-pt", help="Add a block for spacy pretrain"),
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", "-F", help="Replace the output if it is there")
+    ] = False,
+    text_column: Annotated[
+        str | None, typer.Option(help="Key or column that holds the text")
+    ] = None,
+    label_column: Annotated[
+        str | None, typer.Option(help="Key or column that holds the label or labels")
+    ] = None,
+    summary_column: Annotated[
+        str | None, typer.Option(help="Key or column that holds the summary")
+    ] = None,
+    token_column: Annotated[
+        str | None, typer.Option(help="Key or column that holds the tokens")
+    ] = None,
+    tag_column: Annotated[
+        str | None, typer.Option(help="Key or column of the tags for tagger")
+    ] = None,
+    pos_column: Annotated[
+        str | None,
+        typer.Option(help="Key or column of Universal POS tags for morphologizer"),
+    ] = None,
+    entity_column: Annotated[
+        str | None, typer.Option(help="Key or column of the chunk tags for ner")
+    ] = None,
+    span_column: Annotated[
+        str | None, typer.Option(help="Key or column of the chunk tags for spans")
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            help="Names of the columns of a file without names, from left to right, "
+            "with a comma between them, such as tokens,pos,_,ner"
+        ),
+    ] = None,
+) -> None:
+    """Write a complete config for spacy train, fit for your data.
+
+    With --train, looks at the data: finds the task, the columns and the labels, names
+    them in the config, and says what it found. Reads labelled texts in .jsonl, .csv and
+    .tsv, annotated tokens in .jsonl, .conll, .iob, .tsv and .txt, articles with
+    summaries, and .spacy files. Only the language is never guessed.
+
+    For example:
+
+    python -m spacy rnn init-config mine.cfg --train train.csv --dev dev.csv
+
+    python -m spacy rnn init-config ner.cfg --task ner --lang de
+
+    python -m spacy rnn init-config - --task tagger,ner --vectors en_core_web_md
+    """
+    given = {
+        "text_column": text_column,
+        "label_column": label_column,
+        "summary_column": summary_column,
+        "token_column": token_column,
+        "tag_column": tag_column,
+        "pos_column": pos_column,
+        "entity_column": entity_column,
+        "span_column": span_column,
+        "columns": columns.split(",") if columns else None,
+    }
+    is_stdout = output_path == STDOUT
+    # Whatever else there is to say, standard output gets nothing but the config.
+    with redirect_stdout(sys.stderr) if is_stdout else nullcontext():
+        try:
+            _check_output(output_path, [train, dev], force=force)
+            text, commands = init_config(
+                output_path,
+                tasks=task.split(",") if task else None,
+                train=train,
+                dev=dev,
+                given={key: value for key, value in given.items() if value is not None},
+                lang=lang,
+                optimize=optimize.value,
+                gpu=gpu,
+                vectors=vectors,
+                pretraining=pretraining,
+            )
+            if not is_stdout:
+                _save(text, output_path)
+        except (ValueError, OSError, ImportError) as error:
+            msg.fail("Can't write a config", str(error), exits=1)
+    if is_stdout:
+        _print(text)
+        return
+    msg.good("Saved config", output_path)
+    msg.text("You can now train your pipeline:")
+    for command in commands:
+        typer.echo(command + " --gpu-id 0" * gpu)
+
+
+def init_config(
+    path: Path,
+    *,
+    tasks: list[str] | None,
+    train: Path | None,
+    dev: Path | None,
+    given: dict[str, Any],
+    lang: str,
+    vectors: str | None,
+    **options: Any,
+) -> tuple[str, list[str]]:
+    """Make a config, and say what was found in the data that it is for.
+
+    Args:
+        path: Where the config is going to be.
+        tasks: What to train. None: what the training data are fit for.
+        train: Training data, None for none.
+        dev: Development data, None for none.
+        given: Settings of the reader that the user has named.
+        lang: Code of the language.
+        vectors: Name or path of a pipeline with word vectors.
+        options: Those of `make_config`.
+
+    Returns:
+        The config as text, and the commands that use it.
+    """
+    from spacy_rnn.cli.starter import configs
+    from spacy_rnn.cli.starter.data import look_at
+
+    if tasks is None and train is None:
+        raise ValueError(
+            f"name a task by --task, or data by --train; the tasks are "
+            f"{', '.join(configs.TASKS)}"
+        )
+    if train is None and (dev is not None or given):
+        raise ValueError("--dev and the names of columns need --train")
+    configs.check_tasks(tasks or ())
+    if vectors is not None:
+        configs.check_vectors(vectors)
+    reader, settings = None, {}
+    if train is not None:
+        found = look_at(train, dev, tasks=tasks, lang=lang, given=given)
+        print_findings(found, is_guess=tasks is None, lang=lang)
+        tasks, reader = found.tasks, found.reader
+        settings = {"paths.train": str(train), **found.settings}
+        settings["paths.dev"] = None if dev is None else str(dev)
+    config = configs.make_config(
+        tasks or (),
+        lang=lang,
+        vectors=vectors,
+        reader=reader,
+        settings=settings,
+        **options,
+    )
+    text = configs.format_config(config, tasks or (), path)
+    return text, configs.list_commands(config, path)
+
+
+def print_findings(found: "Findings", *, is_guess: bool, lang: str) -> None:
+    """Say what was found in the data, and what was taken for granted."""
+    msg.info("Looked at the data")
+    for part in (found.train, found.dev):
+        if part is not None:
+            msg.text(f"- {part.path}: {part.n_docs:,} documents")
+    msg.text(f"- Task: {', '.join(found.tasks)}{' (guessed)' * is_guess}")
+    if found.others and is_guess:
+        msg.text(f"- Also fit for: {', '.join(found.others)}")
+    shown = {**found.reader, **found.settings}
+    for place, value in shown.items():
+        name = place.rpartition(".")[2]
+        if name != "labels" and not name.startswith("@"):
+            value = ", ".join(map(str, value)) if isinstance(value, list) else value
+            msg.text(f"- {name.replace('_', ' ').capitalize()}: {value}")
+    msg.text(f"- Language: {lang} (by --lang)")
+    for task in found.train.labels:
+        _print_labels(found, task)
+    for task, names in found.unknown.items():
+        msg.warn(f"Labels of {task} that training data lack: {', '.join(names)}")
+    if found.dev is None:
+        msg.warn("No development data: name it by --dev now, or by --paths.dev later")
+
+
+def _print_labels(found: "Findings", task: str) -> None:
+    """Print how often each label occurs."""
+    parts = {"Train": found.train} | ({"Dev": found.dev} if found.dev else {})
+    labels = found.train.labels[task].most_common()
+    rows = [
+        (label, *(part.labels[task][label] for part in parts.values()))
+        for label, _ in labels[:MAX_ROWS]
+    ]
+    header = (f"Labels of {task}", *parts)
+    msg.table(rows, header=header, aligns=("l", *("r" for _ in parts)))
+    if len(labels) > MAX_ROWS:
+        msg.text(f"and {len(labels) - MAX_ROWS} more labels")
+
+
+def _check_output(path: Path, inputs: list[Path | None], *, force: bool) -> None:
+    """Refuse a place where nothing should be written."""
+    if path == STDOUT:
+        return
+    if path.is_dir():
+        raise ValueError(f"{path}: the output is a folder")
+    for each in inputs:
+        if each is not None and each.resolve() == path.resolve():
+            raise ValueError(f"{path}: the output is one of the files to read")
+    if path.exists() and not force:
+        raise ValueError(f"{path}: the file is there already; --force replaces it")
+
+
+def _save(text: str, path: Path) -> None:
+    try:
+        write_atomically(path, text.encode("utf8"))
+    except OSError as error:  # which may name the file beside it
+        raise OSError(f"{path}: {error.strerror}") from error
+
+
+def _print(text: str) -> None:
+    """Write to standard output, or say why not."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as error:
+        typer.echo(f"Can't write a config: {error}", err=True)
+        raise

@@ -1,0 +1,98 @@
+"""Find out what is in a data file, and by which settings a reader reads it."""
+
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import spacy
+
+from spacy_rnn.cli.readers import SUMMARIES
+from spacy_rnn.cli.starter.text_columns import find_texts
+from spacy_rnn.cli.starter.token_columns import (
+    find_token_columns,
+    find_token_lists,
+    has_token_lines,
+)
+from spacy_rnn.cli.starter.ways import SAMPLE, Given, Way
+from spacy_rnn.corpora.files.lines import has_suffix
+from spacy_rnn.corpora.files.rows import (
+    DOCBIN_SUFFIX,
+    JSON_SUFFIXES,
+    TABLE_SUFFIXES,
+    find_files,
+    join_names,
+    read_csv,
+    read_jsonl,
+)
+from spacy_rnn.corpora.references import load_docbin
+from spacy_rnn.corpora.summaries.docs import SUMMARY, register_summary
+from spacy_rnn.corpora.summaries.files import SUMMARY_SUFFIXES
+from spacy_rnn.corpora.texts.records import TEXT_SUFFIXES
+from spacy_rnn.corpora.tokens.records import TOKEN_SUFFIXES
+
+SUFFIXES = tuple(dict.fromkeys((*TEXT_SUFFIXES, *TOKEN_SUFFIXES, *SUMMARY_SUFFIXES)))
+SPANS_KEY = "sc"  # as spaCy's spancat and the reader have it
+
+
+def find_ways(path: Path, given: Given) -> list[Way]:
+    """List the ways in which a file can be read, the best guess first.
+
+    Args:
+        path: A file, or a folder of files that are alike.
+        given: Settings of readers that the user has named.
+
+    Raises:
+        ValueError: If it can't be read, or there is nothing in it that a task is for.
+    """
+    file = find_files(path, SUFFIXES)[0]
+    if has_suffix(file, DOCBIN_SUFFIX):
+        return [Way(None, {}, {task: {} for task in _find_annotations(file)})]
+    is_table = has_suffix(file, *TABLE_SUFFIXES) and not has_token_lines(file, given)
+    if not is_table and not has_suffix(file, *JSON_SUFFIXES):
+        if has_suffix(file, *TOKEN_SUFFIXES):
+            return [find_token_columns(file, given)]
+        return [Way(SUMMARIES, {}, {"summarizer": {}})]
+    rows = (read_csv if is_table else read_jsonl)(file, "strict")
+    columns = _gather(row for _, row in rows)
+    if not columns:
+        raise ValueError(f"{file}: no document with a text")
+    tokens = None if is_table else find_token_lists(columns, given)
+    ways = [tokens] if tokens is not None and tokens.tasks else []
+    ways += find_texts(columns, given)
+    if not ways:
+        raise ValueError(
+            f"{file}: no task fits the columns {join_names(columns)}. Name those that "
+            "hold the texts and the labels, or the tokens and their tags, by options"
+        )
+    return ways
+
+
+def _gather(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """Collect the values of each key of the first rows."""
+    columns: dict[str, list[Any]] = {}
+    for row in islice(rows, SAMPLE):
+        for key, value in row.items():
+            columns.setdefault(key, []).append(value)
+    return columns
+
+
+def _find_annotations(path: Path) -> list[str]:
+    """List the tasks that a .spacy file has annotation for, the best guess first."""
+    register_summary()
+    docs = list(islice(load_docbin(path).get_docs(spacy.blank("xx").vocab), SAMPLE))
+    groups = {key for doc in docs for key in doc.spans}
+    has_cats = any(doc.cats for doc in docs)
+    has = {
+        "ner": any(doc.ents for doc in docs),
+        "tagger": any(doc.has_annotation("TAG") for doc in docs),
+        "morphologizer": any(doc.has_annotation("MORPH") for doc in docs),
+        "spans": SPANS_KEY in groups,
+        "summarizer": SUMMARY in groups or any(doc._.get(SUMMARY) for doc in docs),
+        "textcat": has_cats,
+        "textcat-multilabel": has_cats,
+    }
+    found = [task for task, is_there in has.items() if is_there]
+    if not found:
+        raise ValueError(f"{path}: the documents have no annotation that a task is for")
+    return found

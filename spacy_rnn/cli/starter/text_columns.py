@@ -1,0 +1,85 @@
+"""Find the columns of texts with labels, and of articles with summaries."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from spacy_rnn.cli.readers import SUMMARIES, TEXTS
+from spacy_rnn.cli.starter.ways import Columns, Given, Way, is_list_of, pick
+from spacy_rnn.corpora.summaries.rows import (
+    LABEL_COLUMN,
+    REFERENCE_COLUMN,
+    SENTENCE_COLUMN,
+    SUMMARY_COLUMNS,
+    TEXT_COLUMNS,
+)
+from spacy_rnn.corpora.texts.records import LABEL_COLUMNS
+
+TEXT_NAMES = ("text",)
+MIN_SUMMARY = 3  # words of what may be one, where only lengths tell
+
+
+def find_texts(columns: Columns, given: Given) -> Iterator[Way]:
+    """Look for texts with summaries or labels, by names and then by values."""
+    lengths = {  # in words
+        name: sum(len(value.split()) for value in values) / len(values)
+        for name, values in columns.items()
+        if all(isinstance(value, str) for value in values)
+    }
+    summaries = list(_find_summaries(columns, given))
+    yield from summaries
+    text = given.get("text_column") or pick(
+        lengths, TEXT_NAMES, key=lambda name: lengths[name]
+    )
+    if text is None:
+        return
+    labels = _find_labels(columns, text, given)
+    for name in labels:
+        settings = {"text_column": text, "label_column": name}
+        yield Way(TEXTS, settings, {"textcat": {}, "textcat-multilabel": {}})
+    shorter = {
+        name: length
+        for name, length in lengths.items()
+        if MIN_SUMMARY <= length <= lengths.get(text, 0) / 2
+    }
+    if shorter and not summaries:
+        summary = pick(shorter, key=lambda name: shorter[name])
+        settings = {"text_column": text, "summary_column": summary}
+        yield Way(SUMMARIES, settings, {"summarizer": {}})
+
+
+def _find_summaries(columns: Columns, given: Given) -> Iterator[Way]:
+    """Look for the columns that the reader of summaries looks for itself."""
+    names = [name for name in (SENTENCE_COLUMN, *TEXT_COLUMNS) if name in columns]
+    text = given.get("text_column") or pick(names)
+    settings = {"text_column": text}
+    if LABEL_COLUMN in columns and text == SENTENCE_COLUMN:
+        settings["label_column"] = LABEL_COLUMN
+    summaries = [name for name in SUMMARY_COLUMNS if name in columns]
+    summary = given.get("summary_column") or pick(summaries)
+    if summary and (REFERENCE_COLUMN not in columns or "summary_column" in given):
+        settings["summary_column"] = summary
+    if text and (len(settings) > 1 or REFERENCE_COLUMN in columns):
+        yield Way(SUMMARIES, settings, {"summarizer": {}})
+
+
+def _find_labels(columns: Columns, text: str, given: Given) -> list[str]:
+    """List the columns that may hold labels; by its name, there is only one."""
+    named = [name for name in LABEL_COLUMNS if name in columns]
+    if given.get("label_column") or named:
+        return [given.get("label_column") or named[0]]
+    return [
+        name for name, values in columns.items() if name != text and _are_labels(values)
+    ]
+
+
+def _are_labels(values: Sequence[Any]) -> bool:
+    """Tell labels, each of which several texts have, from other values."""
+    if all(is_list_of(str, value) for value in values):
+        labels = [label for value in values for label in value]
+    elif all(isinstance(value, str | int) and value != "" for value in values):
+        labels = list(map(str, values))
+    else:
+        return False
+    n_different = len(set(labels))
+    n_words = sum(len(label.split()) for label in labels)
+    return 2 <= n_different <= len(labels) / 2 and n_words <= 4 * len(labels)
