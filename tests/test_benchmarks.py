@@ -13,6 +13,7 @@ SCRIPTS = (
     "batching",
     "crf_cost",
     "gpu",
+    "kernels",
     "long_documents",
     "make_vectors",
     "memory",
