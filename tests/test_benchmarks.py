@@ -14,6 +14,7 @@ SCRIPTS = (
     "crf_cost",
     "faithfulness",
     "gpu",
+    "kernels",
     "long_documents",
     "make_vectors",
     "memory",

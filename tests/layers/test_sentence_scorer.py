@@ -67,6 +67,23 @@ def test_scores_do_not_depend_on_the_batch(docs, cell):
         assert_allclose(Y_reversed, Y, atol=1e-5)
 
 
+@pytest.mark.parametrize("seed", [0, 1])
+def test_scores_of_fuzzed_texts_do_not_depend_on_the_batch(nlp, docs, seed):
+    rng = np.random.default_rng(seed)
+    fuzzed = []
+    for _ in range(30):
+        lengths = rng.choice([1, 3, 40, 200], size=rng.choice([1, 2, 5, 20]))
+        words = rng.integers(rng.choice([3, 20, 300]), size=lengths.sum())
+        starts = np.isin(np.arange(lengths.sum()), lengths.cumsum() - lengths)
+        texts = [[".", "the", "\n", f"word{n}"][n % 4] for n in words]
+        fuzzed.append(Doc(nlp.vocab, texts, sent_starts=starts.tolist()))
+    layer = make_layer(docs)
+    W = layer.layers[1].get_param("W")
+    W += rng.normal(size=W.shape, scale=0.3).astype("f")  # as after training
+    for doc, Y in zip(fuzzed, layer.predict(fuzzed), strict=True):
+        assert_allclose(layer.predict([doc])[0], Y, atol=1e-5)
+
+
 @pytest.mark.parametrize("n_docs", [0, 1, 2])
 def test_batches_without_sentences_are_scored_and_learned_from(nlp, docs, n_docs):
     layer, optimizer = make_layer(docs), Adam(0.01)
