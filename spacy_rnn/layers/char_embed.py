@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
@@ -39,7 +38,6 @@ def CharEmbed(
             char_embed.CharEmbed, encoder=encoder, char_width=char_width, rows=rows
         ),
         forward,
-        init_dims=init_dims,
         dims={"nO": nO},
         attrs={
             "attr": attr,
@@ -79,10 +77,6 @@ def forward(
         return run(model, *characters(model, texts), is_train=False)[0]
 
     return split(cache.fetch(model, words, compute), lengths), backprop_nothing
-
-
-def init_dims(model: Tok2VecT, X: Any, Y: Any) -> None:
-    """Leave the dimensions as they are: the config knows them all."""
 
 
 def read_words(docs: Sequence[Doc], words: np.ndarray, tokens: np.ndarray) -> list[str]:

@@ -65,7 +65,6 @@ def SentenceScorer(
         "score_sentences",
         build,
         score,
-        init_dims=no_dims,
         dims={"nI": tok2vec.maybe_get_dim("nO")},
         attrs={
             "column": attr,
@@ -168,7 +167,3 @@ def init(model: SentenceScorerT, X: list[Doc] | None = None, Y: Any = None) -> N
     if scorer.has_dim("nI") is None:
         scorer.set_dim("nI", vectors.get_dim("nO"))
     scorer.initialize()
-
-
-def no_dims(model: Model, X: Any, Y: Any) -> None:
-    """Leave the widths as `init` has set them."""

@@ -33,7 +33,7 @@ def torch_layer(
     build: Callable[..., nn.Module],
     forward: Callable,
     *,
-    init_dims: Callable,
+    init_dims: Callable | None = None,
     dims: dict[str, int | None],
     attrs: dict[str, Any],
 ) -> Model:
@@ -44,7 +44,8 @@ def torch_layer(
         build: Makes the module from the values of `dims`, in their order, as soon as
             they are known. It has to be picklable: a class or a partial.
         forward: The layer's forward function; it calls `run`.
-        init_dims: Called with the layer and Thinc's X and Y, sets missing dimensions.
+        init_dims: Called with the layer and Thinc's X and Y, sets missing dimensions,
+            where the layer above or the config doesn't know them all.
         dims: Dimensions of the layer, None where data will tell.
         attrs: Further attributes. "dropout_rate" is what `[training] dropout` sets,
             "mixed_precision" asks for bfloat16.
@@ -237,11 +238,12 @@ def address(array: Any) -> int:
 class InitWeights:
     """Initialize a torch layer: first its dimensions, then its parameters."""
 
-    def __init__(self, init_dims: Callable) -> None:
+    def __init__(self, init_dims: Callable | None) -> None:
         self.init_dims = init_dims
 
     def __call__(self, model: Model, X: Any = None, Y: Any = None) -> None:
-        self.init_dims(model, X, Y)
+        if self.init_dims is not None:
+            self.init_dims(model, X, Y)
         module = model.attrs["torch_module"].build_for(model)
         flat: Any = torch.zeros(flat_size(module))
         with torch.no_grad():
