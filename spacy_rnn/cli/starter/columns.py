@@ -15,17 +15,16 @@ from spacy_rnn.cli.starter.token_columns import (
     has_token_lines,
 )
 from spacy_rnn.cli.starter.ways import SAMPLE, Given, Way
-from spacy_rnn.corpora.files.lines import has_suffix
+from spacy_rnn.corpora.files.lines import Reading, has_suffix
 from spacy_rnn.corpora.files.rows import (
     DOCBIN_SUFFIX,
     JSON_SUFFIXES,
     TABLE_SUFFIXES,
     find_files,
     join_names,
-    read_csv,
-    read_jsonl,
+    read_rows,
 )
-from spacy_rnn.corpora.references import load_docbin
+from spacy_rnn.corpora.references import read_docs
 from spacy_rnn.corpora.summaries.docs import SUMMARY, register_summary
 from spacy_rnn.corpora.summaries.files import SUMMARY_SUFFIXES
 from spacy_rnn.corpora.texts.records import TEXT_SUFFIXES
@@ -53,7 +52,7 @@ def find_ways(path: Path, given: Given) -> list[Way]:
         if has_suffix(file, *TOKEN_SUFFIXES):
             return [find_token_columns(file, given)]
         return [Way(SUMMARIES, {}, {"summarizer": {}})]
-    rows = (read_csv if is_table else read_jsonl)(file, "strict")
+    rows = read_rows(file, Reading())
     columns = _gather(row for _, row in rows)
     if not columns:
         raise ValueError(f"{file}: no document with a text")
@@ -80,7 +79,7 @@ def _gather(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[Any]]:
 def _find_annotations(path: Path) -> list[str]:
     """List the tasks that a .spacy file has annotation for, the best guess first."""
     register_summary()
-    docs = list(islice(load_docbin(path).get_docs(spacy.blank("xx").vocab), SAMPLE))
+    docs = list(islice(read_docs(path, spacy.blank("xx").vocab, Reading()), SAMPLE))
     groups = {key for doc in docs for key in doc.spans}
     has_cats = any(doc.cats for doc in docs)
     has = {

@@ -7,7 +7,7 @@ from typing import Any
 
 from spacy_rnn.cli.readers import TOKENS
 from spacy_rnn.cli.starter.ways import SAMPLE, Columns, Given, Way, is_list_of, pick
-from spacy_rnn.corpora.files.lines import has_suffix, read_lines
+from spacy_rnn.corpora.files.lines import Reading, has_suffix, read_lines
 from spacy_rnn.corpora.tokens.chunk_tags import PREFIXES
 from spacy_rnn.corpora.tokens.docs import UNIVERSAL_POS, UNKNOWN_TAGS
 from spacy_rnn.corpora.tokens.records import DOCUMENT_MARK, split_cells
@@ -90,7 +90,7 @@ def has_token_lines(file: Path, given: Given) -> bool:
 
 
 def _read(file: Path) -> Iterator[str]:
-    return read_lines(file, "strict", newline="\n")
+    return read_lines(file, Reading(), newline="\n")
 
 
 def _gather_cells(file: Path, given: Given) -> dict[str, list[str]]:
