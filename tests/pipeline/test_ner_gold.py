@@ -189,7 +189,9 @@ def test_entities_with_white_space_at_their_edges_get_one_warning():
     fine = make_example(["Ada", "\n", "Lee"], ents=["B-PER", "I-PER", "I-PER"])
     first = make_example(["\n", "Ada"], ents=["B-PER", "I-PER"])
     second = make_example(["Ada", "\n"], ents=["B-PER", "I-PER"])
-    message = r"white space, and .*: 2 in all, first '\\n Ada' in the document '\\n Ada '"
+    message = (
+        r"white space, and .*: 2 in all, first '\\n Ada' in the document '\\n Ada '"
+    )
     with pytest.warns(UserWarning, match=message) as caught:
         find_labels([fine, first, second], None)
     assert len(caught) == 1
