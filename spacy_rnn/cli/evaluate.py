@@ -1,3 +1,4 @@
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -124,6 +125,8 @@ def evaluate(
     import spacy
     from thinc.api import fix_random_seed
 
+    from spacy_rnn.pipeline.labels import UNKNOWN
+
     fix_random_seed()
     nlp = spacy.load(model)
     examples = list(open_corpus(nlp, data_path, overrides)(nlp))
@@ -131,7 +134,12 @@ def evaluate(
         raise ValueError(f"{data_path}: no document with a text")
     check_labels(nlp, examples, data_path)
     given = find_given(examples)
-    scores = nlp.evaluate(examples, batch_size=batch_size, per_component=per_component)
+    with warnings.catch_warnings():
+        # What a component would say of its labels has been said.
+        warnings.filterwarnings("ignore", UNKNOWN)
+        scores = nlp.evaluate(
+            examples, batch_size=batch_size, per_component=per_component
+        )
     parts = split_components(scores, per_component)
     if not any(has_gold(part, examples) for _, part in parts):
         raise ValueError(
@@ -152,7 +160,7 @@ def check_labels(
     counts: Counter[tuple[str, str]] = Counter()
     for example in examples:
         add_counts(counts, example.reference)
-    warnings, is_any_known = [], False
+    remarks, is_any_known = [], False
     for annotation in COMPARED:
         found = {
             label for (name, label), n in counts.items() if name == annotation and n
@@ -165,16 +173,16 @@ def check_labels(
         }
         is_any_known = is_any_known or bool(found & known)
         if known and found - known:
-            warnings.append(
+            remarks.append(
                 f"{data_path}: {'some labels' if found & known else 'no label'} of "
                 f"{annotation} {'are not' if found & known else 'is'} known to the "
                 f"pipeline. The data has {shorten_labels(found)}, the pipeline "
                 f"{shorten_labels(known)}"
             )
-    if warnings and not is_any_known:
-        raise ValueError("\n".join(warnings))
-    for warning in warnings:
-        msg.warn(warning)
+    if remarks and not is_any_known:
+        raise ValueError("\n".join(remarks))
+    for remark in remarks:
+        msg.warn(remark)
 
 
 def shorten_labels(labels: set[str]) -> str:

@@ -1,11 +1,15 @@
 import sys
+import warnings
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from wasabi import msg
 
 from spacy_rnn.cli.messages import one_message, parse_overrides
+
+if TYPE_CHECKING:  # the command line loads this module, whatever the command
+    from spacy.language import Language
 
 
 def train_cli(
@@ -81,6 +85,7 @@ def train_cli(
             msg.divider("Initializing pipeline")
             nlp = init_nlp(config, use_gpu=use_gpu)
             msg.good("Initialized pipeline")
+            warn_of_unknown(nlp)
             msg.divider("Training pipeline")
             finished = train_into(
                 output,
@@ -94,3 +99,19 @@ def train_cli(
         msg.warn(
             "Interrupted. To go on, give the same command with --resume", exits=130
         )
+
+
+def warn_of_unknown(nlp: "Language") -> None:
+    """Name gold labels of the dev data that can't be predicted, before the first step.
+
+    At each evaluation the components would name them again.
+    """
+    from spacy.util import resolve_dot_names
+
+    from spacy_rnn.pipeline.labels import UNKNOWN, unknown_labels
+
+    config = nlp.config.interpolate()
+    (corpus,) = resolve_dot_names(config, [config["training"]["dev_corpus"]])
+    for text in unknown_labels(nlp, corpus(nlp)).values():
+        msg.warn("Labels of the dev data", text)
+    warnings.filterwarnings("ignore", UNKNOWN)

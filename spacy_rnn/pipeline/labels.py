@@ -15,6 +15,7 @@ from spacy_rnn.losses import balanced_classes, balanced_labels
 
 ClassWeights = Literal["balanced"] | dict[str, float] | None
 SHOWN = 10  # labels that a message names
+UNKNOWN = ".* doesn't know (any|some) of the labels"  # how such messages begin
 
 
 def check_class_weights(class_weights: ClassWeights) -> None:

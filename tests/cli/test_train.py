@@ -2,6 +2,7 @@
 
 import pytest
 import spacy
+import srsly
 from spacy.cli import app
 from typer.testing import CliRunner
 
@@ -119,3 +120,23 @@ def test_a_gpu_that_is_not_there_is_an_error(config, tmp_path):
     exit_code, output = run(config, tmp_path / "run", "--gpu-id", "0")
     assert exit_code == 1
     assert not (tmp_path / "run").exists()
+
+
+def test_labels_that_only_the_dev_data_has_are_named_before_the_first_step(tmp_path):
+    rows = {"train": ["good", "bad"] * 4, "dev": ["good", "Bad", "Bad"]}
+    for part, labels in rows.items():
+        srsly.write_jsonl(
+            tmp_path / f"{part}.jsonl",
+            [{"text": f"{label} soup", "label": label} for label in labels],
+        )
+    exit_code, output = run(
+        "configs/sentiment.cfg",
+        tmp_path / "run",
+        *("--paths.train", str(tmp_path / "train.jsonl")),
+        *("--paths.dev", str(tmp_path / "dev.jsonl")),
+        *("--training.max_steps", "1"),
+    )
+    assert exit_code == 0, output
+    named = "'rnn_textcat' doesn't know some of the labels in the data: 'Bad' (2)."
+    assert output.index(named) < output.index("Training pipeline")
+    assert output.count(named) == 1

@@ -147,7 +147,7 @@ def test_entities_with_other_labels_than_the_named_ones_are_ignored_and_counted(
     rows = [(["Take", "roses", "Ada"], ["O", "B-GIFT", "B-PER"])] * 3
     examples = make_entities(nlp, rows)
     pipe = nlp.get_pipe("rnn_ner")
-    with pytest.warns(UserWarning, match=r"'rnn_ner' ignores .*: 'GIFT' \(3\)$"):
+    with pytest.warns(UserWarning, match=r"'rnn_ner' ignores .*: 'GIFT' \(3\)\."):
         pipe.initialize(lambda: examples, nlp=nlp, labels=["PER"])
     assert pipe.labels == ("PER",)
     loaded = spacy.blank("en", config=nlp.config).from_bytes(nlp.to_bytes())

@@ -12,9 +12,10 @@ from spacy_rnn.cli.starter.text_columns import find_texts
 from spacy_rnn.cli.starter.token_columns import (
     find_token_columns,
     find_token_lists,
+    gather_cells,
     has_token_lines,
 )
-from spacy_rnn.cli.starter.ways import SAMPLE, Given, Way
+from spacy_rnn.cli.starter.ways import SAMPLE, Columns, Given, Way
 from spacy_rnn.corpora.files.lines import Reading, has_suffix
 from spacy_rnn.corpora.files.rows import (
     DOCBIN_SUFFIX,
@@ -48,17 +49,18 @@ def find_ways(path: Path, given: Given) -> list[Way]:
     if has_suffix(file, DOCBIN_SUFFIX):
         return [Way(None, {}, {task: {} for task in _find_annotations(file)})]
     is_table = has_suffix(file, *TABLE_SUFFIXES) and not has_token_lines(file, given)
-    if not is_table and not has_suffix(file, *JSON_SUFFIXES):
-        if has_suffix(file, *TOKEN_SUFFIXES):
-            return [find_token_columns(file, given)]
+    if is_table or has_suffix(file, *JSON_SUFFIXES):
+        columns = _gather(row for _, row in read_rows(file, Reading()))
+        tokens = None if is_table else find_token_lists(columns, given)
+        ways = [*([tokens] if tokens else []), *find_texts(columns, given)]
+    elif has_suffix(file, *TOKEN_SUFFIXES):
+        columns = gather_cells(file, given)
+        ways = [find_token_columns(columns, given)]
+    else:
         return [Way(SUMMARIES, {}, {"summarizer": {}})]
-    rows = read_rows(file, Reading())
-    columns = _gather(row for _, row in rows)
     if not columns:
         raise ValueError(f"{file}: no document with a text")
-    tokens = None if is_table else find_token_lists(columns, given)
-    ways = [tokens] if tokens is not None and tokens.tasks else []
-    ways += find_texts(columns, given)
+    ways = [way for way in ways if way.tasks]
     if not ways:
         raise ValueError(
             f"{file}: no task fits the columns {join_names(columns)}. Name those that "
@@ -67,7 +69,7 @@ def find_ways(path: Path, given: Given) -> list[Way]:
     return ways
 
 
-def _gather(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[Any]]:
+def _gather(rows: Iterable[Mapping[str, Any]]) -> Columns:
     """Collect the values of each key of the first rows."""
     columns: dict[str, list[Any]] = {}
     for row in islice(rows, SAMPLE):

@@ -48,20 +48,17 @@ def find_token_lists(columns: Columns, given: Given) -> Way | None:
     return Way(TOKENS, {"token_column": tokens}, _find_tags(tags, given))
 
 
-def find_token_columns(file: Path, given: Given) -> Way:
-    """Look for tokens and tags in a column file, and name the columns that are read.
-
-    Raises:
-        ValueError: If there is no token in it.
-    """
-    columns = _gather_cells(file, given)
+def find_token_columns(columns: Columns, given: Given) -> Way:
+    """Look for tokens and tags in a column file, and name the columns that are read."""
     tokens = given.get("token_column") or pick(
         columns, TOKEN_NAMES, key=lambda name: len(set(columns[name]))
     )
-    others = {name: values for name, values in columns.items() if name != tokens}
+    others = {
+        name: values for name, values in columns.items() if name not in (tokens, UNREAD)
+    }
     tasks = _find_tags(others, given)
     if given.get("columns"):
-        return Way(TOKENS, {"token_column": tokens, "columns": list(columns)}, tasks)
+        return Way(TOKENS, {"token_column": tokens}, tasks)
     named = {tokens: "tokens"}
     for settings in tasks.values():
         for setting, number in settings.items():
@@ -93,17 +90,17 @@ def _read(file: Path) -> Iterator[str]:
     return read_lines(file, Reading(), newline="\n")
 
 
-def _gather_cells(file: Path, given: Given) -> dict[str, list[str]]:
+def gather_cells(file: Path, given: Given) -> Columns:
     """Collect the cells of each column, under its name if it has one, or its number."""
     lines = (line.strip("\r\n") for line in _read(file))
     filled = (
         line for line in lines if line.strip() and not line.startswith(DOCUMENT_MARK)
     )
     sample = list(islice(filled, SAMPLE))
-    if not sample:
-        raise ValueError(f"{file}: no document with a text")
     rows = [split_cells(line, "\t" in sample[0]) for line in sample]
-    names = given.get("columns") or [str(i + 1) for i in range(len(rows[0]))]
+    names = given.get("columns") or [
+        str(i + 1) for i in range(len(rows[0]) if rows else 0)
+    ]
     return {
         name: [row[i] for row in rows if i < len(row)] for i, name in enumerate(names)
     }
