@@ -27,6 +27,7 @@ from spacy_rnn.tokenizers import NLTKTokenizer
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
+RESULTS = ROOT / "docs" / "results.md"
 GUIDES = [README, ROOT / "CONTRIBUTING.md", ROOT / "corpus" / "README.md"]
 PAGES = [*GUIDES, *sorted((ROOT / "docs").glob("*.md"))]
 COMPONENTS = {  # the factories that a page describes
@@ -240,6 +241,31 @@ def test_the_set_up_commands_stand_where_they_are_looked_for():
         (command,) = match["body"].splitlines()
         assert command.startswith("python3 -m venv .venv && .venv/bin/pip install")
         assert command.endswith(ending)
+
+
+def test_the_readme_is_short():
+    assert len(read(README).splitlines()) <= 200
+
+
+def tables(text):
+    """List the tables of a text, each as the figures in each of its rows."""
+    found = re.findall(r"(?:^\|.+\n)+", text, re.MULTILINE)
+    return [[figures(row) for row in table.splitlines()[2:]] for table in found]
+
+
+def figures(row):
+    cells = {cell.strip(" *") for cell in row.split("|")}
+    return {cell for cell in cells if re.fullmatch(r"\d+(\.\d+)?", cell)}
+
+
+@pytest.mark.parametrize("marker", ["speed table", "accuracy table"])
+def test_the_figures_of_the_readme_are_those_of_the_results(marker):
+    shown, *_ = tables(read(README).partition(f"<!-- {marker} -->")[2])
+    results = [set().union(*table) for table in tables(read(RESULTS))]
+    assert len(shown) >= 9
+    for row in shown:
+        assert row
+        assert any(row <= table for table in results), row
 
 
 def test_the_newest_version_of_the_changelog_is_the_packages():
