@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import settings
 from nltk.tag import mapping
+from spacy.lang.en import English
 from thinc.api import fix_random_seed, get_current_ops, get_ops, set_current_ops
 
 # Others may be at work on the same machine: small products gain nothing from threads,
@@ -15,10 +16,27 @@ torch.set_num_threads(1)
 settings.register_profile("quick", deadline=None, max_examples=60, database=None)
 settings.load_profile("quick")
 
+# A pipeline that is made or loaded compiles all of English's 1,347 special cases, which
+# took more time than what is tested. The short ones and some of each kind remain.
+EVERY_CASE = English.Defaults.tokenizer_exceptions
+SOME = {"don't", "Don't", "didn't", "isn't", "can't", "Can't", "It's", "it's"}
+SOME |= {"Dr.", "Mr.", "a.m.", "and/or", ":-)"}
+English.Defaults.tokenizer_exceptions = {
+    text: tokens
+    for text, tokens in EVERY_CASE.items()
+    if len(text) <= 2 or text in SOME
+}
+
 
 @pytest.fixture(autouse=True)
 def _fixed_seed():
     fix_random_seed(0)
+
+
+@pytest.fixture
+def every_special_case(monkeypatch):
+    """Let English be tokenized as users have it."""
+    monkeypatch.setattr(English.Defaults, "tokenizer_exceptions", EVERY_CASE)
 
 
 @pytest.fixture

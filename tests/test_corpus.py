@@ -109,6 +109,7 @@ def test_entities_are_valid_iob2(part):
             assert tag[0] != "I" or tag[2:] == previous[2:], row["tokens"]
 
 
+@pytest.mark.usefixtures("every_special_case")
 @pytest.mark.parametrize("part", ENTITY_SIZES)
 def test_spacy_cuts_the_sentences_with_entities_in_the_same_way(part):
     tokenizer = spacy.blank("en").tokenizer
@@ -166,6 +167,7 @@ def test_every_token_has_a_tag(part):
         assert len(row["pos"]) == len(row["tokens"]) > 0
 
 
+@pytest.mark.usefixtures("every_special_case")
 @pytest.mark.parametrize("part", TAGGING_SIZES)
 def test_spacy_cuts_the_tagged_sentences_in_the_same_way(part):
     tokenizer = spacy.blank("en").tokenizer
