@@ -7,7 +7,8 @@ trained by configs/sentiment.cfg for each seed. Of the test texts that it is sur
 probability of 0.7 or more), the fifth of tokens that contribute most to the predicted
 category are left out, or as many by chance. The table shows by how much the category's
 probability falls, how much more than by chance, with a bootstrap interval of 95 %, and
-how far contributions are from adding up to the difference of the scores.
+how far contributions are from adding up to the difference of the scores, in parts of
+it, or of a hundredth of their sizes where they cancel out.
 
 Without --data, it is the bundled corpus, whose dev part is explained.
 """
@@ -22,6 +23,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from spacy_rnn.explain import Explanation, explain
+from spacy_rnn.layers.contributions import CANCELLED
 
 SURE = 0.7
 SHARE = 0.2  # of the tokens that are left out
@@ -55,6 +57,14 @@ def falls(
     return before - after[0], before - after[1]
 
 
+def distance(each: Explanation) -> float:
+    """Say how far contributions are from adding up, see above."""
+    difference, sizes = each.score - each.baseline, abs(each.contributions).sum()
+    return abs(each.contributions.sum() - difference) / max(
+        abs(difference), CANCELLED * sizes
+    )
+
+
 def interval(values: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Find the bootstrap interval of a mean that holds 95 %."""
     drawn = random.integers(len(values), size=(SAMPLES, len(values)))
@@ -77,10 +87,7 @@ def main() -> None:
         start = time.process_time()
         found = [each for (each,) in explain(nlp, docs)]
         seconds = time.process_time() - start
-        errors = [
-            abs(each.contributions.sum() / (each.score - each.baseline) - 1.0)
-            for each in found
-        ]
+        errors = [distance(each) for each in found]
         top, chance = falls(nlp, found, random)
         low, high = interval(top - chance, random)
         print(

@@ -15,7 +15,8 @@ from spacy_rnn.layers.gates import watch_inputs
 from spacy_rnn.layers.rnn import Training
 from spacy_rnn.ragged import RaggedList, flatten
 
-TOLERANCE = 0.01  # of the difference that contributions have to add up to
+TOLERANCE = 0.01  # of the difference that contributions have to add up to, or, where
+CANCELLED = 0.01  # that is less than so much of all of them, of this
 FEWEST_POINTS, MOST_POINTS = 16, 512  # on the way from the baseline to the text
 AT_ONCE = 4096  # tokens of all points that are gone through at once
 
@@ -103,7 +104,8 @@ def contributions(
 
 
 def adds_up(tokens: np.ndarray, difference: float) -> bool:
-    return abs(tokens.sum() - difference) <= TOLERANCE * abs(difference)
+    size = max(abs(difference), CANCELLED * float(np.abs(tokens).sum()))
+    return abs(tokens.sum() - difference) <= TOLERANCE * size
 
 
 class Path:
