@@ -26,9 +26,16 @@ from spacy_rnn.pipeline.labels import (
     find_categories,
     own_cats,
     read_categories,
+    score,
     true_labels,
 )
 from spacy_rnn.pipeline.settings import note_settings
+from spacy_rnn.pipeline.thresholds import (
+    Thresholds,
+    decide,
+    read_scores,
+    score_decisions,
+)
 
 FILLER = "."  # some models of spaCy can't do with nothing but empty documents
 
@@ -49,12 +56,14 @@ class RNNTextCategorizer(TextCategorizer):
         name: str = "rnn_textcat",
         *,
         threshold: float = 0.0,
+        thresholds: Thresholds = None,
         scorer: Callable | None = textcat_score,
         class_weights: ClassWeights = None,
         label_smoothing: float = 0.0,
         max_gradient_norm: float = 0.0,
     ) -> None:
         super().__init__(vocab, model, name, threshold=threshold, scorer=scorer)
+        self.cfg["thresholds"] = thresholds
         self.cfg["class_weights"] = class_weights
         self.cfg["label_smoothing"] = label_smoothing
         self.cfg["max_gradient_norm"] = max_gradient_norm
@@ -128,6 +137,27 @@ class RNNTextCategorizer(TextCategorizer):
             label_smoothing=self.cfg["label_smoothing"],
         )
 
+    def predicted_labels(self, doc: Doc) -> list[str]:
+        """List the labels of a document, by its probabilities and the thresholds.
+
+        Raises:
+            ValueError: If the component has not processed the document.
+        """
+        (chosen,) = decide(self, read_scores(self, [doc]))
+        return [
+            label
+            for label, is_chosen in zip(self.labels, chosen, strict=True)
+            if is_chosen
+        ]
+
+    def score(self, examples: Iterable[Example], **settings: Any) -> dict[str, Any]:
+        """Score examples with the component's scorer, and its thresholds for labels."""
+        examples = list(examples)
+        scores = score(self, examples, **settings)
+        if not self.cfg["thresholds"]:
+            return scores
+        return score_decisions(self, examples, scores)
+
     def gold_labels(self, doc: Doc) -> list[str]:
         """List the labels that a reference has, whether they are known or not."""
         return true_labels(doc)
@@ -154,6 +184,7 @@ class RNNMultiLabelTextCategorizer(RNNTextCategorizer, MultiLabel_TextCategorize
         name: str = "rnn_textcat_multilabel",
         *,
         threshold: float = 0.5,
+        thresholds: Thresholds = None,
         scorer: Callable | None = textcat_multilabel_score,
         class_weights: ClassWeights = None,
         label_smoothing: float = 0.0,
@@ -164,6 +195,7 @@ class RNNMultiLabelTextCategorizer(RNNTextCategorizer, MultiLabel_TextCategorize
             model,
             name,
             threshold=threshold,
+            thresholds=thresholds,
             scorer=scorer,
             class_weights=class_weights,
             label_smoothing=label_smoothing,

@@ -13,6 +13,7 @@ from spacy_rnn.pipeline.text_categorizer import (
     RNNMultiLabelTextCategorizer,
     RNNTextCategorizer,
 )
+from spacy_rnn.pipeline.thresholds import Thresholds
 
 SCORE_WEIGHTS = {
     "cats_score": 1.0,
@@ -33,6 +34,7 @@ SCORE_WEIGHTS = {
     assigns=["doc.cats"],
     default_config={
         "threshold": 0.0,
+        "thresholds": None,
         "model": EXCLUSIVE_TEXTCAT,
         "scorer": {"@scorers": "spacy.textcat_scorer.v2"},
         "class_weights": None,
@@ -46,6 +48,7 @@ def make_rnn_textcat(
     name: str,
     model: Model[list[Doc], Floats2d],
     threshold: float,
+    thresholds: Thresholds,
     scorer: Callable | None,
     class_weights: ClassWeights,
     label_smoothing: float,
@@ -58,6 +61,8 @@ def make_rnn_textcat(
         name: Name of the component, also in the losses.
         model: Predicts the probability of each label, shape (B, K).
         threshold: Unused, as in spaCy's `textcat`.
+        thresholds: Of two labels, one with the probability from which on it is chosen,
+            in [0, 1]. None for the more probable one.
         scorer: The scoring method.
         class_weights: How much a document of each label counts in training: "balanced"
             for the inverse of the label's frequency, or a mapping of label to weight, 1
@@ -71,6 +76,7 @@ def make_rnn_textcat(
         model,
         name,
         threshold=threshold,
+        thresholds=thresholds,
         scorer=scorer,
         class_weights=class_weights,
         label_smoothing=label_smoothing,
@@ -83,6 +89,7 @@ def make_rnn_textcat(
     assigns=["doc.cats"],
     default_config={
         "threshold": 0.5,
+        "thresholds": None,
         "model": MULTILABEL_TEXTCAT,
         "scorer": {"@scorers": "spacy.textcat_multilabel_scorer.v2"},
         "class_weights": None,
@@ -96,6 +103,7 @@ def make_rnn_textcat_multilabel(
     name: str,
     model: Model[list[Doc], Floats2d],
     threshold: float,
+    thresholds: Thresholds,
     scorer: Callable | None,
     class_weights: ClassWeights,
     label_smoothing: float,
@@ -108,6 +116,7 @@ def make_rnn_textcat_multilabel(
         name: Name of the component, also in the losses.
         model: Predicts the probability of each label, shape (B, K).
         threshold: Probability from which on a label counts as predicted, in [0, 1].
+        thresholds: The same for single labels; `threshold` holds for the others.
         scorer: The scoring method.
         class_weights: How much a document that has a label counts for that label in
             training: "balanced" for as much in all as the documents that don't have it,
@@ -121,6 +130,7 @@ def make_rnn_textcat_multilabel(
         model,
         name,
         threshold=threshold,
+        thresholds=thresholds,
         scorer=scorer,
         class_weights=class_weights,
         label_smoothing=label_smoothing,

@@ -10,7 +10,6 @@ from spacy.pipeline.textcat_multilabel import MultiLabel_TextCategorizer
 from spacy.scorer import Scorer
 from spacy.tokens import Doc
 from spacy.training import Example
-from thinc.types import Floats2d
 
 from spacy_rnn.checks import check_portion
 
@@ -50,7 +49,7 @@ def check_thresholds(
         )
 
 
-def decide(pipe: TextCategorizer, scores: np.ndarray | Floats2d) -> np.ndarray:
+def decide(pipe: TextCategorizer, scores: np.ndarray) -> np.ndarray:
     """Choose the labels of documents.
 
     Args:
