@@ -11,6 +11,8 @@ import numpy as np
 Measure = Callable[[Any, Any, Any, Any], Any]
 MIN_POSITIVES = 10  # documents with a label that a threshold of its own takes
 FOLDS = 5
+DECIMALS = 10  # of the settings that spaCy saves
+MARGIN = 1e-12  # for what reading them changes
 ALIKE = 1e-9  # values that differ by less are the same, but for rounding
 
 
@@ -91,7 +93,8 @@ def best_threshold(
 ) -> float:
     """Find the threshold with the highest mean over labels, by trying all there are.
 
-    Between two neighbouring scores all are alike, so the middle is taken.
+    Between two neighbouring scores all are alike, so the middle is taken. Scores that
+    no threshold tells apart once it was saved count as one.
 
     Args:
         scores: Probabilities in [0, 1], shape (N, K).
@@ -113,10 +116,12 @@ def best_threshold(
     last = np.append(cuts[1:] != cuts[:-1], True)
     cuts, sums = cuts[last], np.append(0.0, sums[last])
     above, below = np.append(1.0, cuts), np.append(cuts, 0.0)
-    middles = (above + below) / 2
-    middles = np.where(middles > below, middles, above)
-    if cuts[0] == 1.0:  # so at no threshold nothing is found
-        sums[0] = -np.inf
+    middles = np.round((above + below) / 2, DECIMALS)
+    is_between = (middles > below + MARGIN) & (middles < above - MARGIN)
+    # Where nothing fits below the lowest score, there is still 0, from which on all is.
+    middles[-1] *= is_between[-1]
+    is_between[-1] = True
+    sums[~is_between] = -np.inf
     best = middles[sums >= sums.max() - ALIKE]
     return float(best[np.abs(best - near).argmin()])
 
