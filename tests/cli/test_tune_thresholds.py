@@ -183,6 +183,14 @@ def test_one_of_two_labels_gets_a_threshold(exclusive, reviews, tmp_path):
     ]
 
 
+def test_labels_that_are_not_known_are_named_beside_the_json(multilabel, tmp_path):
+    rows = [*MULTILABEL, {"text": "Music", "labels": ["noise"]}]
+    result = run(multilabel, write(tmp_path / "data.jsonl", rows), "--json")
+    assert result.exit_code == 0
+    assert {row["label"] for row in json.loads(result.stdout)["labels"]} == set(WORDS)
+    assert "'noise'" in result.stderr
+
+
 def test_another_metric_can_be_raised(multilabel, data):
     for metric in ("f2", "balanced-accuracy"):
         report = read_json(multilabel, data, "--metric", metric)
