@@ -32,6 +32,7 @@ from spacy_rnn.pipeline.labels import (
 from spacy_rnn.pipeline.settings import note_settings
 from spacy_rnn.pipeline.thresholds import (
     Thresholds,
+    check_thresholds,
     decide,
     read_scores,
     score_decisions,
@@ -91,6 +92,18 @@ class RNNTextCategorizer(TextCategorizer):
         super().initialize(
             get_examples, nlp=nlp, labels=self.labels, positive_label=positive_label
         )
+
+    def add_label(self, label: str) -> int:
+        """Add a label, before or after training.
+
+        Raises:
+            ValueError: If one of two labels has a threshold, and this would be a third.
+        """
+        if self.exclusive and len(self.labels) >= 2:
+            labels = {*self.labels, label}
+            check_thresholds(self.cfg["thresholds"], labels, exclusive=True)
+        added: int = super().add_label(label)
+        return added
 
     def predict(self, docs: Iterable[Doc]) -> Floats2d:
         docs = list(docs)

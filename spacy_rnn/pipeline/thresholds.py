@@ -1,6 +1,6 @@
 """From probabilities of categories to labels, and the scores of these."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,7 +17,7 @@ Thresholds = dict[str, float] | None
 
 
 def check_thresholds(
-    thresholds: Thresholds, labels: Sequence[str], *, exclusive: bool
+    thresholds: Thresholds, labels: Collection[str], *, exclusive: bool
 ) -> None:
     """Raise a ValueError for thresholds that can't be.
 

@@ -135,6 +135,22 @@ def test_thresholds_that_can_not_be_are_refused(factory, labels, thresholds, mes
     assert pipe.cfg["thresholds"] is None
 
 
+def test_one_of_two_labels_with_a_threshold_gets_no_third_beside_it():
+    _, pipe = make_pipeline("rnn_textcat", thresholds={"bad": 0.2})
+    assert pipe.add_label("good") == 0
+    with pytest.raises(ValueError, match="one of two"):
+        pipe.add_label("odd")
+    pipe.configure(thresholds=None)
+    assert pipe.add_label("odd") == 1
+
+
+def test_a_label_that_is_added_has_the_threshold_for_all():
+    nlp, pipe = make_pipeline("rnn_textcat_multilabel", thresholds={"bad": 0.2})
+    pipe.add_label("odd")
+    cats = {"bad": 0.3, "good": 0.3, "odd": 0.6}
+    assert label_doc(nlp, pipe, cats) == ["bad", "odd"]
+
+
 def test_a_threshold_of_an_unknown_label_is_refused_before_training():
     nlp = spacy.blank("en")
     nlp.add_pipe("rnn_textcat_multilabel", config={"thresholds": {"odd": 0.5}})
