@@ -276,6 +276,11 @@ def print_report(
         f"On new data, expect a mean {metric} of about {100 * report.expected:.2f}: "
         f"that is what documents get by thresholds that were found without them"
     )
+    if report.expected <= report.before:
+        msg.warn(
+            "That is no more than before: what the data says of thresholds is chance. "
+            "Keep those that there were, or tune on more data"
+        )
     msg.warn(
         f"{data_path} has been used up: a pipeline has to be tested on data that its "
         f"thresholds were not tuned on"

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 import spacy
@@ -12,6 +13,8 @@ from thinc.api import Config, fix_random_seed
 from typer.testing import CliRunner
 
 import spacy_rnn.cli  # noqa: F401 (adds the commands to those of spaCy)
+from spacy_rnn.cli.tune_thresholds import print_report
+from spacy_rnn.cli.tuning import Report
 
 WORDS = {"food": "soup", "staff": "waiter", "price": "bill"}
 MULTILABEL = [
@@ -147,6 +150,14 @@ def test_a_table_says_what_was_tuned_and_that_the_data_is_used_up(
     assert re.search(r"mean [\d.]+ [\d.]+ ", output)
     assert "2 labels that fewer than 5 documents have" in output
     assert "tested on data that its thresholds were not tuned on" in output
+
+
+@pytest.mark.parametrize("expected", [0.5, 0.7])
+def test_thresholds_that_promise_nothing_are_called_chance(expected, capsys):
+    report = Report("textcat", "f1", 0.4, [], 0.6, 0.8, expected)
+    print_report(report, Path("dev.jsonl"), 10, per_label=True)
+    output = " ".join(capsys.readouterr().out.split())
+    assert ("of thresholds is chance" in output) == (expected < 0.6)
 
 
 def test_nothing_is_saved_unless_asked_for(multilabel, data):
