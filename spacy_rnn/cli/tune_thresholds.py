@@ -256,7 +256,8 @@ def print_report(
         )
         for row in report.labels
     ]
-    mean = ("mean", "", f"{100 * report.before:.2f}", f"{100 * report.after:.2f}", "")
+    before, after, expected = (f"{100 * value:.2f}" for value in report[-3:])
+    mean = None if report.threshold is None else ("mean", "", before, after, "")
     msg.table(
         rows,
         title=f"Thresholds of {report.component}",
@@ -264,16 +265,14 @@ def print_report(
         footer=mean,
         aligns=("l", "r", "r", "r", "r"),
     )
-    rest = [
-        row for row in report.labels if row.threshold is not None and not row.is_own
-    ]
-    if per_label and rest:
+    rest = sum(not row.is_own for row in report.labels)
+    if per_label and mean and rest:
         msg.info(
-            f"* {len(rest)} labels that fewer than {min_positives} documents have got "
+            f"* {rest} labels that fewer than {min_positives} documents have got "
             f"the threshold that is the best for all: what is best for a few is chance"
         )
     msg.info(
-        f"On new data, expect a mean {metric} of about {100 * report.expected:.2f}: "
+        f"On new data, expect a {'mean ' if mean else ''}{metric} of about {expected}: "
         f"that is what documents get by thresholds that were found without them"
     )
     if report.expected <= report.before:

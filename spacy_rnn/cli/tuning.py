@@ -46,7 +46,8 @@ class Report(NamedTuple):
         threshold: The one for all labels without one of their own, None if those are
             two of which one is right.
         labels: A row for each.
-        before: Mean of the metric over the labels, in [0, 1].
+        before: Mean of the metric over the labels, in [0, 1]; of two labels of which
+            one is right, that of the one with the threshold.
         after: The same with the new thresholds.
         expected: The same where no document had a part in finding its thresholds.
     """
@@ -93,8 +94,6 @@ def tune(
         "per_label": per_label or pipe.exclusive,
     }
     by_others = decide_by_others(*data, **settings)
-    if pipe.exclusive:  # what is not one of two labels is the other
-        by_others = by_others == (np.arange(2) == columns[0])
     before = decide(pipe, scores)
     found = find_thresholds(*data, **settings)
     own = dict(zip(chosen, found.own.tolist(), strict=True))
@@ -102,16 +101,18 @@ def tune(
         thresholds={k: v for k, v in own.items() if not np.isnan(v)} or None,
         threshold=pipe.cfg["threshold"] if pipe.exclusive else found.common,
     )
-    values = [
+    old, new = (
         measure_labels(decided, truths, measure)
-        for decided in (before, decide(pipe, scores), by_others)
-    ]
+        for decided in (before, decide(pipe, scores))
+    )
     return Report(
         pipe.name,
         metric,
         None if pipe.exclusive else found.common,
-        make_rows(pipe, np.nansum(truths, axis=0), values[0], values[1]),
-        *(float(each.mean()) for each in values),
+        make_rows(pipe, np.nansum(truths, axis=0), old, new),
+        float(old[columns].mean()),
+        float(new[columns].mean()),
+        float(measure_labels(by_others, truths[:, columns], measure).mean()),
     )
 
 

@@ -187,6 +187,8 @@ def test_one_of_two_labels_gets_a_threshold(exclusive, reviews, tmp_path):
     found = {row["label"]: row["threshold"] for row in report["labels"]}
     assert found.pop("good") is None
     assert found == pytest.approx(cfg["thresholds"], rel=1e-12)
+    (bad,) = (row for row in report["labels"] if row["label"] == "bad")
+    assert (report["before"], report["after"]) == (bad["before"], bad["after"])
     options = ("--min-positives", 1, "--positive-label", "good")
     labels = read_json(exclusive, reviews, *options)["labels"]
     assert [row["is_own"] for row in labels] == [
