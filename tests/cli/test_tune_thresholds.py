@@ -153,11 +153,11 @@ def test_a_table_says_what_was_tuned_and_that_the_data_is_used_up(
 
 
 @pytest.mark.parametrize("expected", [0.5, 0.7])
-def test_thresholds_that_promise_nothing_are_called_chance(expected, capsys):
+def test_thresholds_that_promise_nothing_are_called_that(expected, capsys):
     report = Report("textcat", "f1", 0.4, [], 0.6, 0.8, expected)
     print_report(report, Path("dev.jsonl"), 10, per_label=True)
     output = " ".join(capsys.readouterr().out.split())
-    assert ("of thresholds is chance" in output) == (expected < 0.6)
+    assert ("no more than before" in output) == (expected < 0.6)
 
 
 def test_nothing_is_saved_unless_asked_for(multilabel, data):
