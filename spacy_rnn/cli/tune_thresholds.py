@@ -277,8 +277,8 @@ def print_report(
     )
     if report.expected <= report.before:
         msg.warn(
-            "That is no more than before. Keep what there was, unless that was tuned on "
-            "the same data, or tune on more data"
+            "That is no more than before. Keep what there was, unless that was tuned "
+            "on the same data, or tune on more data"
         )
     msg.warn(
         f"{data_path} has been used up: a pipeline has to be tested on data that its "
