@@ -16,7 +16,7 @@ it as well, by configs/long_documents.cfg.
 Without --data, the set is "bundled", corpus/sentiment, whose dev is reported.
 
 The score is accuracy, or for several labels the macro F1 at the one threshold that is
-best on dev.
+best on dev; with --per-label, at the best one for each label.
 """
 
 import argparse
@@ -34,6 +34,8 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.naive_bayes import MultinomialNB
 from spacy.language import Language
 from spacy.util import load_config
+
+from spacy_rnn.pipeline.threshold_search import MEASURES, find_thresholds
 
 FOLDS = "movie_reviews_folds"
 SETS = (
@@ -137,8 +139,10 @@ def write_rows(path: Path, rows: list[Row], several: bool) -> None:
     srsly.write_jsonl(path, records())
 
 
-def score(scores: np.ndarray, truths: np.ndarray, threshold: float | None) -> float:
-    """Return accuracy, or macro F1 at a threshold, in percent."""
+def score(
+    scores: np.ndarray, truths: np.ndarray, threshold: float | np.ndarray | None
+) -> float:
+    """Return accuracy, or macro F1 at thresholds, in percent."""
     if threshold is None:
         return 100 * float((scores.argmax(1) == truths.argmax(1)).mean())
     found = scores >= threshold
@@ -150,7 +154,13 @@ def truth_matrix(rows: list[Row], labels: list[str]) -> np.ndarray:
     return np.array([[label in row.labels for label in labels] for row in rows], int)
 
 
-def best_threshold(scores: np.ndarray, truths: np.ndarray) -> float:
+def best_thresholds(
+    scores: np.ndarray, truths: np.ndarray, per_label: bool
+) -> float | np.ndarray:
+    if per_label:
+        f1 = MEASURES["f1"]
+        found = find_thresholds(scores, truths.astype(float), f1, common=0.5)
+        return np.where(np.isnan(found.own), found.common, found.own)
     grid = np.arange(0.02, 0.7, 0.01)
     return max(grid, key=lambda threshold: score(scores, truths, threshold))
 
@@ -190,7 +200,13 @@ def train_model(
 
 
 def train_and_score(
-    split: Split, several: bool, seed: int, overrides: dict, model: str, verbose: bool
+    split: Split,
+    several: bool,
+    seed: int,
+    overrides: dict,
+    model: str,
+    verbose: bool,
+    per_label: bool,
 ) -> tuple[float, float, float]:
     """Train by a shipped config; return dev score, test score and seconds."""
     start = time.perf_counter()
@@ -202,7 +218,7 @@ def train_and_score(
         docs = best.pipe([row.text for row in rows])
         scores = np.array([[doc.cats[label] for label in labels] for doc in docs])
         found[part] = scores, truth_matrix(rows, labels)
-    threshold = best_threshold(*found["dev"]) if several else None
+    threshold = best_thresholds(*found["dev"], per_label) if several else None
     dev, test = (score(*found[part], threshold) for part in ("dev", "test"))
     return dev, test, time.perf_counter() - start
 
@@ -239,6 +255,7 @@ def main() -> None:
     parser.add_argument(
         "--models", nargs="+", choices=[OURS, HIERARCHICAL, *SPACY_MODELS]
     )
+    parser.add_argument("--per-label", action="store_true", help="tune all thresholds")
     parser.add_argument("--verbose", action="store_true", help="show every evaluation")
     parser.add_argument("--tune", action="store_true", help="leave the test data alone")
     parser.add_argument("--set", nargs="*", default=[], help="config values, a.b=1")
@@ -254,7 +271,15 @@ def main() -> None:
         models = [*ours, *SPACY_MODELS] if args.peers else ours
         for model in args.models or models:
             runs = [
-                train_and_score(split, several, seed, overrides, model, args.verbose)
+                train_and_score(
+                    split,
+                    several,
+                    seed,
+                    overrides,
+                    model,
+                    args.verbose,
+                    args.per_label,
+                )
                 for seed in args.seeds
             ]
             dev, test, seconds = np.mean(runs, axis=0)

@@ -12,6 +12,7 @@ from thinc.util import to_numpy
 from spacy_rnn.pipeline.entity_docs import possible_tags
 from spacy_rnn.pipeline.ner import RNNEntityRecognizer
 from spacy_rnn.pipeline.summarizer import RNNSummarizer
+from spacy_rnn.pipeline.thresholds import decide
 from spacy_rnn.tags.odds import span_log_odds
 from spacy_rnn.tags.scores import from_gradient, to_lattice
 
@@ -60,10 +61,9 @@ def find_categories(
     if labels is not None:
         chosen = [[known.index(label) for label in labels]] * len(docs)
     else:
-        threshold = pipe.cfg["threshold"] if pipe.model.attrs["multi_label"] else 1.0
         chosen = [
-            np.flatnonzero(row >= threshold).tolist() or [int(row.argmax())]
-            for row in scores
+            np.flatnonzero(is_chosen).tolist() or [int(row.argmax())]
+            for is_chosen, row in zip(decide(pipe, scores), scores, strict=True)
         ]
     return [
         [Target(known[column], 0, len(doc), column) for column in columns]

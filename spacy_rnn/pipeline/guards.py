@@ -31,7 +31,8 @@ def guarded(pipe: PipeT) -> PipeT:
     """Let a component check gradients, settings, gold labels, and what it loads."""
     saving = (to_bytes, from_bytes, to_disk, from_disk)
     for method in (finish_update, score, configure, *saving):
-        setattr(pipe, method.__name__, method)
+        if method.__name__ not in vars(pipe):
+            setattr(pipe, method.__name__, method)
     return pipe
 
 

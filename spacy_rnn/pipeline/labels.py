@@ -12,6 +12,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from spacy_rnn.losses import balanced_classes, balanced_labels
+from spacy_rnn.pipeline.thresholds import check_thresholds
 
 ClassWeights = Literal["balanced"] | dict[str, float] | None
 SHOWN = 10  # labels that a message names
@@ -87,6 +88,7 @@ def find_categories(
     if given:
         ignore_others(pipe, get_examples())
     check_enough(pipe.name, pipe.labels, "doc.cats", 2 if pipe.exclusive else 1)
+    check_thresholds(pipe.cfg["thresholds"], pipe.labels, exclusive=pipe.exclusive)
     pipe.cfg["label_weights"] = learn_class_weights(
         pipe.cfg["class_weights"], get_examples, pipe.labels, exclusive=pipe.exclusive
     )

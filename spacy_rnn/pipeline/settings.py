@@ -18,6 +18,7 @@ from spacy_rnn.checks import (
 )
 from spacy_rnn.pipeline.labels import check_class_weights
 from spacy_rnn.pipeline.summary_choice import Order, Unit, check_budget
+from spacy_rnn.pipeline.thresholds import check_thresholds
 from spacy_rnn.tags.tag_set import Scheme
 
 CONFIGURED = "configured"  # the settings that a component was made with
@@ -42,13 +43,15 @@ CHECKS: dict[str, Callable[[str, Any], None]] = {
 FIXED = {"scheme", "class_weights", "neg_prefix"}
 
 
-def check_settings(cfg: dict[str, Any]) -> None:
+def check_settings(pipe: TrainablePipe, cfg: dict[str, Any]) -> None:
     """Raise a ValueError for settings of a component that can't be."""
     for name, check in CHECKS.items():
         if name in cfg:
             check(name, cfg[name])
     if "budget" in cfg:
         check_budget(cfg["budget"], cfg["unit"])
+    if "thresholds" in cfg:
+        check_thresholds(cfg["thresholds"], cfg["labels"], exclusive=pipe.exclusive)
 
 
 def note_settings(pipe: TrainablePipe) -> None:
@@ -57,7 +60,7 @@ def note_settings(pipe: TrainablePipe) -> None:
     Raises:
         ValueError: If there is one that can't be.
     """
-    check_settings(pipe.cfg)
+    check_settings(pipe, pipe.cfg)
     pipe.cfg[CONFIGURED] = {name: pipe.cfg[name] for name in default_settings(pipe)}
 
 
@@ -75,7 +78,7 @@ def configure(self: TrainablePipe, **settings: Any) -> None:
             f"'{self.name}' has no settings {unknown} that can be changed. It has "
             f"{sorted(changeable)}."
         )
-    check_settings(self.cfg | settings)
+    check_settings(self, self.cfg | settings)
     self.cfg.update(settings)
 
 
@@ -112,7 +115,7 @@ def join_settings(
             joined[name] = joined[CONFIGURED][name] = wanted
         elif wanted != saved and (was_made or wanted != default):
             ignored.append(f"{name} = {saved!r}, not {wanted!r}")
-    check_settings(joined)
+    check_settings(pipe, joined)
     if ignored and warn:
         warnings.warn(
             f"'{pipe.name}' keeps what it was saved with: {'; '.join(ignored)}. "

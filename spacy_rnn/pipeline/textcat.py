@@ -1,35 +1,19 @@
-"""spaCy's text categorizers on recurrent networks."""
+"""spaCy's text categorizers on recurrent networks: how a config makes them."""
 
-from collections.abc import Callable, Iterable
-from types import SimpleNamespace
-from typing import Any
+from collections.abc import Callable
 
-import numpy as np
 from spacy.language import Language
-from spacy.pipeline.textcat import TextCategorizer, textcat_score
-from spacy.pipeline.textcat_multilabel import (
-    MultiLabel_TextCategorizer,
-    textcat_multilabel_score,
-)
 from spacy.tokens import Doc
-from spacy.training import Example, validate_get_examples
-from spacy.vocab import Vocab
 from thinc.api import Model
 from thinc.types import Floats2d
-from thinc.util import to_numpy
 
-from spacy_rnn.losses import cross_entropy
 from spacy_rnn.pipeline.default_models import EXCLUSIVE_TEXTCAT, MULTILABEL_TEXTCAT
-from spacy_rnn.pipeline.guards import guarded
-from spacy_rnn.pipeline.labels import (
-    ClassWeights,
-    check_known,
-    find_categories,
-    own_cats,
-    read_categories,
-    true_labels,
+from spacy_rnn.pipeline.labels import ClassWeights
+from spacy_rnn.pipeline.text_categorizer import (
+    RNNMultiLabelTextCategorizer,
+    RNNTextCategorizer,
 )
-from spacy_rnn.pipeline.settings import note_settings
+from spacy_rnn.pipeline.thresholds import Thresholds
 
 SCORE_WEIGHTS = {
     "cats_score": 1.0,
@@ -44,14 +28,13 @@ SCORE_WEIGHTS = {
     "cats_f_per_type": None,
 }
 
-FILLER = "."  # some models of spaCy can't do with nothing but empty documents
-
 
 @Language.factory(
     "rnn_textcat",
     assigns=["doc.cats"],
     default_config={
         "threshold": 0.0,
+        "thresholds": None,
         "model": EXCLUSIVE_TEXTCAT,
         "scorer": {"@scorers": "spacy.textcat_scorer.v2"},
         "class_weights": None,
@@ -65,6 +48,7 @@ def make_rnn_textcat(
     name: str,
     model: Model[list[Doc], Floats2d],
     threshold: float,
+    thresholds: Thresholds,
     scorer: Callable | None,
     class_weights: ClassWeights,
     label_smoothing: float,
@@ -77,6 +61,8 @@ def make_rnn_textcat(
         name: Name of the component, also in the losses.
         model: Predicts the probability of each label, shape (B, K).
         threshold: Unused, as in spaCy's `textcat`.
+        thresholds: Of two labels, one with the probability from which on it is chosen,
+            in [0, 1]. None for the more probable one.
         scorer: The scoring method.
         class_weights: How much a document of each label counts in training: "balanced"
             for the inverse of the label's frequency, or a mapping of label to weight, 1
@@ -90,6 +76,7 @@ def make_rnn_textcat(
         model,
         name,
         threshold=threshold,
+        thresholds=thresholds,
         scorer=scorer,
         class_weights=class_weights,
         label_smoothing=label_smoothing,
@@ -102,6 +89,7 @@ def make_rnn_textcat(
     assigns=["doc.cats"],
     default_config={
         "threshold": 0.5,
+        "thresholds": None,
         "model": MULTILABEL_TEXTCAT,
         "scorer": {"@scorers": "spacy.textcat_multilabel_scorer.v2"},
         "class_weights": None,
@@ -115,6 +103,7 @@ def make_rnn_textcat_multilabel(
     name: str,
     model: Model[list[Doc], Floats2d],
     threshold: float,
+    thresholds: Thresholds,
     scorer: Callable | None,
     class_weights: ClassWeights,
     label_smoothing: float,
@@ -127,6 +116,7 @@ def make_rnn_textcat_multilabel(
         name: Name of the component, also in the losses.
         model: Predicts the probability of each label, shape (B, K).
         threshold: Probability from which on a label counts as predicted, in [0, 1].
+        thresholds: The same for single labels; `threshold` holds for the others.
         scorer: The scoring method.
         class_weights: How much a document that has a label counts for that label in
             training: "balanced" for as much in all as the documents that don't have it,
@@ -140,167 +130,9 @@ def make_rnn_textcat_multilabel(
         model,
         name,
         threshold=threshold,
+        thresholds=thresholds,
         scorer=scorer,
         class_weights=class_weights,
         label_smoothing=label_smoothing,
         max_gradient_norm=max_gradient_norm,
     )
-
-
-@guarded
-class RNNTextCategorizer(TextCategorizer):
-    """spaCy's `textcat`, with class weights and label smoothing.
-
-    An empty document always gets the model's own scores, whatever is beside it.
-    """
-
-    exclusive = True
-
-    def __init__(
-        self,
-        vocab: Vocab,
-        model: Model[list[Doc], Floats2d],
-        name: str = "rnn_textcat",
-        *,
-        threshold: float = 0.0,
-        scorer: Callable | None = textcat_score,
-        class_weights: ClassWeights = None,
-        label_smoothing: float = 0.0,
-        max_gradient_norm: float = 0.0,
-    ) -> None:
-        super().__init__(vocab, model, name, threshold=threshold, scorer=scorer)
-        self.cfg["class_weights"] = class_weights
-        self.cfg["label_smoothing"] = label_smoothing
-        self.cfg["max_gradient_norm"] = max_gradient_norm
-        self.cfg["label_weights"] = {}  # found by initialize
-        note_settings(self)
-
-    def initialize(
-        self,
-        get_examples: Callable[[], Iterable[Example]],
-        *,
-        nlp: Language | None = None,
-        labels: Iterable[str] | None = None,
-        positive_label: str | None = None,
-    ) -> None:
-        """Prepare for training, see spaCy's `TextCategorizer.initialize`.
-
-        Labels of the examples other than `labels` are ignored, which is warned of.
-
-        Raises:
-            ValueError: Also if there are too few labels, `class_weights` names one that
-                there isn't, or all weights are 0.
-        """
-        validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
-        find_categories(self, get_examples, labels)
-        super().initialize(
-            get_examples, nlp=nlp, labels=self.labels, positive_label=positive_label
-        )
-
-    def predict(self, docs: Iterable[Doc]) -> Floats2d:
-        docs = list(docs)
-        n_docs = len(docs)
-        if not any(map(len, docs)):
-            docs.append(Doc(self.vocab, [FILLER]))
-        scores = self.model.ops.asarray2f(self.model.predict(docs))
-        return scores[:n_docs]
-
-    def set_annotations(self, docs: Iterable[Doc], scores: Floats2d) -> None:
-        # One transfer from a GPU, where spaCy's method makes one for each score.
-        super().set_annotations(docs, to_numpy(scores))
-
-    def get_loss(
-        self, examples: Iterable[Example], scores: Floats2d
-    ) -> tuple[float, Any]:
-        """Find the cross-entropy per document, in nats, and its gradient.
-
-        A document without any label counts nothing where exactly one is right.
-        """
-        examples = list(examples)
-        values, is_plain = read_categories(examples, self.labels)
-        several = (values == 1.0).sum(axis=1) > 1
-        if not is_plain or (self.exclusive and several.any()):
-            self._validate_categories(examples)
-            if not self.cfg.get("labels_given"):
-                check_known(examples, self.labels)
-        xp: Any = self.model.ops.xp
-        truths: Any = xp.asarray(np.nan_to_num(values))
-        class_weights = self.cfg["label_weights"]
-        weights: Any = xp.asarray(
-            [class_weights.get(label, 1.0) for label in self.labels]
-        )
-        if self.exclusive:
-            weights = (truths * weights).sum(axis=1, keepdims=True)
-        else:
-            weights = xp.asarray(~np.isnan(values)) * xp.where(truths, weights, 1.0)
-        return cross_entropy(
-            self.model.ops,
-            scores,
-            truths,
-            self.model.ops.asarray2f(weights),
-            exclusive=self.exclusive,
-            label_smoothing=self.cfg["label_smoothing"],
-        )
-
-    def gold_labels(self, doc: Doc) -> list[str]:
-        """List the labels that a reference has, whether they are known or not."""
-        return true_labels(doc)
-
-    def _validate_categories(self, examples: Iterable[Example]) -> None:
-        if not self.cfg.get("labels_given"):
-            super()._validate_categories(examples)
-            return
-        # Another component may have labels of its own in the same documents.
-        docs = [SimpleNamespace(cats=own_cats(self, each)) for each in examples]
-        own: Any = [SimpleNamespace(reference=doc) for doc in docs]
-        super()._validate_categories(own)
-
-
-class RNNMultiLabelTextCategorizer(RNNTextCategorizer, MultiLabel_TextCategorizer):
-    """spaCy's `textcat_multilabel`, with class weights and label smoothing."""
-
-    exclusive = False
-
-    def __init__(
-        self,
-        vocab: Vocab,
-        model: Model[list[Doc], Floats2d],
-        name: str = "rnn_textcat_multilabel",
-        *,
-        threshold: float = 0.5,
-        scorer: Callable | None = textcat_multilabel_score,
-        class_weights: ClassWeights = None,
-        label_smoothing: float = 0.0,
-        max_gradient_norm: float = 0.0,
-    ) -> None:
-        super().__init__(
-            vocab,
-            model,
-            name,
-            threshold=threshold,
-            scorer=scorer,
-            class_weights=class_weights,
-            label_smoothing=label_smoothing,
-            max_gradient_norm=max_gradient_norm,
-        )
-
-    def initialize(  # type: ignore[override]
-        self,
-        get_examples: Callable[[], Iterable[Example]],
-        *,
-        nlp: Language | None = None,
-        labels: Iterable[str] | None = None,
-    ) -> None:
-        """Prepare for training, see spaCy's `MultiLabel_TextCategorizer.initialize`.
-
-        Labels of the examples other than `labels` are ignored, which is warned of.
-
-        Raises:
-            ValueError: Also if there are too few labels, `class_weights` names one that
-                there isn't, or all weights are 0.
-        """
-        validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
-        find_categories(self, get_examples, labels)
-        MultiLabel_TextCategorizer.initialize(
-            self, get_examples, nlp=nlp, labels=self.labels
-        )

@@ -140,6 +140,19 @@ def test_contributions_add_up_for_every_architecture(factory, model):
     assert_adds_up(explain_all(train(factory, model, steps)))
 
 
+def test_the_categories_that_are_explained_are_those_that_are_predicted():
+    model = flat(exclusive_classes=False)
+    nlp = train("rnn_textcat_multilabel", model, steps=8)
+    pipe = nlp.get_pipe("rnn_textcat_multilabel")
+    cats = nlp(TEXTS[0]).cats
+    wanted = ["bad", "odd"]
+    pipe.configure(thresholds={k: v / 2 for k, v in cats.items() if k in wanted})
+    pipe.configure(threshold=1.0)
+    (found,) = explain(nlp, TEXTS[:1])
+    assert sorted(each.label for each in found) == wanted
+    assert sorted(pipe.predicted_labels(nlp(TEXTS[0]))) == wanted
+
+
 def test_the_score_of_a_tag_is_that_of_its_probability():
     nlp = train("rnn_tagger", {**tagger(), "normalize": True})
     model = nlp.get_pipe("rnn_tagger").model

@@ -1,0 +1,299 @@
+import shutil
+import sys
+from contextlib import nullcontext, redirect_stdout
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from spacy.cli._util import import_code, setup_gpu
+from wasabi import msg
+
+from spacy_rnn.atomic import check_writable, write_folder
+from spacy_rnn.cli.evaluate import check_labels, open_corpus
+from spacy_rnn.cli.messages import one_message, parse_overrides
+
+if TYPE_CHECKING:  # the command line loads this module, whatever the command
+    from spacy.language import Language
+    from spacy.training import Example
+
+    from spacy_rnn.cli.tuning import Report
+
+
+class MetricOption(Enum):
+    F1 = "f1"
+    F05 = "f0.5"
+    F2 = "f2"
+    ACCURACY = "accuracy"
+    BALANCED_ACCURACY = "balanced-accuracy"
+
+
+def tune_thresholds_cli(
+    ctx: typer.Context,
+    model: Annotated[str, typer.Argument(help="Name or path of the pipeline")],
+    data_path: Annotated[
+        Path,
+        typer.Argument(
+            help="File or folder that the corpus in the pipeline's config reads: "
+            "development data, never the test data",
+            exists=True,
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder for the pipeline, a new one"),
+    ] = None,
+    in_place: Annotated[
+        bool, typer.Option("--in-place", "-i", help="Change the pipeline itself")
+    ] = False,
+    component: Annotated[
+        str | None,
+        typer.Option(
+            "--component",
+            "-C",
+            help="The text classifier to tune",
+            show_default="the only one",
+        ),
+    ] = None,
+    metric: Annotated[
+        MetricOption, typer.Option("--metric", "-m", help="What to raise")
+    ] = MetricOption.F1,
+    per_label: Annotated[
+        bool,
+        typer.Option(
+            "--per-label/--one", help="A threshold for each label, or one for all"
+        ),
+    ] = True,
+    min_positives: Annotated[
+        int,
+        typer.Option(
+            "--min-positives",
+            min=1,
+            help="Labels that fewer documents have get the one threshold that is the "
+            "best for all",
+        ),
+    ] = 10,
+    positive_label: Annotated[
+        str | None,
+        typer.Option(
+            "--positive-label",
+            help="Of two labels of which one is right, the one with the threshold",
+            show_default="as in training, or else the rarer one",
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", "-j", help="Print JSON instead of a table")
+    ] = False,
+    code_path: Annotated[
+        Path | None,
+        typer.Option(
+            "--code", "-c", help="Python file that registers functions of your own"
+        ),
+    ] = None,
+    use_gpu: Annotated[
+        int, typer.Option("--gpu-id", "-g", help="GPU ID or -1 for CPU")
+    ] = -1,
+) -> None:
+    """Find the probability from which on each label counts as predicted.
+
+    The thresholds are the best for a metric on the data, and are saved with the
+    pipeline: its scores, the command evaluate and the method predicted_labels go by
+    them. Data that they were tuned on can't be what the pipeline is tested on.
+
+    python -m spacy rnn tune-thresholds training/emotions/model-best
+    corpus/emotions/dev.jsonl --output training/emotions/tuned
+
+    Without --output or --in-place, nothing is saved. Settings of the corpus can be
+    changed as for the command evaluate: --corpora.dev.text_column body.
+    """
+    import spacy
+
+    from spacy_rnn.cli.tuning import tune
+
+    overrides = parse_overrides(ctx, env_var=None)
+    with one_message("Can't tune thresholds"):
+        target = find_target(model, output, in_place=in_place)
+        with redirect_stdout(sys.stderr) if as_json else nullcontext():
+            import_code(code_path)
+            setup_gpu(use_gpu, silent=as_json)
+            nlp = spacy.load(model)
+            pipe = find_component(nlp, component)
+            report = tune(
+                pipe,
+                predict(nlp, data_path, overrides),
+                metric=metric.value,
+                per_label=per_label,
+                min_positives=min_positives,
+                positive_label=positive_label,
+            )
+        if target is not None:
+            save(nlp, target, source=target if in_place else None)
+        if as_json:
+            typer.echo(to_json(report, target))
+            return
+        print_report(report, data_path, min_positives, per_label=per_label)
+    if target is None:
+        msg.info(
+            "Nothing was saved: --output saves a new pipeline, --in-place this one"
+        )
+    else:
+        msg.good(f"Saved the pipeline with its thresholds to {target}")
+
+
+def find_target(model: str, output: Path | None, *, in_place: bool) -> Path | None:
+    """Return the folder to write; None for none.
+
+    Raises:
+        ValueError: If there is already something, or it isn't clear what to write.
+        OSError: If it can't be written.
+    """
+    if output is not None and in_place:
+        raise ValueError("Either --output or --in-place, not both")
+    if in_place:
+        if not Path(model).is_dir():
+            raise ValueError(
+                f"{model}: only a folder can be changed in place. Use --output"
+            )
+        check_writable(Path(model) / "meta.json")
+        return Path(model)
+    if output is None:
+        return None
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise ValueError(
+            f"{output}: the output is there already. Name a new folder, or change a "
+            f"pipeline by --in-place"
+        )
+    check_writable(output / "meta.json")
+    return output
+
+
+def predict(
+    nlp: "Language", data_path: Path, overrides: dict[str, Any]
+) -> list["Example"]:
+    """Let a pipeline process the data.
+
+    Raises:
+        ValueError: If there is no document, or no label that the pipeline knows.
+    """
+    from tqdm import tqdm
+
+    examples = list(open_corpus(nlp, data_path, overrides)(nlp))
+    if not examples:
+        raise ValueError(f"{data_path}: no document with a text")
+    if not any(example.reference.cats for example in examples):
+        raise ValueError(f"{data_path}: no document has labels, in doc.cats")
+    check_labels(nlp, examples, data_path)
+    docs = nlp.pipe(example.predicted for example in examples)
+    shown = tqdm(
+        docs, total=len(examples), unit="doc", delay=2, leave=False, disable=None
+    )
+    for example, doc in zip(examples, shown, strict=True):
+        example.predicted = doc
+    return examples
+
+
+def find_component(nlp: "Language", component: str | None) -> Any:
+    """Return a text classifier of ours.
+
+    Raises:
+        ValueError: If there is none, or several, or it isn't one.
+    """
+    from spacy_rnn.pipeline.text_categorizer import RNNTextCategorizer
+
+    pipeline: Any = nlp.pipeline
+    names = [name for name, pipe in pipeline if isinstance(pipe, RNNTextCategorizer)]
+    kinds = "rnn_textcat or rnn_textcat_multilabel"
+    chosen = names[0] if component is None and len(names) == 1 else component
+    if chosen is not None and chosen in names:
+        return nlp.get_pipe(chosen)
+    if component is not None:
+        raise ValueError(
+            f"'{component}' is no {kinds} of the pipeline. Its components are "
+            f"{nlp.pipe_names}"
+        )
+    if names:
+        raise ValueError(
+            f"The pipeline has several: choose one of {names}, --component"
+        )
+    raise ValueError(
+        f"The pipeline has no {kinds}, only {nlp.pipe_names}: there is no threshold to "
+        f"tune"
+    )
+
+
+def save(nlp: "Language", folder: Path, *, source: Path | None) -> None:
+    """Write a pipeline, or leave what is there as it was.
+
+    Args:
+        nlp: The pipeline.
+        folder: Where to.
+        source: The folder with what else stands beside the pipeline, to be kept.
+    """
+
+    def write(path: Path) -> None:
+        if source is not None:
+            shutil.copytree(source, path)
+        nlp.to_disk(path)
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    write_folder(folder, write)
+
+
+def print_report(
+    report: "Report", data_path: Path, min_positives: int, *, per_label: bool
+) -> None:
+    """Print what was tuned as a table, and what to think of it."""
+    metric = report.metric.upper() if report.metric.startswith("f") else report.metric
+    rows = [
+        (
+            row.label,
+            "-"
+            if row.threshold is None
+            else f"{row.threshold:.3g}" + " *" * (per_label and not row.is_own),
+            f"{100 * row.before:.2f}",
+            f"{100 * row.after:.2f}",
+            row.support,
+        )
+        for row in report.labels
+    ]
+    before, after, expected = (f"{100 * value:.2f}" for value in report[-3:])
+    mean = None if report.threshold is None else ("mean", "", before, after, "")
+    msg.table(
+        rows,
+        title=f"Thresholds of {report.component}",
+        header=("", "Threshold", f"{metric} before", "after", "Support"),
+        footer=mean,
+        aligns=("l", "r", "r", "r", "r"),
+    )
+    rest = sum(not row.is_own for row in report.labels)
+    if per_label and mean and rest:
+        msg.info(
+            f"* {rest} labels that fewer than {min_positives} documents have got "
+            f"the threshold that is the best for all: what is best for a few is chance"
+        )
+    msg.info(
+        f"On new data, expect a {'mean ' if mean else ''}{metric} of about {expected}: "
+        f"that is what documents get by thresholds that were found without them"
+    )
+    if report.expected <= report.before:
+        msg.warn(
+            "That is no more than before. Keep what there was, unless that was tuned "
+            "on the same data, or tune on more data"
+        )
+    msg.warn(
+        f"{data_path} has been used up: a pipeline has to be tested on data that its "
+        f"thresholds were not tuned on"
+    )
+
+
+def to_json(report: "Report", folder: Path | None) -> str:
+    import srsly
+
+    return srsly.json_dumps(
+        {
+            **report._asdict(),
+            "labels": [row._asdict() for row in report.labels],
+            "saved": None if folder is None else str(folder),
+        },
+        indent=2,
+    )

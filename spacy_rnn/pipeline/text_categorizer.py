@@ -1,0 +1,237 @@
+"""spaCy's text categorizers, with a loss of their own."""
+
+from collections.abc import Callable, Iterable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from spacy.language import Language
+from spacy.pipeline.textcat import TextCategorizer, textcat_score
+from spacy.pipeline.textcat_multilabel import (
+    MultiLabel_TextCategorizer,
+    textcat_multilabel_score,
+)
+from spacy.tokens import Doc
+from spacy.training import Example, validate_get_examples
+from spacy.vocab import Vocab
+from thinc.api import Model
+from thinc.types import Floats2d
+from thinc.util import to_numpy
+
+from spacy_rnn.losses import cross_entropy
+from spacy_rnn.pipeline.guards import guarded
+from spacy_rnn.pipeline.labels import (
+    ClassWeights,
+    check_known,
+    find_categories,
+    own_cats,
+    read_categories,
+    score,
+    true_labels,
+)
+from spacy_rnn.pipeline.settings import note_settings
+from spacy_rnn.pipeline.thresholds import (
+    Thresholds,
+    check_thresholds,
+    decide,
+    read_scores,
+    score_decisions,
+)
+
+FILLER = "."  # some models of spaCy can't do with nothing but empty documents
+
+
+@guarded
+class RNNTextCategorizer(TextCategorizer):
+    """spaCy's `textcat`, with class weights and label smoothing.
+
+    An empty document always gets the model's own scores, whatever is beside it.
+    """
+
+    exclusive = True
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: Model[list[Doc], Floats2d],
+        name: str = "rnn_textcat",
+        *,
+        threshold: float = 0.0,
+        thresholds: Thresholds = None,
+        scorer: Callable | None = textcat_score,
+        class_weights: ClassWeights = None,
+        label_smoothing: float = 0.0,
+        max_gradient_norm: float = 0.0,
+    ) -> None:
+        super().__init__(vocab, model, name, threshold=threshold, scorer=scorer)
+        self.cfg["thresholds"] = thresholds
+        self.cfg["class_weights"] = class_weights
+        self.cfg["label_smoothing"] = label_smoothing
+        self.cfg["max_gradient_norm"] = max_gradient_norm
+        self.cfg["label_weights"] = {}  # found by initialize
+        note_settings(self)
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Language | None = None,
+        labels: Iterable[str] | None = None,
+        positive_label: str | None = None,
+    ) -> None:
+        """Prepare for training, see spaCy's `TextCategorizer.initialize`.
+
+        Labels of the examples other than `labels` are ignored, which is warned of.
+
+        Raises:
+            ValueError: Also if there are too few labels, `class_weights` names one that
+                there isn't, or all weights are 0.
+        """
+        validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
+        find_categories(self, get_examples, labels)
+        super().initialize(
+            get_examples, nlp=nlp, labels=self.labels, positive_label=positive_label
+        )
+
+    def add_label(self, label: str) -> int:
+        """Add a label, before or after training.
+
+        Raises:
+            ValueError: If one of two labels has a threshold, and this would be a third.
+        """
+        if self.exclusive and len(self.labels) >= 2:
+            labels = {*self.labels, label}
+            check_thresholds(self.cfg["thresholds"], labels, exclusive=True)
+        added: int = super().add_label(label)
+        return added
+
+    def predict(self, docs: Iterable[Doc]) -> Floats2d:
+        docs = list(docs)
+        n_docs = len(docs)
+        if not any(map(len, docs)):
+            docs.append(Doc(self.vocab, [FILLER]))
+        scores = self.model.ops.asarray2f(self.model.predict(docs))
+        return scores[:n_docs]
+
+    def set_annotations(self, docs: Iterable[Doc], scores: Floats2d) -> None:
+        # One transfer from a GPU, where spaCy's method makes one for each score.
+        super().set_annotations(docs, to_numpy(scores))
+
+    def get_loss(
+        self, examples: Iterable[Example], scores: Floats2d
+    ) -> tuple[float, Any]:
+        """Find the cross-entropy per document, in nats, and its gradient.
+
+        A document without any label counts nothing where exactly one is right.
+        """
+        examples = list(examples)
+        values, is_plain = read_categories(examples, self.labels)
+        several = (values == 1.0).sum(axis=1) > 1
+        if not is_plain or (self.exclusive and several.any()):
+            self._validate_categories(examples)
+            if not self.cfg.get("labels_given"):
+                check_known(examples, self.labels)
+        xp: Any = self.model.ops.xp
+        truths: Any = xp.asarray(np.nan_to_num(values))
+        class_weights = self.cfg["label_weights"]
+        weights: Any = xp.asarray(
+            [class_weights.get(label, 1.0) for label in self.labels]
+        )
+        if self.exclusive:
+            weights = (truths * weights).sum(axis=1, keepdims=True)
+        else:
+            weights = xp.asarray(~np.isnan(values)) * xp.where(truths, weights, 1.0)
+        return cross_entropy(
+            self.model.ops,
+            scores,
+            truths,
+            self.model.ops.asarray2f(weights),
+            exclusive=self.exclusive,
+            label_smoothing=self.cfg["label_smoothing"],
+        )
+
+    def predicted_labels(self, doc: Doc) -> list[str]:
+        """List the labels of a document, by its probabilities and the thresholds.
+
+        Raises:
+            ValueError: If the component has not processed the document.
+        """
+        (chosen,) = decide(self, read_scores(self, [doc]))
+        return [
+            label
+            for label, is_chosen in zip(self.labels, chosen, strict=True)
+            if is_chosen
+        ]
+
+    def score(self, examples: Iterable[Example], **settings: Any) -> dict[str, Any]:
+        """Score examples with the component's scorer, and its thresholds for labels."""
+        examples = list(examples)
+        scores = score(self, examples, **settings)
+        if not self.cfg["thresholds"]:
+            return scores
+        return score_decisions(self, examples, scores)
+
+    def gold_labels(self, doc: Doc) -> list[str]:
+        """List the labels that a reference has, whether they are known or not."""
+        return true_labels(doc)
+
+    def _validate_categories(self, examples: Iterable[Example]) -> None:
+        if not self.cfg.get("labels_given"):
+            super()._validate_categories(examples)
+            return
+        # Another component may have labels of its own in the same documents.
+        docs = [SimpleNamespace(cats=own_cats(self, each)) for each in examples]
+        own: Any = [SimpleNamespace(reference=doc) for doc in docs]
+        super()._validate_categories(own)
+
+
+class RNNMultiLabelTextCategorizer(RNNTextCategorizer, MultiLabel_TextCategorizer):
+    """spaCy's `textcat_multilabel`, with class weights and label smoothing."""
+
+    exclusive = False
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: Model[list[Doc], Floats2d],
+        name: str = "rnn_textcat_multilabel",
+        *,
+        threshold: float = 0.5,
+        thresholds: Thresholds = None,
+        scorer: Callable | None = textcat_multilabel_score,
+        class_weights: ClassWeights = None,
+        label_smoothing: float = 0.0,
+        max_gradient_norm: float = 0.0,
+    ) -> None:
+        super().__init__(
+            vocab,
+            model,
+            name,
+            threshold=threshold,
+            thresholds=thresholds,
+            scorer=scorer,
+            class_weights=class_weights,
+            label_smoothing=label_smoothing,
+            max_gradient_norm=max_gradient_norm,
+        )
+
+    def initialize(  # type: ignore[override]
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Language | None = None,
+        labels: Iterable[str] | None = None,
+    ) -> None:
+        """Prepare for training, see spaCy's `MultiLabel_TextCategorizer.initialize`.
+
+        Labels of the examples other than `labels` are ignored, which is warned of.
+
+        Raises:
+            ValueError: Also if there are too few labels, `class_weights` names one that
+                there isn't, or all weights are 0.
+        """
+        validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
+        find_categories(self, get_examples, labels)
+        MultiLabel_TextCategorizer.initialize(
+            self, get_examples, nlp=nlp, labels=self.labels
+        )
