@@ -125,8 +125,9 @@ def sweep(
         steps: The documents at each step.
         algebra: The operations.
     """
-    n_directions = len(edge)
-    messages = values[steps.token[:n_directions]]
+    n_directions, n_tokens = len(edge), len(values)
+    rows = steps.token[:n_directions].flatten()
+    messages = values.index_select(0, rows).view(n_directions, n_tokens, -1)
     here, *rest = messages.split(steps.counts, dim=1)
     algebra.times(here, edge)
     scales = [algebra.rescale(here)]
@@ -134,6 +135,7 @@ def sweep(
         algebra.times(following, algebra.follow(here[:, : following.shape[1]]))
         scales.append(algebra.rescale(following))
         here = following
-    place = steps.place[:n_directions]
-    direction = torch.arange(n_directions, device=values.device)[:, None]
-    return messages[direction, place], torch.cat(scales, dim=1)[direction, place]
+    place = steps.place[:n_directions].clone()
+    place[1:] += n_tokens
+    found = messages.flatten(0, 1).index_select(0, place.flatten())
+    return found.view(messages.shape), torch.cat(scales, dim=1).take(place)
