@@ -126,16 +126,17 @@ def sweep(
         algebra: The operations.
     """
     n_directions, n_tokens = len(edge), len(values)
-    rows = steps.token[:n_directions].flatten()
-    messages = values.index_select(0, rows).view(n_directions, n_tokens, -1)
-    here, *rest = messages.split(steps.counts, dim=1)
-    algebra.times(here, edge)
-    scales = [algebra.rescale(here)]
-    for following in rest:
-        algebra.times(following, algebra.follow(here[:, : following.shape[1]]))
-        scales.append(algebra.rescale(following))
-        here = following
-    place = steps.place[:n_directions].clone()
-    place[1:] += n_tokens
-    found = messages.flatten(0, 1).index_select(0, place.flatten())
-    return found.view(messages.shape), torch.cat(scales, dim=1).take(place)
+    token = steps.token[:n_directions]
+    shift = torch.arange(n_directions, device=token.device)[:, None] * n_tokens
+    by_step = [each.split(steps.counts, dim=1) for each in (token, token + shift)]
+    messages = values.new_empty(n_directions * n_tokens, values.shape[1])
+    scales = values.new_empty(n_directions * n_tokens)
+    here = None
+    # Reading and writing rows step by step needs no copy of all in the order of time.
+    for tokens, rows in zip(*by_step, strict=True):
+        before = edge if here is None else algebra.follow(here[:, : tokens.shape[1]])
+        here = values.index_select(0, tokens.flatten()).view(before.shape)
+        algebra.times(here, before)
+        scales[rows] = algebra.rescale(here)
+        messages.index_copy_(0, rows.flatten(), here.flatten(0, 1))
+    return messages.view(n_directions, *values.shape), scales.view(token.shape)
