@@ -240,8 +240,9 @@ def least(scores: Tensor, impossible: float) -> Tensor:
     lowest = scores.amin(-1)
     is_mixed = lowest == impossible  # few rows, as a rule
     rest = scores[is_mixed]
-    lowest = torch.cat([lowest[~is_mixed].flatten(), rest[rest != impossible]])
-    return lowest.amin() if len(lowest) else lowest.sum()
+    rest = rest.masked_fill_(rest == impossible, torch.inf).amin(-1)
+    found = lowest.masked_scatter_(is_mixed, rest).amin()
+    return found.nan_to_num_(posinf=0.0)
 
 
 class LogPartition(torch.autograd.Function):

@@ -130,13 +130,13 @@ def sweep(
     shift = torch.arange(n_directions, device=token.device)[:, None] * n_tokens
     by_step = [each.split(steps.counts, dim=1) for each in (token, token + shift)]
     messages = values.new_empty(n_directions * n_tokens, values.shape[1])
-    scales = values.new_empty(n_directions * n_tokens)
-    here = None
+    scales, here = [], None
     # Reading and writing rows step by step needs no copy of all in the order of time.
     for tokens, rows in zip(*by_step, strict=True):
         before = edge if here is None else algebra.follow(here[:, : tokens.shape[1]])
         here = values.index_select(0, tokens.flatten()).view(before.shape)
         algebra.times(here, before)
-        scales[rows] = algebra.rescale(here)
+        scales.append(algebra.rescale(here))
         messages.index_copy_(0, rows.flatten(), here.flatten(0, 1))
-    return messages.view(n_directions, *values.shape), scales.view(token.shape)
+    in_order = torch.cat(scales, dim=1).gather(1, steps.place[:n_directions])
+    return messages.view(n_directions, *values.shape), in_order
