@@ -214,8 +214,8 @@ def scaled_messages(lattice: Lattice) -> Messages | None:
     per_token = scales[0] + e0.squeeze(1) + t0
     Z = per_token.new_zeros(len(lattice.lengths)).index_add(0, steps.doc_of, per_token)
     Z[steps.order] += (before[steps.last] @ F).log() + s0 + f0 - t0
-    T = lattice.forward
-    return Messages(Z, before, beyond, E, scales[1], T, in_logs=False)
+    links = lattice.forward
+    return Messages(Z, before, beyond, E, scales[1], links, in_logs=False)
 
 
 @torch.no_grad()
@@ -227,8 +227,8 @@ def log_messages(lattice: Lattice) -> Messages:
     (before, beyond), scales = run(lattice, E, torch.stack([S, F]), algebra)
     Z = E.new_zeros(len(lattice.lengths)).index_add(0, steps.doc_of, scales[0])
     Z[steps.order] += torch.logsumexp(before[steps.last] + F, 1)
-    T = lattice.forward
-    return Messages(Z, before, beyond, E, scales[1], T, in_logs=True)
+    links = lattice.forward
+    return Messages(Z, before, beyond, E, scales[1], links, in_logs=True)
 
 
 def finite(scores: Tensor) -> Tensor:

@@ -44,6 +44,7 @@ class Lattice:
     @cached_property
     @torch.no_grad()
     def forward(self) -> Transitions:
+        """The transitions, laid out for steps over time."""
         return Transitions(self.transitions)
 
     def vary(self, **changes: Any) -> "Lattice":
