@@ -33,23 +33,37 @@ class Messages(NamedTuple):
         log_partition: Logarithm of the sum over all sequences. Shape (B,).
         before: Sum over the ways from the start to a tag, this token included. Shape
             (N, K).
-        after: Sum over the ways from a tag to the end, this token not included. Shape
+        beyond: Sum over the ways from a tag to the end, this token included. Shape
             (N, K).
-        beyond: The same, this token included. Shape (N, K).
+        own: What tags contribute at their token. Shape (N, K).
+        scales: Logarithm of the scale of each token's `beyond`. Shape (N,).
         transitions: What a transition contributes.
         in_logs: Whether the sums are logarithms.
     """
 
     log_partition: Tensor
     before: Tensor
-    after: Tensor
     beyond: Tensor
+    own: Tensor
+    scales: Tensor
     transitions: Transitions
     in_logs: bool
 
+    def after(self, tokens: Any = slice(None), tags: Any = slice(None)) -> Tensor:
+        """Sum over the ways from tags to the end, this token not included.
+
+        Returns:
+            Shape (tokens, K), or (tokens,) if each of them has one tag.
+        """
+        beyond, own = self.beyond[tokens, tags], self.own[tokens, tags]
+        scales = self.scales[tokens].view(-1, *[1] * (beyond.ndim - 1))
+        if self.in_logs:
+            return (beyond + finite(scales)).sub_(own).nan_to_num_(nan=-torch.inf)
+        return (beyond * scales.exp()).div_(own).nan_to_num_(nan=0.0)
+
     def marginals(self, tokens: Any = slice(None)) -> Tensor:
         """Find the probability of each tag at some tokens. Shape (tokens, K)."""
-        before, after = self.before[tokens], self.after[tokens]
+        before, after = self.before[tokens], self.after(tokens)
         if self.in_logs:
             return torch.softmax(before + after, 1)
         uses = before * after
@@ -69,11 +83,11 @@ class Messages(NamedTuple):
         step = self.transitions.scores[tags_before, tags]
         beyond, all_ways = (
             self.beyond[tokens, tags],
-            self.after[tokens - 1, tags_before],
+            self.after(tokens - 1, tags_before),
         )
         if self.in_logs:
             return (step + beyond - all_ways).exp()
-        return step.exp() * beyond / all_ways
+        return (step - self.transitions.highest).exp_() * beyond / all_ways
 
     def uses(self, weights: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
         """Find how often tags and transitions are expected to be used.
@@ -91,10 +105,10 @@ class Messages(NamedTuple):
             weights = weights.index_fill(0, last, 0.0)
             (here,) = weights.nonzero(as_tuple=True)
             before = self.before[here]
-            before -= (before + self.after[here]).logsumexp(1, keepdim=True)
+            before -= (before + self.after(here)).logsumexp(1, keepdim=True)
             weights, beyond = weights[here, None], self.beyond[here + 1]
             return tags, self.transitions.log_uses(before, beyond, weights)
-        tags = self.before * self.after
+        tags = self.after().mul_(self.before)
         Z = tags.sum(1)
         shares = (weights / Z).masked_fill_(Z == 0, 0.0).unsqueeze(1)
         tags *= shares
@@ -108,11 +122,12 @@ class Sums:
 
     one = 1.0
 
-    def __init__(self, forward: Transitions, backward: Transitions) -> None:
-        self.both = forward, backward
+    def __init__(self, transitions: Transitions) -> None:
+        self.both = transitions, transitions.backward
         self.stacked: Tensor | None = None
-        if len(forward.scores) <= FEW_TAGS:
-            self.stacked = torch.stack([T.scores.exp() for T in self.both])
+        if len(transitions.scores) <= FEW_TAGS:
+            scores = torch.stack([T.scores - T.highest for T in self.both])
+            self.stacked = scores.exp_()
 
     def times(self, X: Tensor, Y: Tensor) -> None:
         X *= Y
@@ -136,8 +151,8 @@ class LogSums:
 
     one = 0.0
 
-    def __init__(self, forward: Transitions, backward: Transitions) -> None:
-        self.both = forward, backward
+    def __init__(self, transitions: Transitions) -> None:
+        self.both = transitions, transitions.backward
 
     def times(self, X: Tensor, Y: Tensor) -> None:
         X += Y
@@ -176,8 +191,8 @@ def posterior(lattice: Lattice) -> Messages:
     """Find the distribution of each document's tag sequences."""
     if not len(lattice.emissions):
         zeros = lattice.emissions.new_zeros(len(lattice.lengths))
-        E, T = lattice.emissions, Transitions(lattice.transitions)
-        return Messages(zeros, E, E, E, T, in_logs=True)
+        E, T = lattice.emissions, lattice.forward
+        return Messages(zeros, E, E, E, E[:, 0], T, in_logs=True)
     return scaled_messages(lattice) or log_messages(lattice)
 
 
@@ -189,20 +204,18 @@ def scaled_messages(lattice: Lattice) -> Messages | None:
     e0 = finite(E.amax(1, keepdim=True))
     t0, s0, f0 = (finite(scores.amax()) for scores in (T, S, F))
     E, T, S, F = E - e0, T - t0, S - s0, F - f0
-    if float(sum(finite(scores).amin() for scores in (E, T, S, F))) < -WIDEST_STEP:
+    if float(sum(least(scores, -torch.inf) for scores in (E, T, S, F))) < -WIDEST_STEP:
         return None
     E, S, F = E.exp_(), S.exp_(), F.exp_()
-    forward = Transitions(T)
-    sums = Sums(forward, Transitions(T.T))
-    (before, beyond), scales = run(lattice, E, torch.stack([S, F]), sums)
-    for each in (before, beyond):
-        if float(each.masked_fill(each == 0, 1.0).amin()) < SMALLEST_SUM:
-            return None
-    after = (beyond * scales[1].exp().unsqueeze(1)).div_(E).nan_to_num_(nan=0.0)
+    algebra = Sums(lattice.forward)
+    (before, beyond), scales = run(lattice, E, torch.stack([S, F]), algebra)
+    if any(0.0 < least(sums, 0.0) < SMALLEST_SUM for sums in (before, beyond)):
+        return None
     per_token = scales[0] + e0.squeeze(1) + t0
     Z = per_token.new_zeros(len(lattice.lengths)).index_add(0, steps.doc_of, per_token)
     Z[steps.order] += (before[steps.last] @ F).log() + s0 + f0 - t0
-    return Messages(Z, before, after, beyond, forward, in_logs=False)
+    links = lattice.forward
+    return Messages(Z, before, beyond, E, scales[1], links, in_logs=False)
 
 
 @torch.no_grad()
@@ -210,17 +223,26 @@ def log_messages(lattice: Lattice) -> Messages:
     """Compute the logarithms of messages, each token's up to a summand."""
     steps = lattice.steps
     E, T, S, F = lattice.leaves
-    forward = Transitions(T)
-    sums = LogSums(forward, Transitions(T.T))
-    (before, beyond), scales = run(lattice, E, torch.stack([S, F]), sums)
-    after = (beyond + finite(scales[1]).unsqueeze(1) - E).nan_to_num_(nan=-torch.inf)
+    algebra = LogSums(lattice.forward)
+    (before, beyond), scales = run(lattice, E, torch.stack([S, F]), algebra)
     Z = E.new_zeros(len(lattice.lengths)).index_add(0, steps.doc_of, scales[0])
     Z[steps.order] += torch.logsumexp(before[steps.last] + F, 1)
-    return Messages(Z, before, after, beyond, forward, in_logs=True)
+    links = lattice.forward
+    return Messages(Z, before, beyond, E, scales[1], links, in_logs=True)
 
 
 def finite(scores: Tensor) -> Tensor:
     return scores.nan_to_num(neginf=0.0)
+
+
+def least(scores: Tensor, impossible: float) -> Tensor:
+    """Find the least score but for that of what is impossible, 0 if there is none."""
+    lowest = scores.amin(-1)
+    is_mixed = lowest == impossible  # few rows, as a rule
+    rest = scores[is_mixed]
+    rest = rest.masked_fill_(rest == impossible, torch.inf).amin(-1)
+    found = lowest.masked_scatter_(is_mixed, rest).amin()
+    return found.nan_to_num_(posinf=0.0)
 
 
 class LogPartition(torch.autograd.Function):

@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
+
+from spacy_rnn.modules.transitions import Transitions
 
 
 @dataclass(frozen=True)
@@ -38,21 +41,32 @@ class Lattice:
         """The scores, in the order in which gradients for them are given."""
         return self.emissions, self.transitions, self.start, self.end
 
+    @cached_property
+    @torch.no_grad()
+    def forward(self) -> Transitions:
+        """The transitions, laid out for steps over time."""
+        return Transitions(self.transitions)
+
+    def vary(self, **changes: Any) -> "Lattice":
+        """Change what the documents are, and keep what is known of transitions."""
+        varied = replace(self, **changes)
+        vars(varied)["forward"] = self.forward
+        return varied
+
     def restrict(self, allowed: Tensor) -> "Lattice":
         """Leave only some tags to each token. Shape (N, K), bool."""
         emissions = self.emissions.masked_fill(~allowed, -torch.inf)
-        return replace(self, emissions=emissions)
+        return self.vary(emissions=emissions)
 
     def select(self, docs: Tensor) -> "Lattice":
         """Make a lattice of some documents, which may repeat, given on the CPU."""
         tokens = list_tokens(self.lengths, docs).to(self.emissions.device)
         emissions = self.emissions.index_select(0, tokens)
-        return replace(self, emissions=emissions, lengths=self.lengths[docs])
+        return self.vary(emissions=emissions, lengths=self.lengths[docs])
 
     def append(self, other: "Lattice") -> "Lattice":
         """Put the documents of another lattice, of the same transitions, behind."""
-        return replace(
-            self,
+        return self.vary(
             emissions=torch.cat([self.emissions, other.emissions]),
             lengths=torch.cat([self.lengths, other.lengths]),
         )

@@ -125,15 +125,18 @@ def sweep(
         steps: The documents at each step.
         algebra: The operations.
     """
-    n_directions = len(edge)
-    messages = values[steps.token[:n_directions]]
-    here, *rest = messages.split(steps.counts, dim=1)
-    algebra.times(here, edge)
-    scales = [algebra.rescale(here)]
-    for following in rest:
-        algebra.times(following, algebra.follow(here[:, : following.shape[1]]))
-        scales.append(algebra.rescale(following))
-        here = following
-    place = steps.place[:n_directions]
-    direction = torch.arange(n_directions, device=values.device)[:, None]
-    return messages[direction, place], torch.cat(scales, dim=1)[direction, place]
+    n_directions, n_tokens = len(edge), len(values)
+    token = steps.token[:n_directions]
+    shift = torch.arange(n_directions, device=token.device)[:, None] * n_tokens
+    by_step = [each.split(steps.counts, dim=1) for each in (token, token + shift)]
+    messages = values.new_empty(n_directions * n_tokens, values.shape[1])
+    scales, here = [], None
+    # Reading and writing rows step by step needs no copy of all in the order of time.
+    for tokens, rows in zip(*by_step, strict=True):
+        before = edge if here is None else algebra.follow(here[:, : tokens.shape[1]])
+        here = values.index_select(0, tokens.flatten()).view(before.shape)
+        algebra.times(here, before)
+        scales.append(algebra.rescale(here))
+        messages.index_copy_(0, rows.flatten(), here.flatten(0, 1))
+    in_order = torch.cat(scales, dim=1).gather(1, steps.place[:n_directions])
+    return messages.view(n_directions, *values.shape), in_order

@@ -39,20 +39,32 @@ class Transitions:
         self.few, self.before = scores[:, self.bound].topk(min(2, len(scores)), dim=0)
 
     @cached_property
+    def backward(self) -> "Transitions":
+        """The same, from the tags of columns to those of rows."""
+        return Transitions(self.scores.T)
+
+    @cached_property
     def extremes(self) -> tuple[Tensor, Tensor]:
         """The least and the greatest score from each source. Shape (R,) each."""
         return self.dense.aminmax(dim=1)
 
     @cached_property
+    def highest(self) -> Tensor:
+        """The score that exponentiated ones are relative to. Shape ()."""
+        return self.scores.amax().nan_to_num(neginf=0.0)
+
+    @cached_property
     def exp_dense(self) -> Tensor:
-        return self.dense.exp()
+        return (self.dense - self.highest).exp_()
 
     @cached_property
     def exp_few(self) -> Tensor:
-        return self.few.exp()
+        return (self.few - self.highest).exp_()
 
     def sums(self, X: Tensor) -> Tensor:
         """Sum up the ways to each tag, given what leads to the tags before.
+
+        Transitions count relative to the highest.
 
         Args:
             X: Sums of exponentiated scores. Shape (B, K).
@@ -60,16 +72,21 @@ class Transitions:
         Returns:
             Shape (B, K).
         """
-        sources = X[:, self.sources] if len(self.bound) else X
-        return self.join(
-            sources @ self.exp_dense, lambda: (X[:, self.before] * self.exp_few).sum(1)
-        )
+        sources = X.index_select(1, self.sources) if len(self.bound) else X
+        return self.join(sources @ self.exp_dense, lambda: self.bound_sums(X))
 
     def log_sums(self, X: Tensor) -> Tensor:
         """Do what `sums` does in logarithms. Shape (B, K)."""
         tiles = X[:, self.sources].split(max(1, TILE // self.dense.numel()))
         ways = [torch.logsumexp(x[:, :, None] + self.dense, 1) for x in tiles]
         return self.join(torch.cat(ways), lambda: torch.logaddexp(*self.bound_ways(X)))
+
+    def bound_sums(self, X: Tensor) -> Tensor:
+        ways = [
+            X.index_select(1, tags).mul_(weights)
+            for tags, weights in zip(self.before, self.exp_few, strict=True)
+        ]
+        return ways[0].add_(ways[1])
 
     def best(self, X: Tensor) -> Tensor:
         """Find the score of the best way to each tag. Shape (B, K)."""
@@ -84,7 +101,7 @@ class Transitions:
         A source from which even the best way is worse than the worst one from another
         is on the best way to no target.
         """
-        X, (least, greatest) = X[:, self.sources], self.extremes
+        X, (least, greatest) = X.index_select(1, self.sources), self.extremes
         highest = X + greatest
         is_near = highest > (X + least).amax(1, keepdim=True)
         n_near = max(1, int(is_near.sum(1).amax()))
@@ -99,15 +116,18 @@ class Transitions:
     def bound_ways(self, X: Tensor) -> tuple[Tensor, Tensor]:
         """Find the scores of the two ways to each bound tag. Shape (B, D) each."""
         first, second = self.before
-        return X[:, first] + self.few[0], X[:, second] + self.few[1]
+        return (
+            X.index_select(1, first).add_(self.few[0]),
+            X.index_select(1, second).add_(self.few[1]),
+        )
 
     def join(self, targets: Tensor, bound: Callable[[], Tensor]) -> Tensor:
         """Put values of targets, shape (B, C), and of bound tags, (B, D), together."""
         if not len(self.bound):
             return targets
         joined = targets.new_empty(len(targets), len(self.scores))
-        joined[:, self.targets], joined[:, self.bound] = targets, bound()
-        return joined
+        joined.index_copy_(1, self.targets, targets)
+        return joined.index_copy_(1, self.bound, bound())
 
     def uses(self, before: Tensor, beyond: Tensor) -> Tensor:
         """Add up how often each transition is used.

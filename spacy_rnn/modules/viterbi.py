@@ -45,7 +45,7 @@ def best_paths(lattice: Lattice) -> tuple[Tensor, Tensor]:
     best = E.new_zeros(len(lattice.lengths))
     if not len(E):
         return best, torch.zeros(0, dtype=torch.long, device=E.device)
-    algebra = Best(Transitions(lattice.transitions))
+    algebra = Best(lattice.forward)
     (scores,), (scales,) = run(lattice, E, lattice.start[None], algebra)
     steps = lattice.steps
     best.index_add_(0, steps.doc_of, scales)
@@ -91,10 +91,11 @@ def trace(lattice: Lattice, scores: Tensor, path: Tensor) -> None:
 
 def walk_back(scores: Tensor, last: Tensor, to_tag: Tensor, steps: Steps) -> Tensor:
     """Follow the best ways back from the last tags, in the order of the steps."""
-    by_step = scores[steps.token[0]].split(steps.counts)
+    by_step = steps.token[0].split(steps.counts)
     tags = [last[: steps.counts[-1]]]
-    for count, before in zip(steps.counts[-2::-1], by_step[-2::-1], strict=True):
-        ways = to_tag.index_select(0, tags[-1]).add_(before[: len(tags[-1])])
+    for count, tokens in zip(steps.counts[-2::-1], by_step[-2::-1], strict=True):
+        before = scores.index_select(0, tokens[: len(tags[-1])])
+        ways = to_tag.index_select(0, tags[-1]).add_(before)
         # Longer documents go on towards their start, others begin at their end.
         tags.append(torch.cat([ways.argmax(1), last[len(tags[-1]) : count]]))
     return torch.cat(tags[::-1])[steps.place[0]]

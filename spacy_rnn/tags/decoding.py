@@ -6,7 +6,7 @@ import torch
 from spacy_rnn.modules import viterbi
 from spacy_rnn.modules.crf import posterior
 from spacy_rnn.modules.lattice import Lattice
-from spacy_rnn.tags.scores import check_possible
+from spacy_rnn.tags.scores import check_possible, docs_of
 from spacy_rnn.tags.tag_set import TagSet, tag_spans
 
 
@@ -36,13 +36,11 @@ def span_confidences(
         spans: As from `find_spans`. Shape (spans, 3).
 
     Returns:
-        Probabilities, in [0, 1]. Shape (spans,).
-
-    Raises:
-        ValueError: If a document has no possible sequence.
+        Probabilities, in [0, 1], 0 in documents without a possible sequence. Shape
+        (spans,).
     """
+    lattice, spans = leave_out_empty(lattice, spans)
     found = posterior(lattice)
-    check_possible(found.log_partition)
     # Given its tag at one token, a document's tags at the later ones don't depend on
     # the earlier ones: the probability of a span is a product of conditional ones.
     span_of, tokens, tags = tag_spans(tag_set, spans)
@@ -62,3 +60,15 @@ def span_confidences(
     # Behind a tag that is impossible, nothing has a probability.
     confidences: np.ndarray = p.exp_().nan_to_num_(0.0).clamp_(max=1.0).cpu().numpy()
     return confidences
+
+
+def leave_out_empty(lattice: Lattice, spans: np.ndarray) -> tuple[Lattice, np.ndarray]:
+    """Leave out the documents without spans, and move the spans accordingly."""
+    lengths = lattice.lengths.numpy()
+    docs, doc_of = np.unique(docs_of(lattice, spans), return_inverse=True)
+    if len(docs) == len(lengths):
+        return lattice, spans
+    kept, moved = lengths[docs], spans.copy()
+    shift = kept.cumsum() - kept - (lengths.cumsum() - lengths)[docs]
+    moved[:, :2] += shift[doc_of, None]
+    return lattice.select(torch.from_numpy(docs)), moved

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from spacy_rnn.modules.crf import log_partition
 from spacy_rnn.modules.lattice import Lattice
-from spacy_rnn.tags.scores import check_possible, restrict
+from spacy_rnn.tags.scores import check_possible, docs_of, restrict
 from spacy_rnn.tags.tag_set import TagSet, span_sets
 
 NO_SPANS = np.zeros((0, 3), dtype="i8")
@@ -117,11 +117,6 @@ def log_without(lattice: Lattice, tag_set: TagSet, spans: np.ndarray) -> Tensor:
     sets = np.concatenate([group.reshape(-1, group.shape[2]) for group in groups])
     all_without = log_partition(restrict(pieces, sets)).split(sizes)
     return torch.stack([each.logsumexp(0) for each in all_without])
-
-
-def docs_of(lattice: Lattice, spans: np.ndarray) -> np.ndarray:
-    """Say in which document each span is. Shape (spans,)."""
-    return np.searchsorted(lattice.lengths.numpy().cumsum(), spans[:, 0], side="right")
 
 
 def sets_without(tag_set: TagSet, span: np.ndarray, length: int) -> np.ndarray:

@@ -118,3 +118,8 @@ def check_possible(log_partition: Tensor) -> None:
             f"batch"
             + (f", nor for {len(impossible) - 1} others" if impossible[1:] else "")
         )
+
+
+def docs_of(lattice: Lattice, spans: np.ndarray) -> np.ndarray:
+    """Say in which document each span is. Shape (spans,)."""
+    return np.searchsorted(lattice.lengths.numpy().cumsum(), spans[:, 0], side="right")

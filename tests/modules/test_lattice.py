@@ -59,3 +59,12 @@ def test_what_is_not_allowed_becomes_impossible():
     emissions = lattice.restrict(allowed).emissions
     assert torch.equal(emissions.isneginf(), ~allowed)
     assert torch.equal(emissions[allowed], lattice.emissions[allowed])
+
+
+def test_what_is_known_of_transitions_is_found_once():
+    lattice = make_lattice(LENGTHS)
+    allowed = torch.ones_like(lattice.emissions, dtype=torch.bool)
+    restricted = lattice.restrict(allowed)
+    for other in (restricted, restricted.select(torch.tensor([2, 0]))):
+        assert other.forward is lattice.forward
+        assert other.append(lattice).forward.backward is lattice.forward.backward

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import spacy
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 
@@ -35,6 +35,7 @@ doc = make_doc(40)
 doc.cats = {"good": 1.0, "bad": 0.0}
 for token in doc:
     token.tag_ = f"tag{token.i % 17}"
+doc.ents = [Span(doc, i, i + 2, f"label{i % 3}") for i in range(0, 40, 4)]
 if sys.argv[1] == "rnn_summarizer":
     pipe.model.initialize(X=[doc])
 else:
@@ -50,7 +51,9 @@ print(memory("VmHWM") - before)
 
 @pytest.mark.slow
 @pytest.mark.skipif(not CLEAR_REFS.exists(), reason="needs Linux's /proc")
-@pytest.mark.parametrize("name", ["rnn_tagger", "rnn_textcat", "rnn_summarizer"])
+@pytest.mark.parametrize(
+    "name", ["rnn_tagger", "rnn_ner", "rnn_textcat", "rnn_summarizer"]
+)
 def test_a_million_tokens_take_less_than_4_kilobytes_each(name):
     command = [sys.executable, "-c", SCRIPT, name, str(N_TOKENS)]
     found = subprocess.run(command, capture_output=True, text=True, check=True)

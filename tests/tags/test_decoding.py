@@ -6,6 +6,8 @@ from every_sequence import EverySequence
 from numpy.testing import assert_allclose, assert_array_equal
 from tag_names import make_tags, tags_to_spans
 
+from spacy_rnn.modules.crf import posterior
+from spacy_rnn.tags import decoding
 from spacy_rnn.tags.decoding import best_paths, span_confidences
 from spacy_rnn.tags.scores import to_lattice
 from spacy_rnn.tags.tag_set import find_spans, make_tag_set
@@ -159,8 +161,34 @@ def test_a_document_that_may_have_no_sequence_is_named():
     lattice = to_lattice(scores, tag_set, allowed)
     with pytest.raises(ValueError, match="No legal sequence .* for document 2"):
         best_paths(lattice)
-    with pytest.raises(ValueError, match="No legal sequence .* for document 2"):
-        span_confidences(lattice, tag_set, np.zeros((0, 3), dtype="i8"))
+    spans = np.array([[0, 1, 0], [3, 4, 0]])  # in documents 0 and 2
+    confidences = span_confidences(lattice, tag_set, spans)
+    assert confidences[0] > 0.0
+    assert confidences[1] == 0.0
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_documents_without_spans_are_not_summed_up(scheme, monkeypatch):
+    tag_set, scores, allowed = make_task(scheme)
+    lattice = to_lattice(scores, tag_set, allowed)
+    spans = np.array([[2, 3, 0], [8, 9, 0]])  # in documents 0 and 4
+    n_tokens = []
+
+    def count(lattice):
+        n_tokens.append(len(lattice.emissions))
+        return posterior(lattice)
+
+    monkeypatch.setattr(decoding, "posterior", count)
+    found = span_confidences(lattice, tag_set, spans)
+    assert n_tokens == [LENGTHS[0] + LENGTHS[4]]
+    everything = span_confidences(lattice, tag_set, every_token(spans))
+    assert_allclose(found, everything[: len(spans)], rtol=0, atol=1e-12)
+
+
+def every_token(spans):
+    starts = np.arange(sum(LENGTHS))
+    ones = np.stack([starts, starts + 1, np.zeros_like(starts)], axis=1)
+    return np.concatenate([spans, ones])
 
 
 def test_arrays_of_other_shapes_are_refused():
