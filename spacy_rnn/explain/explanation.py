@@ -33,8 +33,8 @@ class Explanation:
         end: The token after the last one.
         score: Log odds of the prediction.
         baseline: The same for a document of as many tokens of which nothing is known.
-        contributions: What each token adds, `score` less `baseline` in all. Shape
-            (tokens,).
+        contributions: What each token adds, `score` less `baseline` in all, up to a
+            `residual`. Shape (tokens,).
         attention: The weights of attention where there is any: of "words", shape
             (tokens,), summing to 1 over the document, or over each of its sentences
             where these have weights too; of "sentences", shape (sentences,).
@@ -54,6 +54,15 @@ class Explanation:
     def span(self) -> Span:
         """What is predicted of: the document, a token, an entity or a sentence."""
         return Span(self.doc, self.start, self.end, label=self.label)
+
+    @property
+    def residual(self) -> float:
+        """What contributions lack, in log odds, or have too much.
+
+        It is small, but where a score all but jumps on the way from the baseline, as
+        that of a long text can, the jump may be missed.
+        """
+        return self.score - self.baseline - float(self.contributions.sum())
 
     @property
     def probability(self) -> float:
