@@ -57,11 +57,7 @@ class Explanation:
 
     @property
     def residual(self) -> float:
-        """What contributions lack, in log odds, or have too much.
-
-        It is small, but where a score all but jumps on the way from the baseline, as
-        that of a long text can, the jump may be missed.
-        """
+        """What contributions lack, in log odds, or have too much."""
         return self.score - self.baseline - float(self.contributions.sum())
 
     @property

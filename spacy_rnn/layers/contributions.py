@@ -1,6 +1,6 @@
 """What each token contributes to a score, by integrated gradients."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,9 @@ from spacy_rnn.ragged import RaggedList, flatten
 
 TOLERANCE = 0.01  # of the difference that contributions have to add up to, or, where
 CANCELLED = 0.01  # that is less than so much of all of them, of this
-FEWEST_POINTS, MOST_POINTS = 16, 512  # on the way from the baseline to the text
+POINTS = 16  # on the way from the baseline to the text
+PARTS = 8  # of a way that needs more; each has four points, and may be halved again
+HALVINGS = 20
 AT_ONCE = 4096  # tokens of all points that are gone through at once
 
 # Takes what a model says of a batch, and which of the explained predictions its rows
@@ -70,8 +72,9 @@ def contributions(
     """Share scores out among the tokens (Sundararajan et al., 2017).
 
     On the straight way from a baseline to the vectors that a model's embedding makes,
-    gradients are averaged, by Gauss-Legendre quadrature. As many points are taken as it
-    takes until the contributions add up to the difference of the scores.
+    gradients are averaged, by Gauss-Legendre quadrature. Where the contributions don't
+    add up to the difference of the scores, the way is halved again and again, in those
+    parts of it that are to blame.
 
     Args:
         model: From documents to scores, with an embedding within it. It is used up: its
@@ -85,27 +88,21 @@ def contributions(
     path.enter(docs, log_odds, linear)
     attention = path.attend()
     score, baseline = path.scores_at(1.0), path.scores_at(0.0)
-    found = [np.zeros(len(doc)) for doc in docs]
-    left, n_points = list(range(len(docs))), FEWEST_POINTS
-    while left:
-        path.enter([docs[i] for i in left], log_odds, linear, left)
-        for i, tokens in zip(left, path.integrate(n_points), strict=True):
-            found[i] = tokens
-        n_points *= 2
-        left = [
-            i
-            for i in left
-            if n_points <= MOST_POINTS and not adds_up(found[i], score[i] - baseline[i])
-        ]
+    found = path.integrate()
+    for i, doc in enumerate(docs):
+        tolerance = tolerance_of(found[i], score[i] - baseline[i])
+        if abs(found[i].sum() - (score[i] - baseline[i])) > tolerance:
+            path.enter([doc], log_odds, linear, [i])
+            found[i] = path.refine(tolerance)
     return [
         Contributions(*each)
         for each in zip(found, score, baseline, attention, strict=True)
     ]
 
 
-def adds_up(tokens: np.ndarray, difference: float) -> bool:
-    size = max(abs(difference), CANCELLED * float(np.abs(tokens).sum()))
-    return abs(tokens.sum() - difference) <= TOLERANCE * size
+def tolerance_of(tokens: np.ndarray, difference: float) -> float:
+    """Say how far contributions may be from adding up to a difference."""
+    return TOLERANCE * max(abs(difference), CANCELLED * float(np.abs(tokens).sum()))
 
 
 class Path:
@@ -142,16 +139,40 @@ class Path:
         """Find the scores at a point, in [0, 1]. Shape (B,)."""
         return self._predict([point])[0]
 
-    def integrate(self, n_points: int) -> list[np.ndarray]:
+    def integrate(self) -> list[np.ndarray]:
         """Find the contributions of each document's tokens."""
         lengths = [len(doc) for doc in self.docs]
-        total = np.zeros(sum(lengths))
-        points, weights = np.polynomial.legendre.leggauss(n_points)
-        at_once = max(1, AT_ONCE // max(1, sum(lengths)))
-        for start in range(0, n_points, at_once):
-            some = slice(start, start + at_once)
-            total += self._gradient((points[some] + 1.0) / 2.0, weights[some] / 2.0)
+        points, weights = np.polynomial.legendre.leggauss(POINTS)
+        total = np.tensordot(weights / 2.0, self._gradients((points + 1.0) / 2.0), 1)
         return np.split(total, np.cumsum(lengths)[:-1])
+
+    def refine(self, tolerance: float) -> np.ndarray:
+        """Find the contributions of the tokens of one document. Shape (tokens,).
+
+        How much the score rises in each part of the way is known, so it is seen where
+        more points are needed.
+
+        Args:
+            tolerance: How far they may be from adding up.
+        """
+        points, weights = np.polynomial.legendre.leggauss(4)
+        starts, width = np.arange(PARTS) / PARTS, 1.0 / PARTS
+        total: np.ndarray = np.zeros(len(self.docs[0]))
+        for halving in range(HALVINGS):
+            grid = starts[:, None] + width * (points + 1.0) / 2.0
+            gradients = self._gradients(grid.ravel()).reshape(*grid.shape, -1)
+            parts = width / 2.0 * np.einsum("ipn,p->in", gradients, weights)
+            edges, where = np.unique([starts, starts + width], return_inverse=True)
+            before, after = self._scores(edges)[where.reshape(2, -1)]
+            wrong = np.abs(parts.sum(axis=1) - (after - before)) > tolerance / 4.0
+            if halving == HALVINGS - 1:  # a jump, of which gradients tell nothing
+                wrong[:] = False
+            total += parts[~wrong].sum(axis=0)
+            if not wrong.any():
+                break
+            width /= 2.0
+            starts = np.concatenate([starts[wrong], starts[wrong] + width])
+        return total
 
     def attend(self) -> list[dict[str, np.ndarray]]:
         """Find the weights of attention at the end of the way, by document."""
@@ -191,25 +212,35 @@ class Path:
         scores: Any = np.concatenate([bias + point * tokens for point in self.points])
         return self.model.ops.asarray2f(scores)
 
-    def _gradient(self, points: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """Sum the contributions at some points, each with a weight. Shape (N,)."""
+    def _at_once(self, points: np.ndarray) -> Iterator[np.ndarray]:
+        """Part points into as many as are gone through at once."""
+        n_points = max(1, AT_ONCE // max(1, sum(len(doc) for doc in self.docs)))
+        yield from np.split(points, range(n_points, len(points), n_points))
+
+    def _scores(self, points: np.ndarray) -> np.ndarray:
+        """Score one document at some points. Shape (P,)."""
+        return np.concatenate(
+            [self._predict(some)[0] for some in self._at_once(points)]
+        )
+
+    def _gradients(self, points: np.ndarray) -> np.ndarray:
+        """Find contributions at some points, for a way of length 1. Shape (P, N)."""
+        some = self._at_once(points)
+        return np.concatenate([self._gradient(each) for each in some])
+
+    def _gradient(self, points: np.ndarray) -> np.ndarray:
         _, gradient, backprop = self._predict(points)
-        found = np.zeros(sum(len(doc) for doc in self.docs))
+        found = np.zeros((len(points), sum(len(doc) for doc in self.docs)))
         if self.linear is not None:
-            per_point = to_numpy(gradient).reshape(len(points), len(self.docs), -1)
-            rows = np.tensordot(weights, per_point, 1)
+            rows = to_numpy(gradient).reshape(len(points), len(self.docs), -1)
             tokens = [self.linear.tokens[i] for i in self.which]
-            pairs = zip(tokens, rows, strict=True)
-            found += self.linear.share * np.concatenate([x @ row for x, row in pairs])
+            parts = [rows[:, i] @ x.T for i, x in enumerate(tokens)]
+            found += self.linear.share * np.concatenate(parts, axis=1)
             gradient = (1 - self.linear.share) * gradient
         backprop(gradient)
-        ops: Any = self.model.ops
         assert self.vectors is not None
-        X, dX = self.vectors.data, flatten(ops, self.gradients).data
-        dX = ops.xp.tensordot(
-            ops.asarray1f(weights), dX.reshape(len(points), *X.shape), 1
-        )
-        return found + to_numpy((X * dX).sum(axis=1))
+        X, dX = self.vectors.data, flatten(self.model.ops, self.gradients).data
+        return found + to_numpy((X * dX.reshape(len(points), *X.shape)).sum(axis=2))
 
 
 def find_embed(model: Model) -> Model:

@@ -153,6 +153,14 @@ def test_the_categories_that_are_explained_are_those_that_are_predicted():
     assert sorted(pipe.predicted_labels(nlp(TEXTS[0]))) == wanted
 
 
+def test_contributions_add_up_where_a_score_changes_suddenly():
+    nlp = train("rnn_textcat", flat(encode={"cell": "rnn_tanh"}))
+    for node in nlp.get_pipe("rnn_textcat").model.walk():
+        if node.name == "rnn_tanh":  # with weights like these, states flip
+            node.set_param("W", 8.0 * node.get_param("W"))
+    assert_adds_up(explain_all(nlp))
+
+
 def test_the_score_of_a_tag_is_that_of_its_probability():
     nlp = train("rnn_tagger", {**tagger(), "normalize": True})
     model = nlp.get_pipe("rnn_tagger").model
