@@ -9,7 +9,7 @@ from spacy.cli._util import import_code, setup_gpu
 from wasabi import msg
 
 from spacy_rnn.atomic import check_writable, write_atomically
-from spacy_rnn.cli.messages import one_message, parse_overrides
+from spacy_rnn.cli.messages import as_overrides, one_message, parse_overrides
 from spacy_rnn.cli.output import add_counts
 from spacy_rnn.cli.score_tables import SPEED, print_scores
 
@@ -77,7 +77,7 @@ def evaluate_cli(
     --corpora.dev.@readers spacy-rnn.TokenCorpus.v1 --corpora.dev.entity_column ner
     """
     overrides = parse_overrides(ctx, env_var=None)
-    with one_message("Can't evaluate the pipeline"):
+    with one_message("Can't evaluate the pipeline", spell=as_overrides):
         import_code(code_path)
         setup_gpu(use_gpu, silent=False)
         if output is not None:

@@ -1,5 +1,6 @@
 """What is the user's to mend, said in one message instead of a traceback."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -36,6 +37,11 @@ def one_message(
         if verbose:
             raise
         raise typer.Exit(1) from None
+
+
+def as_overrides(message: str) -> str:
+    """Put settings of a reader, as a config writes them, as those of a command."""
+    return re.sub(r'\b(errors|max_size) = "?(\w+)"?', r"--corpora.dev.\1 \2", message)
 
 
 def parse_overrides(

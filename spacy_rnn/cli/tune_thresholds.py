@@ -11,7 +11,7 @@ from wasabi import msg
 
 from spacy_rnn.atomic import check_writable, write_folder
 from spacy_rnn.cli.evaluate import check_labels, open_corpus
-from spacy_rnn.cli.messages import one_message, parse_overrides
+from spacy_rnn.cli.messages import as_overrides, one_message, parse_overrides
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
     from spacy.language import Language
@@ -111,7 +111,7 @@ def tune_thresholds_cli(
     from spacy_rnn.cli.tuning import tune
 
     overrides = parse_overrides(ctx, env_var=None)
-    with one_message("Can't tune thresholds"):
+    with one_message("Can't tune thresholds", spell=as_overrides):
         target = find_target(model, output, in_place=in_place)
         with redirect_stdout(sys.stderr) if as_json else nullcontext():
             import_code(code_path)

@@ -147,6 +147,18 @@ def test_labels_that_the_pipeline_does_not_know_are_named(classifier, tmp_path):
     assert "some labels of doc.cats are not known to the pipeline" in output
 
 
+def test_a_broken_line_is_told_of_in_the_words_of_the_command(classifier, tmp_path):
+    data = write(tmp_path / "data.jsonl", ROWS)
+    data.write_text(data.read_text() + "no JSON\n")
+    exit_code, output = run(classifier, data)
+    assert exit_code == 1
+    assert f"data.jsonl:{len(ROWS) + 1}:" in output
+    assert "--corpora.dev.errors skip" in output
+    assert 'errors = "skip"' not in output
+    exit_code, _ = run(classifier, data, "--corpora.dev.errors", "skip")
+    assert exit_code == 0
+
+
 def test_an_output_that_cannot_be_written_is_found_before_the_work(
     classifier, tmp_path, monkeypatch
 ):
