@@ -114,8 +114,8 @@ def explain_memory(name: str) -> Iterator[None]:
     """Say which settings take less memory where a GPU has too little for a layer."""
     try:
         yield
-    except torch.OutOfMemoryError as error:
-        raise torch.OutOfMemoryError(
+    except torch.cuda.OutOfMemoryError as error:
+        raise torch.cuda.OutOfMemoryError(
             f"The GPU has too little memory for '{name}'. In training, make "
             f"[training.batcher] size smaller, or set recompute = 256 in the block of "
             f"the recurrent encoder, which takes more time; at prediction, make "

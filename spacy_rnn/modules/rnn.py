@@ -116,7 +116,7 @@ class RNNEncoder(nn.Module):
         # Smaller blocks take less memory, but not of what a backward pass needs.
         *attempts, last = (1,) if torch.is_grad_enabled() else SHRINK
         for shrink in attempts:
-            with suppress(torch.OutOfMemoryError):
+            with suppress(torch.cuda.OutOfMemoryError):
                 return encode(shrink)
         return encode(last)
 

@@ -372,14 +372,14 @@ def test_a_gpu_without_enough_memory_names_the_settings(is_train, monkeypatch):
     Ys, backprop = model.begin_update(make_vectors(3))
 
     def fail(*args, **options):
-        raise torch.OutOfMemoryError("Tried to allocate 2 GiB")
+        raise torch.cuda.OutOfMemoryError("Tried to allocate 2 GiB")
 
     message = r"'lstm'.*\[training.batcher\] size.*recompute.*2 GiB"
     with monkeypatch.context() as patch:
         patch.setattr(torch.autograd, "backward", fail)
-        with pytest.raises(torch.OutOfMemoryError, match=message):
+        with pytest.raises(torch.cuda.OutOfMemoryError, match=message):
             backprop(Ys)
     module = model.attrs["torch_module"].bind(model)
     monkeypatch.setattr(module, "encode_block", fail)
-    with pytest.raises(torch.OutOfMemoryError, match=message):
+    with pytest.raises(torch.cuda.OutOfMemoryError, match=message):
         model(make_vectors(3), is_train)

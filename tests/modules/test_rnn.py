@@ -238,7 +238,7 @@ def test_a_batch_too_large_for_a_gpu_is_predicted_in_smaller_blocks(
     def encode_block(grid, *args, **options):
         sizes.append(grid.shape[1])
         if len(sizes) <= failures:
-            raise torch.OutOfMemoryError
+            raise torch.cuda.OutOfMemoryError
         return encode(grid, *args, **options)
 
     monkeypatch.setattr(encoder, "encode_block", encode_block)
@@ -253,10 +253,10 @@ def test_training_does_not_try_smaller_blocks_nor_prediction_for_ever(monkeypatc
 
     def encode_block(*args, **options):
         calls.append(args)
-        raise torch.OutOfMemoryError
+        raise torch.cuda.OutOfMemoryError
 
     monkeypatch.setattr(encoder, "encode_block", encode_block)
     for expected, context in ((1, torch.enable_grad), (5, torch.inference_mode)):
-        with context(), pytest.raises(torch.OutOfMemoryError):
+        with context(), pytest.raises(torch.cuda.OutOfMemoryError):
             encoder(torch.randn(300, NI), torch.full((100,), 3))
         assert len(calls) == expected
