@@ -10,6 +10,7 @@ from wasabi import msg
 
 from spacy_rnn.atomic import check_writable, write_atomically
 from spacy_rnn.cli.messages import as_overrides, one_message, parse_overrides
+from spacy_rnn.cli.options import CodeOption, GpuOption
 from spacy_rnn.cli.output import add_counts
 from spacy_rnn.cli.score_tables import SPEED, print_scores
 
@@ -38,15 +39,8 @@ def evaluate_cli(
         Path | None,
         typer.Option("--output", "-o", help="JSON file to write", dir_okay=False),
     ] = None,
-    code_path: Annotated[
-        Path | None,
-        typer.Option(
-            "--code", "-c", help="Python file that registers functions of your own"
-        ),
-    ] = None,
-    use_gpu: Annotated[
-        int, typer.Option("--gpu-id", "-g", help="GPU ID or -1 for CPU")
-    ] = -1,
+    code_path: CodeOption = None,
+    use_gpu: GpuOption = -1,
     batch_size: Annotated[
         int | None,
         typer.Option(

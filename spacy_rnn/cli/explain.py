@@ -11,6 +11,7 @@ from wasabi import msg
 
 from spacy_rnn.atomic import write_atomically
 from spacy_rnn.cli.messages import one_message
+from spacy_rnn.cli.options import CodeOption, GpuOption
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
     from spacy.language import Language
@@ -75,15 +76,8 @@ def explain_cli(
     as_json: Annotated[
         bool, typer.Option("--json", "-j", help="Print a line of JSON for each text")
     ] = False,
-    code_path: Annotated[
-        Path | None,
-        typer.Option(
-            "--code", "-c", help="Python file that registers functions of your own"
-        ),
-    ] = None,
-    use_gpu: Annotated[
-        int, typer.Option("--gpu-id", "-g", help="GPU ID or -1 for CPU")
-    ] = -1,
+    code_path: CodeOption = None,
+    use_gpu: GpuOption = -1,
 ) -> None:
     """Show what each token of a text contributes to what a pipeline says of it.
 

@@ -1,6 +1,18 @@
-"""Values of options: no Literal, which typer reads since 0.19 only."""
+"""Options of several commands, and values: no Literal, which old typers can't read."""
 
 from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+CodeOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--code", "-c", help="Python file that registers functions of your own"
+    ),
+]
+GpuOption = Annotated[int, typer.Option("--gpu-id", "-g", help="GPU ID or -1 for CPU")]
 
 
 class RowErrorsOption(Enum):

@@ -7,6 +7,7 @@ import typer
 from wasabi import msg
 
 from spacy_rnn.cli.messages import one_message, parse_overrides
+from spacy_rnn.cli.options import GpuOption
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
     from spacy.language import Language
@@ -45,9 +46,7 @@ def train_cli(
         bool,
         typer.Option("--verbose", "-V", "-VV", help="Show more, tracebacks among it"),
     ] = False,
-    use_gpu: Annotated[
-        int, typer.Option("--gpu-id", "-g", help="GPU ID or -1 for CPU")
-    ] = -1,
+    use_gpu: GpuOption = -1,
 ) -> None:
     """Train a pipeline as `spacy train` does, interruptible at any moment.
 

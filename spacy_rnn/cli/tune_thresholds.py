@@ -12,6 +12,7 @@ from wasabi import msg
 from spacy_rnn.atomic import check_writable, write_folder
 from spacy_rnn.cli.evaluate import check_labels, open_corpus
 from spacy_rnn.cli.messages import as_overrides, one_message, parse_overrides
+from spacy_rnn.cli.options import CodeOption, GpuOption
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
     from spacy.language import Language
@@ -84,15 +85,8 @@ def tune_thresholds_cli(
     as_json: Annotated[
         bool, typer.Option("--json", "-j", help="Print JSON instead of a table")
     ] = False,
-    code_path: Annotated[
-        Path | None,
-        typer.Option(
-            "--code", "-c", help="Python file that registers functions of your own"
-        ),
-    ] = None,
-    use_gpu: Annotated[
-        int, typer.Option("--gpu-id", "-g", help="GPU ID or -1 for CPU")
-    ] = -1,
+    code_path: CodeOption = None,
+    use_gpu: GpuOption = -1,
 ) -> None:
     """Find the probability from which on each label counts as predicted.
 

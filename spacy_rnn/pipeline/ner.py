@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from itertools import islice
-from typing import Any, get_args
+from typing import Any
 
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
@@ -11,7 +11,6 @@ from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Model, Optimizer, set_dropout_rate
 
-from spacy_rnn.checks import check_choice, check_not_negative
 from spacy_rnn.pipeline.default_models import NER
 from spacy_rnn.pipeline.entity_docs import (
     Entities,
@@ -125,8 +124,6 @@ class RNNEntityRecognizer(TrainablePipe):
         scorer: Callable | None = ner_score,
         max_gradient_norm: float = 0.0,
     ) -> None:
-        check_choice("scheme", scheme, get_args(Scheme))
-        check_not_negative("max_gradient_norm", max_gradient_norm)
         if not annotate_ents and spans_key is None:
             raise ValueError(
                 "There is nothing to write entities to: annotate_ents is false, and "
