@@ -73,13 +73,11 @@ class Matrix:
         rows: Labels.
         columns: Labels.
         counts: Not negative, a list for each row.
-        row_title: What rows stand for.
-        column_title: What columns stand for.
+        about: What rows and columns stand for.
     """
 
     title: str
     rows: Sequence[str]
     columns: Sequence[str]
     counts: Sequence[Sequence[float]]
-    row_title: str = "true"
-    column_title: str = "predicted"
+    about: str = "a row for what is true, a column for what is predicted"

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from spacy_rnn.visual.chart import N_COLOURS, Axis, Chart, Matrix, Series
 from spacy_rnn.visual.page import THEME
 
-WIDTH, HEIGHT = 380, 250  # as wide as a phone, where it is drawn as it is
-TOP, BOTTOM, LEFT, RIGHT = 34, 42, 46, 14
+WIDTH, HEIGHT = 380, 264  # as wide as a phone, where it is drawn as it is
+TOP, BOTTOM, LEFT, RIGHT = 50, 42, 42, 14
 LETTER = 6.2  # mean width of one, at the size of labels
 LINE = 13  # height of a label
 LONGEST = 18  # letters of a label
@@ -32,6 +32,8 @@ STYLE = """.rnn-chart { display: block; width: 100%; height: auto; overflow: vis
 .rnn-chart .wrong { fill: rgb(var(--less)); }
 .rnn-chart .count { fill: var(--ink); text-anchor: middle; }
 .rnn-chart .over { fill: var(--paper); }
+.rnn-charts { display: grid; gap: 1.5rem 2rem; align-items: start; padding: 1rem;
+  grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); }
 """ + "".join(f".rnn-chart .c{i} {{ color: var(--c{i}); }}\n" for i in range(N_COLOURS))
 
 
@@ -128,11 +130,7 @@ def draw_axes(chart: Chart, x: Line, y: Line) -> Iterator[str]:
     for value, label in find_ticks(chart.x, x):
         yield write(label, x.place(value), y.begin + 15, "middle")
     yield write(chart.x.label, (x.begin + x.end) / 2, HEIGHT - 8, "middle")
-    if chart.y.label:
-        yield (
-            f'<text transform="translate(11 {(y.begin + y.end) / 2:.1f}) rotate(-90)" '
-            f'text-anchor="middle">{escape(chart.y.label)}</text>'
-        )
+    yield write(chart.y.label, 2, 32, "start")
 
 
 def draw_series(series: Series, x: Line, y: Line) -> Iterator[str]:
@@ -205,9 +203,9 @@ def write_names(series: Sequence[Series], y: Line, left: float) -> Iterator[str]
 def draw_matrix(matrix: Matrix) -> str:
     """Draw a matrix, each cell darker the larger its share of its row is."""
     side = CELL if len(matrix.columns) <= 14 else 26
-    left = 26 + max(map(len, map(shorten, matrix.rows)), default=0) * LETTER
+    left = 12 + max(map(len, map(shorten, matrix.rows)), default=0) * LETTER
     slope = 0.72 * max(map(len, map(shorten, matrix.columns)), default=0) * LETTER
-    top = TOP + 22 + slope
+    top = TOP + slope
     width = left + side * len(matrix.columns) + slope + 8
     parts = []
     for j, name in enumerate(matrix.columns):
@@ -220,14 +218,9 @@ def draw_matrix(matrix: Matrix) -> str:
         height = top + side * i
         parts.append(write(shorten(row), left - 6, height + side / 2 + 4, "end"))
         parts += draw_row(matrix, i, left, height, side)
-    parts.append(write(matrix.column_title, left, TOP + 12, "start"))
-    middle = top + side * len(matrix.rows) / 2
-    parts.append(
-        f'<text transform="translate(11 {middle:.1f}) rotate(-90)" '
-        f'text-anchor="middle">{escape(matrix.row_title)}</text>'
-    )
+    parts.append(write(matrix.about, 2, 32, "start"))
     height = top + side * len(matrix.rows) + 8
-    return wrap(parts, max(width, 200), height, matrix.title)
+    return wrap(parts, max(width, 260), height, matrix.title)
 
 
 def draw_row(
@@ -258,7 +251,7 @@ def wrap(parts: Sequence[str], width: float, height: float, title: str) -> str:
     """Put parts of a picture together."""
     return (
         f'<svg class="rnn-chart" xmlns="http://www.w3.org/2000/svg" role="img" '
-        f'viewBox="0 0 {width:.0f} {height:.0f}" style="max-width:{1.5 * width:.0f}px">'
+        f'viewBox="0 0 {width:.0f} {height:.0f}" style="max-width:{1.3 * width:.0f}px">'
         f"<title>{escape(title)}</title>{write(title, 2, 15, 'start', 'title')}"
         f"{''.join(parts)}</svg>"
     )

@@ -24,7 +24,7 @@ def draw_charts(task: Task) -> str:
         else:
             small.insert(0, picture)
     cells = "".join(f"<div>{each}</div>" for each in small)
-    return f'<div class="charts">{cells}</div>{wide}'
+    return f'<div class="rnn-charts">{cells}</div>{wide}'
 
 
 def make_charts(task: Task) -> Iterator[Chart]:
@@ -77,7 +77,10 @@ def chart_reliability(task: Task) -> Chart:
         series,
         Axis("probability", low=0.0, high=1.0, percent=True),
         Axis(
-            "share right; bars: share of predictions", low=0.0, high=1.0, percent=True
+            "share of predictions that is right; bars: how many there are",
+            low=0.0,
+            high=1.0,
+            percent=True,
         ),
     )
 
@@ -86,7 +89,7 @@ def chart_lengths(task: Task) -> Chart:
     """Show F1 by length."""
     places = [float(i) for i in range(len(task.lengths))]
     ticks = [
-        (at, f"{each.shortest}–{each.longest}")
+        (at, "–".join(dict.fromkeys([f"{each.shortest}", f"{each.longest}"])))
         for at, each in zip(places, task.lengths, strict=True)
     ]
     series = Series(
@@ -99,7 +102,10 @@ def chart_lengths(task: Task) -> Chart:
     )
     x = Axis("tokens of the document", low=-0.5, high=len(places) - 0.5, ticks=ticks)
     return Chart(
-        "F1 by length", [series], x, Axis("F1, with 95 %", percent=True, high=1.0)
+        "F1 by length",
+        [series],
+        x,
+        Axis("F1 over all labels, with intervals of 95 %", percent=True, high=1.0),
     )
 
 
@@ -110,7 +116,7 @@ def draw_training(training: Training) -> str:
         chart_steps("Scores on dev", training.steps, training.scores, log=False),
     ]
     cells = "".join(f"<div>{draw_chart(each)}</div>" for each in charts)
-    return f'<div class="charts">{cells}</div>'
+    return f'<div class="rnn-charts">{cells}</div>'
 
 
 def chart_steps(

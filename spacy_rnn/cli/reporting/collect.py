@@ -16,11 +16,13 @@ from spacy_rnn.cli.reporting.view import View
 from spacy_rnn.cli.reporting.views import make_views
 from spacy_rnn.metrics.bootstrap import RESAMPLES
 
+BAR: dict[str, Any] = {"delay": 2, "leave": False, "disable": None}
+
 
 def predict(nlp: Language, examples: Sequence[Example]) -> float:
     """Let a pipeline process documents, and return the words of a second."""
     docs = [each.predicted for each in examples]
-    shown = tqdm(nlp.pipe(docs), total=len(docs), unit="docs", delay=2, leave=False)
+    shown = tqdm(nlp.pipe(docs), total=len(docs), unit="docs", **BAR)
     start = perf_counter()
     for example, doc in zip(examples, shown, strict=True):
         example.predicted = doc
@@ -80,7 +82,7 @@ def collect(
         raise ValueError(f"--label {unknown[0]}: the labels are {sorted(known)}")
     lengths = [len(each.predicted) for each in examples]
     tasks = []
-    for view in tqdm(views, unit="component", delay=2, leave=False):
+    for view in tqdm(views, unit="component", **BAR):
         task = measure(view, lengths, n)
         task.mistakes = find_mistakes(view, nlp, examples, labels or None)
         tasks.append(task)

@@ -68,7 +68,7 @@ def find_mistakes(
 def choose(
     view: View, examples: Sequence[Example], labels: Collection[str] | None
 ) -> list[Wrong]:
-    """Choose the worst mistakes, one of a document and a few of a kind."""
+    """Choose the worst mistakes, one of a document, and a few of a kind."""
     found = [
         each
         for each in find_wrong(view, examples)
@@ -78,10 +78,11 @@ def choose(
     kinds, docs, chosen = Counter[Any](), set[int](), list[Wrong]()
     for each in found:
         kind = (each.label, each.is_missing, each.true)
-        if each.document in docs or kinds[kind] == MOST_OF_A_KIND:
+        is_enough = each.is_missing and kinds[True] == MOST // 2
+        if each.document in docs or kinds[kind] == MOST_OF_A_KIND or is_enough:
             continue
         docs.add(each.document)
-        kinds[kind] += 1
+        kinds.update([kind, each.is_missing])
         chosen.append(each)
         if len(chosen) == MOST:
             break

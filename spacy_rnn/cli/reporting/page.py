@@ -40,8 +40,7 @@ STYLE = """
 .report .tile i::before { content: ""; position: absolute; inset: 0 auto 0 var(--a);
   width: max(3px, calc(var(--b) - var(--a))); background: var(--c0);
   border-radius: 2px; }
-.report .charts { display: grid; gap: 1.5rem 2rem; align-items: start;
-  grid-template-columns: repeat(auto-fit, minmax(min(100%, 21rem), 1fr)); }
+.report .rnn-charts { padding: 1rem 0; }
 .report .wide { overflow-x: auto; }
 .report .wide svg { min-width: var(--least); }
 .report table { border-collapse: collapse; font-size: .9rem; width: 100%;
