@@ -9,6 +9,7 @@ from spacy.scorer import Scorer, get_ner_prf
 from spacy.tokens import Doc
 from spacy.training import Example
 
+from spacy_rnn.extensions import written_texts
 from spacy_rnn.metrics.rouge import rouge
 
 ROUGE_NAMES = {
@@ -96,23 +97,10 @@ def make_rouge_scorer() -> Callable:
     return summary_score
 
 
-def written_summaries(doc: Doc) -> list[str]:
-    """Return the texts in `doc._.summary` that aren't blank: mostly one, or none."""
-    written: Any = doc._.summary if Doc.has_extension("summary") else None
-    # What was a list comes as a tuple from a .spacy file.
-    several: Any = written if isinstance(written, list | tuple) else [written]
-    return [text for text in several if not is_blank(text)]
-
-
 def summaries_of(doc: Doc, spans_key: str) -> list[str]:
     """Return the written summaries of a document, or else the chosen sentences."""
-    texts = written_summaries(doc)
+    texts = written_texts(doc, "summary")
     if texts or spans_key not in doc.spans:
         return texts
     lines = [" ".join(sentence.text.split()) for sentence in doc.spans[spans_key]]
     return ["\n".join(lines)] if any(lines) else []
-
-
-def is_blank(text: Any) -> bool:
-    """Return whether there is no text, or nothing in it."""
-    return text is None or (isinstance(text, str) and not text.strip())

@@ -27,13 +27,13 @@ from spacy_rnn.corpora.references import (
 )
 from spacy_rnn.corpora.summaries.articles import EMPTY_SENTENCES, Article, complete
 from spacy_rnn.corpora.summaries.docs import (
+    SUMMARY,
     SentenceSource,
     check_doc,
     complete_doc,
     copy_starts,
     find_splitter,
     make_doc,
-    register_summary,
     restore,
 )
 from spacy_rnn.corpora.summaries.files import (
@@ -43,6 +43,7 @@ from spacy_rnn.corpora.summaries.files import (
     read_pairs,
 )
 from spacy_rnn.corpora.summaries.rows import Columns
+from spacy_rnn.extensions import register_text
 from spacy_rnn.nltk_text import CleaningStep
 
 
@@ -131,7 +132,7 @@ class SummaryCorpus(Corpus):
             self.files = [Path(path), self.summary_path]
             for folder in self.files:
                 check_folder(folder, PAIR_SUFFIXES)
-        register_summary()
+        register_text(SUMMARY)
         self.read_references = References(self._read, limit=limit, keep=keep)
 
     def __call__(self, nlp: Language) -> Iterator[Example]:
