@@ -124,8 +124,8 @@ def _check_no_tokens(path: Path) -> None:
             f"{columns[0]}: such a file has annotated tokens. Name its columns with "
             "--columns, such as tokens,ner, and what to read with --entity-column, "
             "--span-column, --tag-column or --pos-column. Texts without labels can be "
-            "summarized: name the folder of summaries with --summary-path. If its lines "
-            "are sources, name the file of the targets with --target-path"
+            "summarized: name the folder of summaries with --summary-path. If its "
+            "lines are sources, name the file of the targets with --target-path"
         )
 
 
