@@ -124,7 +124,7 @@ class SummaryCorpus(Corpus):
         self.language = language
         self.clean = clean
         self.max_sentences = max_sentences
-        self.keep_summary = keep_summary
+        self.extension = SUMMARY if keep_summary else None
         self._how = make_reading(errors, max_size)
         if self.summary_path is None:
             self.files = find_files(Path(path), SUMMARY_SUFFIXES)
@@ -175,7 +175,7 @@ class SummaryCorpus(Corpus):
                     item,
                     lambda doc: find()(doc),
                     max_sentences=self.max_sentences,
-                    keep_summary=self.keep_summary,
+                    keep_summary=self.extension is not None,
                 )
             else:
                 yield complete_doc(
