@@ -247,7 +247,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         for each in parts[1]:
             X = log_mel(join([each], rng, settings.rate), settings)
             doc = make_doc(vocab, greedy(model.predict([X])[0]), settings.stack / 100)
-            right += doc.text == WORDS[each.digit]
+            right += [token.text for token in doc] == [WORDS[each.digit]]
         print(f"single digits right: {100 * right / len(parts[1]):.1f} %")
 
 
