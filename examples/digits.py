@@ -233,7 +233,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     rng = np.random.default_rng(settings.seed)
     if settings.data:
         folder = Path(settings.data)
-        parts = [read_folder(folder / part, settings.rate) for part in ("train", "test")]
+        parts = [
+            read_folder(folder / part, settings.rate) for part in ("train", "test")
+        ]
     else:
         parts = [synthesize(rng, n, settings.rate) for n in (200, 60)]
     model = build_model(settings)

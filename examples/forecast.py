@@ -113,7 +113,9 @@ def cut(
         n = len(series.values)
         ends = [0, n - round(n * s.test) - round(n * s.dev), n - round(n * s.test), n]
         first, end = dict(
-            zip(("train", "dev", "test"), zip(ends, ends[1:], strict=False), strict=True)
+            zip(
+                ("train", "dev", "test"), zip(ends, ends[1:], strict=False), strict=True
+            )
         )[part]
         time = np.arange(max(first, s.window), end - s.horizon + 1)
         scaled = (series.values - mean) / deviation
@@ -191,7 +193,9 @@ def train(windows: Windows, weights: np.ndarray, s: Settings, seed: int) -> Mode
             Y, backprop = model.begin_update([X[i] for i in rows])
             dY = d_loss(Y.reshape(len(rows), s.horizon, 3), truth[rows], weight[rows])
             backprop(dY.reshape(Y.shape).astype("f"))
-            optimizer.learn_rate = s.learn_rate * 0.5 * (1 + np.cos(np.pi * step / n_steps))
+            optimizer.learn_rate = (
+                s.learn_rate * 0.5 * (1 + np.cos(np.pi * step / n_steps))
+            )
             model.finish_update(optimizer)
             optimizer.step_schedules()
             step += 1
@@ -203,7 +207,9 @@ def train(windows: Windows, weights: np.ndarray, s: Settings, seed: int) -> Mode
     return model
 
 
-def predict(model: Model, windows: Windows, weights: np.ndarray, s: Settings) -> np.ndarray:
+def predict(
+    model: Model, windows: Windows, weights: np.ndarray, s: Settings
+) -> np.ndarray:
     Y = model.predict(features(windows, s)).reshape(-1, s.horizon, 3)
     return base(windows, weights)[:, :, None] + windows.scale[:, :, None] * np.sort(Y)
 
@@ -235,13 +241,18 @@ def main(argv: Sequence[str] | None = None) -> None:
         n = len(series.values)
         first = series.values[: n - round(n * s.test) - round(n * s.dev)]
         scales.append((first.mean(), first.std()))
-    parts = {part: cut(all_series, scales, s, part) for part in ("train", "dev", "test")}
+    parts = {
+        part: cut(all_series, scales, s, part) for part in ("train", "dev", "test")
+    }
     learned, test = parts["train"], parts["test"]
     last = learned.X[:, -1:]
     weights = fit_linear(learned.X - last, learned.Y - last)
     print("| method | MSE, scaled | RMSE | covered |")
     print("naive", score(np.repeat(test.X[:, -1:], s.horizon, 1), test, scales))
-    print("linear", score(with_one(test.X) @ fit_linear(learned.X, learned.Y), test, scales))
+    print(
+        "linear",
+        score(with_one(test.X) @ fit_linear(learned.X, learned.Y), test, scales),
+    )
     print("linear of differences", score(base(test, weights), test, scales))
     if not s.linear:
         weights = np.zeros_like(weights)
@@ -256,7 +267,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         upper = found[..., 2] + margin * test.scale
         covered = np.mean((lower <= test.Y) & (test.Y <= upper))
         print("network, dev", score(dev[..., 1], parts["dev"], scales))
-        print("network", seed, score(found[..., 1], test, scales), f"{covered:.3f}", flush=True)
+        print(
+            "network",
+            seed,
+            score(found[..., 1], test, scales),
+            f"{covered:.3f}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":
