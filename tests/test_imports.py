@@ -19,7 +19,7 @@ ARRAYS = {"numpy"}
 # `checks`. A name stands for all that is below it.
 ALLOWED = {
     "modules": {"torch"},
-    "metrics": {"nltk.stem", "sacrebleu"},
+    "metrics": {"nltk.stem", "sacrebleu"} | ARRAYS,
     "nltk_text": {"nltk"},
     "checks": set(),
     "alignment": {"spacy.attrs", "spacy.training"} | ARRAYS,

@@ -14,6 +14,7 @@ from spacy_rnn.cli.explain import explain_cli
 from spacy_rnn.cli.gradients import plot_gradients_cli
 from spacy_rnn.cli.init_config import init_config_cli
 from spacy_rnn.cli.punkt import punkt_cli
+from spacy_rnn.cli.report import report_cli
 from spacy_rnn.cli.train import train_cli
 from spacy_rnn.cli.tune_thresholds import tune_thresholds_cli
 
@@ -28,6 +29,7 @@ app.command("explain")(explain_cli)
 app.command("init-config")(init_config_cli)
 app.command("plot-gradients")(plot_gradients_cli)
 app.command("punkt")(punkt_cli)
+app.command("report", context_settings=with_overrides)(report_cli)
 app.command("train", context_settings=with_overrides)(train_cli)
 app.command("tune-thresholds", context_settings=with_overrides)(tune_thresholds_cli)
 
