@@ -19,7 +19,7 @@ ARRAYS = {"numpy"}
 # `checks`. A name stands for all that is below it.
 ALLOWED = {
     "modules": {"torch"},
-    "metrics": {"nltk.stem"},
+    "metrics": {"nltk.stem"} | ARRAYS,
     "nltk_text": {"nltk"},
     "checks": set(),
     "alignment": {"spacy.attrs", "spacy.training"} | ARRAYS,
