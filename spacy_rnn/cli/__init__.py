@@ -7,7 +7,9 @@ command line has loaded already; the commands import the rest when they run.
 import typer
 from spacy.cli import app as spacy_app
 
+from spacy_rnn.cli.calibrate import calibrate_cli
 from spacy_rnn.cli.convert import convert_cli
+from spacy_rnn.cli.debug_data import debug_data_cli
 from spacy_rnn.cli.evaluate import evaluate_cli
 from spacy_rnn.cli.explain import explain_cli
 from spacy_rnn.cli.gradients import plot_gradients_cli
@@ -21,7 +23,9 @@ app = typer.Typer(
     name="rnn", help="Commands of spacy-rnn", no_args_is_help=True, add_completion=False
 )
 with_overrides = {"allow_extra_args": True, "ignore_unknown_options": True}
+app.command("calibrate", context_settings=with_overrides)(calibrate_cli)
 app.command("convert")(convert_cli)
+app.command("debug-data", context_settings=with_overrides)(debug_data_cli)
 app.command("evaluate", context_settings=with_overrides)(evaluate_cli)
 app.command("explain")(explain_cli)
 app.command("init-config")(init_config_cli)

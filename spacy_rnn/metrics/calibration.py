@@ -116,6 +116,30 @@ def maximum_calibration_error(
     return reliability_bins(confidences, correct, n_bins).maximum_error
 
 
+def error_by_chance(
+    confidences: Sequence[float] | np.ndarray, n_bins: int = N_BINS
+) -> float:
+    """Find the calibration error of so many predictions that are as sure as they ought.
+
+    Even what is 90 % certain isn't right in 90 of each 100 cases. What is left of the
+    expected calibration error after that is worth mending.
+
+    Args:
+        confidences: Of each prediction, in [0, 1].
+        n_bins: Number of bins, at least 1.
+
+    Returns:
+        About the error to be expected of perfect confidences, in [0, 1]: the share that
+        is right in a bin is taken as normally distributed. NaN without predictions.
+    """
+    bins = reliability_bins(confidences, np.zeros(len(confidences)), n_bins)
+    p = np.asarray(confidences, dtype="d")
+    bin_of = np.searchsorted(bins.edges[1:-1], p)
+    variances = np.bincount(bin_of, weights=p * (1.0 - p), minlength=n_bins)
+    distances = np.sqrt(2.0 / np.pi * variances)
+    return float(distances.sum() / len(p)) if len(p) else float("nan")
+
+
 def brier_score(
     confidences: Sequence[float] | np.ndarray, correct: Sequence[bool] | np.ndarray
 ) -> float:
