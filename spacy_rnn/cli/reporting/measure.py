@@ -17,6 +17,7 @@ from spacy_rnn.cli.reporting.view import View
 from spacy_rnn.metrics.bootstrap import RESAMPLES, bootstrap
 from spacy_rnn.metrics.calibration import reliability_bins
 from spacy_rnn.metrics.ranking import macro_area, precision_recall, thin_out
+from spacy_rnn.metrics.span_mistakes import count_span_mistakes
 from spacy_rnn.metrics.tally import (
     Tally,
     confusion_matrix,
@@ -49,6 +50,9 @@ def measure(view: View, lengths: Sequence[int], n: int = RESAMPLES) -> Task:
         scores=score_all(view, counts, n),
         labels=labels,
         confusion=find_confusion(view, labels),
+        kinds=count_span_mistakes(view.true, view.predicted)
+        if view.unit == "spans"
+        else {},
         curves=find_curves(view, labels),
         reliability=find_reliability(view),
         lengths=score_lengths(counts, np.asarray(lengths), n),
