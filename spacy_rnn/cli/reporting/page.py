@@ -8,6 +8,7 @@ import numpy as np
 
 from spacy_rnn.cli.reporting.charts import draw_charts, draw_training
 from spacy_rnn.cli.reporting.facts import LabelScore, Mistake, Report, Score, Task
+from spacy_rnn.cli.score_tables import describe
 from spacy_rnn.visual import heat_map, svg
 from spacy_rnn.visual.heat_map import mark_tokens
 from spacy_rnn.visual.page import make_page
@@ -87,6 +88,8 @@ def draw_parts(report: Report) -> Iterator[str]:
         f"95 % of the scores of {report.resamples:,} samples of these documents.</p>"
     )
     links = [(f"task{i}", name_task(each)) for i, each in enumerate(report.tasks)]
+    if report.others:
+        links.append(("others", "Other scores"))
     if report.training:
         links.append(("training", "Training"))
     links.append(("card", "Model card"))
@@ -94,6 +97,8 @@ def draw_parts(report: Report) -> Iterator[str]:
     yield f"<nav>{''.join(anchors)}</nav></header>"
     for i, task in enumerate(report.tasks):
         yield f'<section id="task{i}">{"".join(draw_task(task))}</section>'
+    if report.others:
+        yield f'<section id="others">{"".join(draw_others(report.others))}</section>'
     if report.training:
         charts = draw_training(report.training)
         yield f'<section id="training"><h2>Training</h2>{charts}</section>'
@@ -190,6 +195,18 @@ def draw_mistake(mistake: Mistake, task: Task) -> str:
         f"<b>{escape(true)}</b> · document {mistake.document}</figcaption>"
         f'<p dir="{escape(mistake.direction)}">{before}{text}{after}</p></figure>'
     )
+
+
+def draw_others(others: dict[str, dict[str, float]]) -> Iterator[str]:
+    """Draw the scores of components that nothing more is known of."""
+    yield "<h2>Other scores</h2>"
+    for component, scores in others.items():
+        named = {describe(key, scores): value for key, value in scores.items()}
+        rows = "".join(
+            f"<tr><td>{escape(name)}</td><td>{percent(value)}</td></tr>"
+            for name, value in named.items()
+        )
+        yield f"<h3>{escape(component)}</h3><table><tbody>{rows}</tbody></table>"
 
 
 def draw_card(report: Report) -> Iterator[str]:
