@@ -20,6 +20,7 @@ SCRIPTS = (
     "make_vectors",
     "memory",
     "memory_task",
+    "pairs_baselines",
     "pretraining",
     "rouge",
     "sentences",

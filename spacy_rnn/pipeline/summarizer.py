@@ -14,6 +14,7 @@ from thinc.api import Model
 from thinc.types import Floats1d
 from thinc.util import to_numpy
 
+from spacy_rnn.extensions import register_text
 from spacy_rnn.losses import cross_entropy
 from spacy_rnn.pipeline.calibration import scale_logistic
 from spacy_rnn.pipeline.default_models import SUMMARIZER
@@ -147,8 +148,7 @@ class RNNSummarizer(TrainablePipe):
         )
         note_settings(self)
         self.scorer = scorer
-        if not Doc.has_extension("summary"):
-            Doc.set_extension("summary", default=None)
+        register_text("summary")
 
     def initialize(
         self,
