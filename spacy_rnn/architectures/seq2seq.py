@@ -2,7 +2,12 @@
 
 from typing import get_args
 
-from spacy_rnn.checks import check_at_least, check_choice, check_not_negative, check_rate
+from spacy_rnn.checks import (
+    check_at_least,
+    check_choice,
+    check_not_negative,
+    check_rate,
+)
 from spacy_rnn.layers.seq2seq import Seq2Seq
 from spacy_rnn.layers.writing import write
 from spacy_rnn.types import (
