@@ -32,6 +32,7 @@ ALLOWED = {
     "tags": {"torch", "thinc", "spacy.strings", "modules", "ragged", "types"} | ARRAYS,
     "gradients": {"spacy", "thinc"} | ARRAYS,
     "losses": {"thinc"} | ARRAYS,
+    "ctc": {"torch", "thinc"} | ARRAYS,
     "scorers": {"spacy", "metrics"},
     "pipeline": {
         "thinc",
