@@ -19,6 +19,7 @@ SCRIPTS = (
     "make_vectors",
     "memory",
     "memory_task",
+    "pairs_baselines",
     "pretraining",
     "rouge",
     "sentences",

@@ -73,7 +73,10 @@ def RNN(
 
 
 def forward(
-    model: EncoderT, Xs: list[Floats2d], is_train: bool
+    model: EncoderT,
+    Xs: list[Floats2d],
+    is_train: bool,
+    states: torch.Tensor | None = None,
 ) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Floats2d]]]:
     model.get_param("W")  # a KeyError here tells spaCy that nothing is initialized
     X, lengths = concatenate(model, Xs, model.get_dim("nI"))
@@ -85,6 +88,7 @@ def forward(
         as_tensor(X).requires_grad_(is_train),
         torch.from_numpy(lengths),
         dropout=dropout or 0.0,
+        states=states,
         is_train=is_train,
         **options,
     )

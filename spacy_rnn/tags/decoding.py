@@ -26,7 +26,7 @@ def best_paths(lattice: Lattice) -> np.ndarray:
 
 
 def span_confidences(
-    lattice: Lattice, tag_set: TagSet, spans: np.ndarray
+    lattice: Lattice, tag_set: TagSet, spans: np.ndarray, temperature: float = 1.0
 ) -> np.ndarray:
     """Find the probability that documents have spans, with labels and boundaries.
 
@@ -34,12 +34,19 @@ def span_confidences(
         lattice: The sequences.
         tag_set: The tags.
         spans: As from `find_spans`. Shape (spans, 3).
+        temperature: What all scores are divided by, above 0 (Guo et al., 2017).
 
     Returns:
         Probabilities, in [0, 1], 0 in documents without a possible sequence. Shape
         (spans,).
     """
     lattice, spans = leave_out_empty(lattice, spans)
+    if temperature != 1.0:
+        lattice = Lattice(
+            lattice.emissions / temperature,
+            lattice.lengths,
+            *(scores / temperature for scores in lattice.leaves[1:]),
+        )
     found = posterior(lattice)
     # Given its tag at one token, a document's tags at the later ones don't depend on
     # the earlier ones: the probability of a span is a product of conditional ones.

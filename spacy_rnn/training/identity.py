@@ -21,13 +21,14 @@ DATA = ("corpora.", "initialize.")
 PACKAGES = ("spacy-rnn", "spacy", "thinc", "torch", "numpy")
 
 
-def identify(config: Config) -> dict[str, Any]:
+def identify(config: Config, n_ranks: int = 1) -> dict[str, Any]:
     """Describe a run: its settings, with files by content, and the versions.
 
     Args:
         config: The full config, interpolated.
+        n_ranks: How many processes train together.
     """
-    identity: dict[str, Any] = {}
+    identity: dict[str, Any] = {"number of ranks": n_ranks}
     for name, value in flatten(config):
         if not name.startswith(FREE):
             identity[name] = value
