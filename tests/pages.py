@@ -12,7 +12,6 @@ from spacy.cli._util import app
 from typer.testing import CliRunner
 
 ROOT = Path(__file__).parent.parent
-FEW_STEPS = ["--training.max_steps", "4", "--training.eval_frequency", "2"]
 BLOCK = re.compile(r"([^\n]*)\n\n```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -21,8 +20,10 @@ def blocks(page):
     return BLOCK.findall(page.read_text("utf8"))
 
 
-def follow(page, folder):
+def follow(page, folder, *, steps=4):
     """Follow a page in a folder that has the configs and corpora of a clone.
+
+    Trainings are over after a few steps.
 
     Yields what came of each block: the output of each of its commands, the names that
     its Python defines, or the name of the file that it shows.
@@ -33,13 +34,13 @@ def follow(page, folder):
         patch.chdir(folder)
         patch.syspath_prepend(str(folder))
         for line, kind, body in blocks(page):
-            yield follow_block(page, line, kind, body)
+            yield follow_block(page, line, kind, body, steps)
 
 
-def follow_block(page, line, kind, body):
+def follow_block(page, line, kind, body, steps):
     """Write a file that the line above the block names, or run the block."""
     if kind == "bash":
-        return [run(command) for command in body.splitlines()]
+        return [run(command, steps) for command in body.splitlines()]
     if kind == "python":
         scope = {"__name__": "__main__"}
         exec(compile(body, str(page), "exec"), scope)
@@ -49,15 +50,17 @@ def follow_block(page, line, kind, body):
     return name
 
 
-def run(command):
-    """Run a command, a training in a few steps."""
-    python, flag, module, *arguments = shlex.split(command)
-    assert (python, flag) == ("python", "-m")
-    if module != "spacy":
-        command = [sys.executable, "-m", module, *arguments]
-        return subprocess.run(command, check=True, capture_output=True).stdout
+def run(command, steps):
+    """Run a command, a training in so many steps."""
+    program, *arguments = shlex.split(command)
+    if arguments[:2] != ["-m", "spacy"]:
+        program = sys.executable if program == "python" else program
+        done = subprocess.run([program, *arguments], check=True, capture_output=True)
+        return done.stdout
+    del arguments[:2]
     if "train" in arguments[:2]:
-        arguments += FEW_STEPS
+        arguments += ["--training.max_steps", str(steps)]
+        arguments += ["--training.eval_frequency", str(steps // 2)]
     spacy.registry.cli.get_all()
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
