@@ -29,7 +29,7 @@ ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 RESULTS = ROOT / "docs" / "results.md"
 GUIDES = [README, ROOT / "CONTRIBUTING.md", ROOT / "corpus" / "README.md"]
-PAGES = [*GUIDES, *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*GUIDES, *sorted((ROOT / "docs").rglob("*.md"))]
 COMPONENTS = {  # the factories that a page describes
     ROOT / "docs" / "rnn_textcat.md": ["rnn_textcat", "rnn_textcat_multilabel"],
     ROOT / "docs" / "rnn_tagger.md": ["rnn_tagger", "rnn_morphologizer"],
