@@ -11,7 +11,8 @@ import spacy
 from spacy.tokens import Doc
 
 from spacy_rnn.explain import Explanation
-from spacy_rnn.visual.heat_map import draw_text, render, shares
+from spacy_rnn.visual.heat_map import draw_text, render
+from spacy_rnn.visual.tokens import shares
 
 WORDS = ["<b>Warm</b>", "&", "cold", "soup", "."]
 VALUES = [2.0, 0.0, -1.0, 0.5, -0.1]

@@ -10,8 +10,8 @@ from spacy_rnn.cli.reporting.charts import draw_charts, draw_training
 from spacy_rnn.cli.reporting.facts import LabelScore, Mistake, Report, Score, Task
 from spacy_rnn.cli.score_tables import describe
 from spacy_rnn.visual import heat_map, svg
-from spacy_rnn.visual.heat_map import mark_tokens
 from spacy_rnn.visual.page import make_page
+from spacy_rnn.visual.tokens import mark_tokens
 
 MOST_LABELS = 200  # in a table
 STYLE = """
