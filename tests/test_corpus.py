@@ -212,8 +212,9 @@ def test_a_summary_is_in_words_of_its_own():
 
 PAIR_SIZES = {
     "translation": {"train": 700, "dev": 100, "test": 100},
+    "notices": {"train": 400, "dev": 50, "test": 50},
 }
-PAIR_COLUMNS = {"translation": ("en", "de")}
+PAIR_COLUMNS = {"translation": ("en", "de"), "notices": ("text", "summary")}
 PAIR_PARTS = ("train", "dev", "test")
 
 
@@ -265,3 +266,21 @@ def test_no_translation_stands_there_twice():
         text for part in PAIR_PARTS for text in read_sides("translation", part)[1]
     ]
     assert len(set(map(normalize, targets))) == len(targets)
+
+
+def test_notices_are_short_and_have_a_subject_line_of_few_words():
+    for part in PAIR_PARTS:
+        for text, subject in zip(*read_sides("notices", part), strict=True):
+            assert 25 <= len(text.split()) <= 80, text
+            assert 2 <= len(subject.split()) <= 8, subject
+
+
+def test_subject_lines_take_most_of_their_words_from_the_text_but_not_all():
+    for part in PAIR_PARTS:
+        shares = [
+            len(set(normalize(subject).split()) & set(normalize(text).split()))
+            / len(set(normalize(subject).split()))
+            for text, subject in zip(*read_sides("notices", part), strict=True)
+        ]
+        assert 0.6 < sum(shares) / len(shares) < 0.95
+        assert min(shares) < 0.5 < max(shares) == 1.0
