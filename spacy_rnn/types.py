@@ -37,6 +37,10 @@ SubwordKind = Literal["bpe", "unigram"]
 
 EncoderT = Model[list[Floats2d], list[Floats2d]]  # token vectors of each document
 Tok2VecT = Model[list[Doc], list[Floats2d]]
+# The next piece of each sequence, and its state before it or after it, None before the
+# first. Shape (states of all layers, nO).
+Stream = tuple[list[Floats2d], list[Floats2d | None] | None]
+StreamT = Model[Stream, Stream]
 PoolT = Model[list[Floats2d], Floats2d]  # (B, nO)
 ScorerT = Model[list[Doc], Floats2d]  # (B, K)
 SentenceScorerT = Model[list[Doc], list[Floats1d]]  # of each document's sentences

@@ -19,7 +19,7 @@ ARRAYS = {"numpy"}
 # `checks`. A name stands for all that is below it.
 ALLOWED = {
     "modules": {"torch"},
-    "metrics": {"nltk.stem", "sacrebleu"},
+    "metrics": {"nltk.stem", "sacrebleu"} | ARRAYS,
     "nltk_text": {"nltk"},
     "checks": set(),
     "alignment": {"spacy.attrs", "spacy.training"} | ARRAYS,
@@ -33,6 +33,7 @@ ALLOWED = {
     "tags": {"torch", "thinc", "spacy.strings", "modules", "ragged", "types"} | ARRAYS,
     "gradients": {"spacy", "thinc"} | ARRAYS,
     "losses": {"thinc"} | ARRAYS,
+    "ctc": {"torch", "thinc"} | ARRAYS,
     "scorers": {"spacy", "extensions", "metrics"},
     "pipeline": {
         "thinc",

@@ -17,6 +17,7 @@ from spacy_rnn.checks import (
     check_rate,
     check_text,
 )
+from spacy_rnn.pipeline.calibration import check_calibration
 from spacy_rnn.pipeline.labels import check_class_weights
 from spacy_rnn.pipeline.summary_choice import Order, Unit, check_budget
 from spacy_rnn.pipeline.thresholds import check_thresholds
@@ -61,6 +62,10 @@ def check_settings(pipe: TrainablePipe, cfg: dict[str, Any]) -> None:
         check_search(cfg)
     if "budget" in cfg:
         check_budget(cfg["budget"], cfg["unit"])
+    for name in ("temperature", "bias"):
+        if name in cfg:
+            by_label = not getattr(pipe, "exclusive", True)
+            check_calibration(name, cfg[name], cfg["labels"] if by_label else None)
     if "thresholds" in cfg:
         check_thresholds(cfg["thresholds"], cfg["labels"], exclusive=pipe.exclusive)
 

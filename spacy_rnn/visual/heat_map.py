@@ -9,42 +9,23 @@ import numpy as np
 from spacy.util import find_available_port, is_in_jupyter
 
 from spacy_rnn.explain import Explanation
+from spacy_rnn.visual.page import THEME, make_page
 
 Weights = Literal["contributions", "attention"]
 
-PAGE = """<!DOCTYPE html>
-<html lang="{lang}">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-</head>
-<body>
-{body}
-</body>
-</html>
-"""
 # A page and a cell of a notebook have the same rules, which reach nothing else.
-STYLE = """<style>
-.rnn-texts { color-scheme: light dark; --more: 0 90 181; --less: 200 70 0;
-  --ink: #1b1b1b; --faint: #5c5c5c; --paper: #fff; --line: #d9d9d9;
-  font: 16px/1.9 system-ui, sans-serif; color: var(--ink); background: var(--paper);
-  padding: 1rem; margin: 0 auto; max-width: 60rem; }
-@media (prefers-color-scheme: dark) { .rnn-texts { --more: 96 165 250;
-  --less: 251 146 60; --ink: #ededed; --faint: #a8a8a8; --paper: #161616;
-  --line: #3a3a3a; } }
+STYLE = """.rnn-texts { font-size: 16px; line-height: 1.9; max-width: 60rem;
+  margin: 0 auto; padding: 1rem; }
 .rnn-texts figure { margin: 0 0 1.5rem; padding: 0 0 1rem;
   border-bottom: 1px solid var(--line); }
 .rnn-texts figcaption { color: var(--faint); font-size: .875rem; }
 .rnn-texts figcaption b { color: var(--ink); font-size: 1rem; }
 .rnn-texts p { margin: .25rem 0 0; overflow-wrap: anywhere; white-space: pre-wrap; }
-.rnn-texts span { border-radius: .2em; padding: .1em 0;
+.rnn-texts p span { border-radius: .2em; padding: .1em 0;
   background: rgb(var(--more) / calc(var(--w) * .65)); }
-.rnn-texts span.less { background: rgb(var(--less) / calc(var(--w) * .65)); }
+.rnn-texts p span.less { background: rgb(var(--less) / calc(var(--w) * .65)); }
 .rnn-texts u { text-decoration: underline 2px; text-underline-offset: .25em; }
-body:has(> .rnn-texts) { margin: 0; }
-@media (prefers-color-scheme: dark) { body:has(> .rnn-texts) { background: #161616; } }
-</style>"""
+"""
 SHADES = 5  # of a colour in the terminal
 MORE = (189, 153, 117, 75, 33)  # blue, of the 256 colours of a terminal
 LESS = (223, 216, 215, 209, 202)  # orange
@@ -76,17 +57,17 @@ def render(
         ValueError: If there is no attention to show.
     """
     figures = [draw_html(each, weights) for each in explanations]
-    body = "\n".join([STYLE, '<div class="rnn-texts">', *figures, "</div>"])
+    body = "\n".join(['<div class="rnn rnn-texts">', *figures, "</div>"])
+    cell = f"<style>{THEME}{STYLE}</style>\n{body}"
     if jupyter or (jupyter is None and is_in_jupyter()):
         from IPython.display import HTML, display
 
-        display(HTML(body))
+        display(HTML(cell))
         return ""
     if not page:
-        return body
+        return cell
     lang = explanations[0].doc.lang_ if explanations else "en"
-    title = "Explanations"
-    return PAGE.format(lang=escape(lang), title=title, body=body)
+    return make_page(body, title="Explanations", lang=lang, style=STYLE)
 
 
 def serve(
@@ -123,20 +104,44 @@ def draw_html(explanation: Explanation, weights: Weights) -> str:
     doc = explanation.doc
     direction = doc.vocab.writing_system.get("direction", "ltr")
     values = find_weights(explanation, weights)
-    parts = []
-    for token, value, share in zip(doc, values, shares(values), strict=True):
-        text = escape(token.text)
-        if has_underline(explanation, token.i):
-            text = f"<u>{text}</u>"
-        kind = ' class="less"' if value < 0 else ""
-        style = f'style="--w:{abs(share):.2f}"'
-        parts.append(f'<span{kind} {style} title="{value:+.3f}">{text}</span>')
-        parts.append(escape(token.whitespace_))
+    is_whole = explanation.end - explanation.start == len(doc)
+    text = mark_tokens(
+        [token.text for token in doc],
+        [token.whitespace_ for token in doc],
+        values,
+        range(0) if is_whole else range(explanation.start, explanation.end),
+    )
     return (
         f'<figure lang="{escape(doc.lang_)}"><figcaption><b>{escape(explanation.label)}'
         f"</b> {describe(explanation)}</figcaption>"
-        f'<p dir="{escape(direction)}">{"".join(parts)}</p></figure>'
+        f'<p dir="{escape(direction)}">{text}</p></figure>'
     )
+
+
+def mark_tokens(
+    texts: Sequence[str],
+    spaces: Sequence[str],
+    values: np.ndarray | None,
+    underlined: range,
+) -> str:
+    """Put the weights of tokens behind them.
+
+    Args:
+        texts: The tokens.
+        spaces: What is behind each.
+        values: Their weights, None if there are none. Shape (tokens,).
+        underlined: Those that are underlined.
+    """
+    parts = []
+    weights = np.zeros(len(texts)) if values is None else values
+    for i, (token, share) in enumerate(zip(texts, shares(weights), strict=True)):
+        text = f"<u>{escape(token)}</u>" if i in underlined else escape(token)
+        if values is not None:
+            kind = ' class="less"' if share < 0 else ""
+            about = f'style="--w:{abs(share):.2f}" title="{weights[i]:+.3f}"'
+            text = f"<span{kind} {about}>{text}</span>"
+        parts += [text, escape(spaces[i])]
+    return "".join(parts)
 
 
 def draw_text(explanation: Explanation, weights: Weights = "contributions") -> str:
