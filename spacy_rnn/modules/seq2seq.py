@@ -224,6 +224,7 @@ class Seq2Seq(nn.Module):
         nothing = torch.zeros_like(known)
         return read, State(output, c, nothing, nothing.bool())
 
+    @torch.no_grad()
     def step(
         self, source: Source, state: State, last: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, State]:
