@@ -60,11 +60,10 @@ def test_attention_of_sentences_is_drawn_with_that_of_their_words():
         (False, 50.0),
         (False, 12.5),
     ]
-    strengths = [
-        float(value) for value in re.findall(r"<span style=\"--w:(.*?)\"", html)
-    ]
-    assert strengths[0] == 0.33  # of the strongest in its sentence
-    assert strengths[1] == strengths[3] == strengths[6] == 1.0
+    strengths = [float(each) for each in re.findall(r"<span style=\"--w:(.*?)\"", html)]
+    of_sentences = [strengths[i] for i in (1, 3, 6)]  # of their strongest words
+    assert of_sentences == pytest.approx([0.5**0.5, 1.0, 0.25**0.5], abs=0.01)
+    assert strengths[0] == pytest.approx(strengths[1] / 3, abs=0.01)
 
 
 def test_sentences_of_a_summary_that_are_explained_make_one_picture():
@@ -93,9 +92,9 @@ def test_a_terminal_gets_a_line_for_each_sentence():
         "12.5%",
     ]
     assert [line.startswith("▸") for line in lines] == [False, True, False]
-    assert (
-        len({line.index(word) for line, word in zip(lines, ("It", "We", "Good"))}) == 1
-    )
+    firsts = ("It", "We", "Good")
+    columns = {line.index(word) for line, word in zip(lines, firsts, strict=True)}
+    assert len(columns) == 1
 
 
 @pytest.mark.parametrize("eighths", range(8 * BLOCKS + 1))
@@ -111,10 +110,10 @@ def test_what_has_no_such_weights_is_refused():
     doc.spans.clear()
     with pytest.raises(ValueError, match="no scores of sentences"):
         weigh_by_summary(doc)
+    without = explanation(doc)
+    without.attention.pop("sentences")
     with pytest.raises(ValueError, match="no attention of sentences"):
-        each = explanation(doc)
-        each.attention.pop("sentences")
-        render([each], weights="sentences", jupyter=False)
-    without = make_doc(sent_starts=None)
+        render([without], weights="sentences", jupyter=False)
+    unparted = explanation(make_doc(sent_starts=None))
     with pytest.raises(ValueError, match="has 0 sentences, but there are 3 weights"):
-        render([explanation(without)], weights="sentences", jupyter=False)
+        render([unparted], weights="sentences", jupyter=False)
