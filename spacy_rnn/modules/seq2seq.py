@@ -188,7 +188,9 @@ class Seq2Seq(nn.Module):
         )
         if coverage_loss:
             loss = loss + coverage_loss * read_again(steps, shares)
-        of_text = losses.new_zeros(len(order)).index_add(0, order[steps.rows], losses)
+        of_text = losses.new_zeros(len(order)).index_add(
+            0, order.to(losses.device)[steps.rows], losses
+        )
         return torch.cat([loss[None] / len(right), of_text])
 
     def open(
