@@ -137,7 +137,7 @@ def test_the_table_shows_both_parts_and_the_summary_counts_remarks(write):
     assert exit_code == 0
     assert "Train Dev Documents 43 2 Tokens" in output
     assert "Label Train Dev good 23 1 bad 20 1" in output
-    assert "Train has 3 repeated documents (7.0%)" in output
+    assert "Train has 3 repeated documents (7.0%): 'Warm soup number 0" in output
     assert "2 checks passed ⚠ 2 warnings" in output
     _, output = run_plainly(config, "--ignore-warnings")
     assert "repeated documents" not in output
@@ -148,7 +148,7 @@ def test_texts_that_differ_in_case_and_white_space_alone_are_leaked(write):
     facts, remarks = look(write("textcat", TEXTS, [same, *NEW]))
     assert facts["Documents"]["leaked"] == {
         "n": 1,
-        "texts": {"warm SOUP number 3 HERE".join("''"): 1},
+        "texts": {"warm SOUP number 3 HERE": 1},
     }
     assert said(remarks, "warn: Dev shares 1 document (33.3%) with train")
     _, remarks = look(write("textcat", TEXTS, TEXTS[:5]), exit_code=1)
@@ -367,7 +367,7 @@ def test_what_summaries_can_reach_is_measured(write):
     assert reached["chosen"]["rouge1"] == 1.0
     assert reached["first"]["rouge1"] <= reached["best"]["rouge1"] < 1.0
     assert said(remarks, "warn: Train has 1 article (50.0%) with no chosen sentence")
-    assert said(remarks, "0.5 chosen sentences in an article, but the budget", "is 3")
+    assert said(remarks, "is 3 sentences, but articles of train have 0.5 chosen")
     budget = ("--components.rnn_summarizer.budget", 1)
     facts, remarks = look(write("summarizer", train, dev), *budget)
     reached = facts["rnn_summarizer"]["rouge"]

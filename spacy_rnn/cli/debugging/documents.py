@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from spacy.training import Example
 
-from spacy_rnn.cli.debugging.topics import Topic, count, list_counts, percent, quote
+from spacy_rnn.cli.debugging.topics import Topic, count, excerpt, list_counts, percent
 
 LEVELS = {"minimum": 0, "5%": 5, "median": 50, "95%": 95, "maximum": 100}
 REPEATED = 0.05  # share of repeated documents above which they matter
@@ -41,9 +41,9 @@ class DocumentTally:
             return
         self.texts[key] += 1
         if self.texts[key] == 2:
-            self.repeated[key] = quote(doc)
+            self.repeated[key] = excerpt(doc)
         if key in self.known:
-            self.leaked.setdefault(key, quote(doc))
+            self.leaked.setdefault(key, excerpt(doc))
 
     def describe(self, dev: "DocumentTally") -> Topic:
         """Say what documents there are."""

@@ -133,8 +133,8 @@ class SummaryTally:
         if not budget / OFF <= usual <= budget * OFF:
             topic.add(
                 "warn",
-                f"Train has {usual:g} chosen sentences in an article, but the budget "
-                f"of {self.component.name!r} is {budget:g}",
+                f"The budget of {self.component.name!r} is {budget:g} sentences, but "
+                f"articles of train have {usual:g} chosen ones (the median)",
             )
 
     def judge_reach(self, topic: Topic) -> None:

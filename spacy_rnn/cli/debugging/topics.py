@@ -14,6 +14,7 @@ from spacy_rnn.corpora.files.rows import shorten
 
 Level = Literal["good", "info", "warn", "fail"]
 KEPT = 10  # examples of a kind
+LONGEST = 100  # characters of a text that are kept
 ROOM = 180  # characters for those that a remark names
 
 
@@ -138,7 +139,12 @@ def key_of(doc: Doc) -> int:
 
 def quote(doc: Doc) -> str:
     """Quote the beginning of a text."""
-    return shorten(" ".join(doc.text.split()))
+    return shorten(excerpt(doc))
+
+
+def excerpt(doc: Doc) -> str:
+    """Return the beginning of a text, on one line."""
+    return " ".join(doc.text[:LONGEST].split())
 
 
 def list_few(examples: list[str], total: int) -> str:
