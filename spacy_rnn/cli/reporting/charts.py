@@ -41,7 +41,7 @@ def chart_curves(task: Task) -> Chart:
     """Show precision by recall."""
     series = [
         Series(
-            f"{each.label or 'all'} {each.average_precision:.2f}",
+            f"{each.average_precision:.2f} {each.label or 'all'}",
             each.recall,
             each.precision,
             colour=i,
@@ -127,5 +127,6 @@ def chart_steps(
     series = [
         Series(name, steps, row, colour=i) for i, (name, row) in enumerate(kept.items())
     ]
-    y = Axis("", scale="log") if log else Axis("", percent=True)
+    label = "" if len(kept) > 1 else ", ".join(kept)
+    y = Axis(label, scale="log") if log else Axis(label, percent=True)
     return Chart(title, series, Axis("step"), y)

@@ -79,7 +79,8 @@ def choose(
     for each in found:
         kind = (each.label, each.is_missing, each.true)
         is_enough = each.is_missing and kinds[True] == MOST // 2
-        if each.document in docs or kinds[kind] == MOST_OF_A_KIND or is_enough:
+        is_known = kinds[kind] == MOST_OF_A_KIND and len(view.labels) > 1
+        if each.document in docs or is_known or is_enough:
             continue
         docs.add(each.document)
         kinds.update([kind, each.is_missing])
