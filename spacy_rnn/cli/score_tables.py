@@ -10,6 +10,7 @@ NAMES = {  # of scores, whole or up to the last underscore; as spaCy's evaluate 
     "cats_macro": "TEXTCAT macro",
     "cats_micro": "TEXTCAT micro",
     "cats_score": "TEXTCAT",
+    "chrf": "chrF",
     "dep_las": "LAS",
     "dep_uas": "UAS",
     "ents": "NER",

@@ -174,9 +174,9 @@ def test_documents_without_spans_are_not_summed_up(scheme, monkeypatch):
     spans = np.array([[2, 3, 0], [8, 9, 0]])  # in documents 0 and 4
     n_tokens = []
 
-    def count(lattice):
+    def count(lattice, within):
         n_tokens.append(len(lattice.emissions))
-        return posterior(lattice)
+        return posterior(lattice, within)
 
     monkeypatch.setattr(decoding, "posterior", count)
     found = span_confidences(lattice, tag_set, spans)
@@ -197,3 +197,23 @@ def test_arrays_of_other_shapes_are_refused():
         to_lattice([np.zeros((1, 3), "f"), np.zeros((2, 5), "f")], tag_set)
     with pytest.raises(ValueError, match=r"shape \(10, 3\), but it has \(9, 3\)"):
         to_lattice(scores, tag_set, allowed[1:])
+
+
+@pytest.mark.parametrize("temperature", [0.4, 3.0])
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_a_temperature_divides_all_scores(scheme, temperature):
+    tag_set, scores, allowed = make_task(scheme, labels=("X", "Y"))
+    lattice = to_lattice(scores, tag_set, allowed)
+    spans = find_spans(tag_set, best_paths(lattice))
+    assert len(spans)
+    cold = CRFScores(
+        [each / np.float32(temperature) for each in scores.emissions],
+        *(
+            getattr(scores, name) / np.float32(temperature)
+            for name in ("transitions", "start", "end")
+        ),
+    )
+    expected = span_confidences(to_lattice(cold, tag_set, allowed), tag_set, spans)
+    found = span_confidences(lattice, tag_set, spans, temperature)
+    assert_allclose(found, expected, rtol=1e-4)
+    assert np.abs(found - span_confidences(lattice, tag_set, spans)).max() > 0.01

@@ -11,11 +11,12 @@ from spacy.training import Example
 from spacy_rnn.cli.debugging.labels import judge_missing
 from spacy_rnn.cli.debugging.topics import Component, Topic, count, percent
 from spacy_rnn.cli.tables import Table
+from spacy_rnn.extensions import written_texts
 from spacy_rnn.metrics.oracle import sentence_gains
 from spacy_rnn.metrics.rouge import rouge
 from spacy_rnn.pipeline.summary_choice import choose
 from spacy_rnn.pipeline.summary_gold import has_gold, sentence_truths
-from spacy_rnn.scorers import summaries_of, written_summaries
+from spacy_rnn.scorers import summaries_of
 
 SAMPLE = 200  # articles of dev that are scored, which takes longest
 WAYS = {  # to choose sentences, as they are called
@@ -66,7 +67,9 @@ class SummaryTally:
         self.n_sentences.append(len(truths))
         self.n_chosen.append(n_chosen)
         self.n_in_lead += int(truths[:n_chosen].sum())
-        self.n_words += [len(text.split()) for text in written_summaries(reference)[:1]]
+        self.n_words += [
+            len(text.split()) for text in written_texts(reference, "summary")[:1]
+        ]
         references = summaries_of(reference, self.key)
         if references and len(self.sample) < SAMPLE:
             spans = list(example.predicted.sents)
