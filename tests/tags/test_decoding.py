@@ -174,9 +174,9 @@ def test_documents_without_spans_are_not_summed_up(scheme, monkeypatch):
     spans = np.array([[2, 3, 0], [8, 9, 0]])  # in documents 0 and 4
     n_tokens = []
 
-    def count(lattice):
+    def count(lattice, within):
         n_tokens.append(len(lattice.emissions))
-        return posterior(lattice)
+        return posterior(lattice, within)
 
     monkeypatch.setattr(decoding, "posterior", count)
     found = span_confidences(lattice, tag_set, spans)

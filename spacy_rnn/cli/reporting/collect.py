@@ -8,12 +8,13 @@ from spacy.language import Language
 from spacy.training import Example
 from tqdm import tqdm
 
+from spacy_rnn.cli.evaluate import find_given
 from spacy_rnn.cli.reporting.card import describe
 from spacy_rnn.cli.reporting.facts import Report
 from spacy_rnn.cli.reporting.measure import measure
 from spacy_rnn.cli.reporting.mistakes import find_mistakes
 from spacy_rnn.cli.reporting.view import View
-from spacy_rnn.cli.reporting.views import make_views
+from spacy_rnn.cli.reporting.views import is_viewed, make_views
 from spacy_rnn.metrics.bootstrap import RESAMPLES
 
 BAR: dict[str, Any] = {"delay": 2, "leave": False, "disable": None}
@@ -35,13 +36,44 @@ def find_views(
 ) -> list[View]:
     """Look at the components that there is annotation to compare with."""
     pipeline: Any = nlp.pipeline
-    views = [
+    return [
         view
         for name, pipe in pipeline
         if component in (None, name)
         for view in make_views(pipe, nlp, examples)
+        if view.has_gold()
     ]
-    return [view for view in views if view.has_gold()]
+
+
+def score_others(
+    nlp: Language,
+    examples: Sequence[Example],
+    component: str | None,
+    given: tuple[str, ...],
+) -> dict[str, dict[str, float]]:
+    """Find the scores of components that nothing more is known of.
+
+    Args:
+        nlp: The pipeline.
+        examples: The documents.
+        component: The only component that is looked at.
+        given: How the names of scores begin of what the corpus gave the pipeline.
+    """
+    pipeline: Any = nlp.pipeline
+    found = {
+        name: pipe.score(examples)
+        for name, pipe in pipeline
+        if component in (None, name) and hasattr(pipe, "score") and not is_viewed(pipe)
+    }
+    plain = {
+        name: {
+            key: value
+            for key, value in scores.items()
+            if isinstance(value, float) and not key.startswith(given)
+        }
+        for name, scores in found.items()
+    }
+    return {name: scores for name, scores in plain.items() if scores}
 
 
 def collect(
@@ -71,9 +103,11 @@ def collect(
         ValueError: If there is no annotation of what is predicted, or a label is
             unknown.
     """
+    given = find_given(examples)
     speed = predict(nlp, examples)
     views = find_views(nlp, examples, component)
-    if not views:
+    others = score_others(nlp, examples, component, given)
+    if not views and not others:
         whom = f"'{component}'" if component else f"any of {nlp.pipe_names}"
         raise ValueError(f"{data}: no annotation of what {whom} predicts")
     known = {label for view in views for label in view.labels}
@@ -93,6 +127,6 @@ def collect(
         tokens=sum(lengths),
         resamples=n,
         tasks=tasks,
-        others={},
+        others=others,
         card=describe(nlp, model, words_per_second=speed, licences=licences),
     )

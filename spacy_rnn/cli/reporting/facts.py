@@ -160,7 +160,7 @@ class Report:
         tokens: How many they have.
         resamples: How many times documents were drawn for the intervals.
         tasks: What components do that has annotation to compare with.
-        others: Scores of other components, without intervals.
+        others: Scores of other components by their names, without intervals.
         card: What the pipeline is, by title.
         training: What the log says, if there is one.
     """
@@ -171,6 +171,6 @@ class Report:
     tokens: int
     resamples: int
     tasks: list[Task]
-    others: dict[str, Any]
+    others: dict[str, dict[str, float]]
     card: dict[str, Any]
     training: Training | None = None

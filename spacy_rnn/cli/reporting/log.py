@@ -79,32 +79,29 @@ def read_table(text: str) -> Iterator[Row]:
     for line in text.splitlines():
         if RULE.match(line):
             columns = GAP.split(before.strip())
-        elif columns:
-            values = read_numbers(line)
-            if values is None or len(values) != len(columns):
-                columns = columns if not line.strip() or values is None else []
-                continue
-            found = dict(zip(columns, values, strict=True))
-            yield {
-                "step": int(found.pop("#", 0)),
-                "score": found.pop("SCORE", 0.0),
-                "losses": {
-                    k.removeprefix(LOSS).lower(): v
-                    for k, v in found.items()
-                    if k.startswith(LOSS)
-                },
-                "scores": {
-                    k.lower(): v
-                    for k, v in found.items()
-                    if k != "E" and not k.startswith(LOSS)
-                },
-            }
+        values = read_numbers(line)
+        if columns and len(values) == len(columns):
+            yield name_values(dict(zip(columns, values, strict=True)))
         before = line
 
 
-def read_numbers(line: str) -> list[float] | None:
-    """Read a row of a table, None for another line."""
+def name_values(found: dict[str, float]) -> Row:
+    """Tell what the columns of a table are."""
+    step, score = int(found.pop("#", 0)), found.pop("SCORE", 0.0)
+    losses = {k: v for k, v in found.items() if k.startswith(LOSS)}
+    return {
+        "step": step,
+        "score": score,
+        "losses": {k.removeprefix(LOSS).lower(): v for k, v in losses.items()},
+        "scores": {
+            k.lower(): v for k, v in found.items() if k != "E" and k not in losses
+        },
+    }
+
+
+def read_numbers(line: str) -> list[float]:
+    """Read a row of a table, nothing of another line."""
     try:
-        return [float(value) for value in line.split()] or None
+        return [float(value) for value in line.split()]
     except ValueError:
-        return None
+        return []

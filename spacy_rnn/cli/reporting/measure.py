@@ -75,7 +75,9 @@ def score_all(view: View, counts: Tally, n: int) -> list[Score]:
     if view.scores is not None and view.truths is not None:
         area = macro_area(view.scores, view.truths, n)
         scores.append(Score(f"{view.prefix}_macro_auc", "Macro AUC", *area))
-    return further + scores if view.unit == "sentences" else scores + further
+    if view.unit != "sentences":
+        return scores + further
+    return further + scores if any(view.true) else further
 
 
 def name_scores(view: View) -> list[tuple[str, str, int]]:

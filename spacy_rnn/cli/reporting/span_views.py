@@ -55,7 +55,10 @@ def view_ents(pipe: Any, examples: Sequence[Example], key: str | None) -> View:
             if len(places):
                 start, end = int(places[0]), int(places[-1]) + 1
                 if all(token.ent_iob for token in gold[start:end]):
-                    found[(start, end), span.label_] = about
+                    place: tuple[int, ...] = (start, end)
+                    while (place, span.label_) in found:  # in parts: each one counts
+                        place += (1,)
+                    found[place, span.label_] = about
         rows.append(({((e.start, e.end), e.label_) for e in gold.ents}, found))
     return gather(pipe, "doc.ents", "ents", rows)
 

@@ -11,6 +11,7 @@ from spacy_rnn.cli.reporting.view import Claims, Prediction, Statistic, View
 from spacy_rnn.metrics.rouge import rouge
 from spacy_rnn.metrics.tally import Claim
 from spacy_rnn.pipeline.summarizer import RNNSummarizer
+from spacy_rnn.pipeline.summary_gold import sentence_truths
 from spacy_rnn.scorers import ROUGE_NAMES, summaries_of
 
 
@@ -34,7 +35,28 @@ def view_summaries(
             lambda sums: sums[:, :-1] / np.maximum(sums[:, -1:], 1.0),
         )
     )
-    return [view]
+    if not rows[:, -1].any():
+        view.statistics.clear()
+    view.ranked = rank_sentences(pipe, examples)
+    return [view] if view.has_gold() else []
+
+
+def rank_sentences(
+    pipe: RNNSummarizer, examples: Sequence[Example]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the probability of each sentence, and whether it should be chosen.
+
+    Where there is a written summary only, the sentences that say most of it should.
+    """
+    key = pipe.cfg["spans_key"]
+    pairs = []
+    for example in examples:
+        found = example.predicted.spans[key].attrs.get("sentence_scores", ())
+        truths = sentence_truths(example, key)
+        if truths is not None:
+            pairs += list(zip(found, truths.tolist(), strict=True))
+    confidences, correct = np.array(pairs, dtype="d").reshape(-1, 2).T
+    return confidences, correct
 
 
 def score_rouge(example: Example, key: str) -> list[float]:

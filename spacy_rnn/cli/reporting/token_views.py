@@ -31,6 +31,8 @@ def view_morphology(
     pos = view_tokens(pipe, "pos", lambda token: token.pos_, examples, confidences)
     whole = view_tokens(pipe, "morph", find_features, examples, confidences)
     features = split_features(whole)
+    if not whole.has_gold():
+        return [pos]
     counts = tally(whole.labels, whole.true, whole.predicted).columns()
     total = counts.reshape(len(examples), 3, -1).sum(axis=2)
     features.statistics.append(
@@ -76,10 +78,10 @@ def find_places(example: Example) -> list[int]:
     """Say which token of the reference each one is; -1 if it isn't one."""
     if same_tokens(example):
         return list(range(len(example.predicted)))
-    ragged = example.alignment.x2y
+    places = example.alignment.x2y
     return [
-        int(ragged[i].dataXd[0]) if length == 1 else -1
-        for i, length in enumerate(ragged.lengths)
+        int(places[i][0]) if length == 1 else -1
+        for i, length in enumerate(places.lengths)
     ]
 
 

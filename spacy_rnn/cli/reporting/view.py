@@ -61,6 +61,8 @@ class View:
         scores: Where all labels have a probability in a document: shape (documents,
             labels).
         truths: Whether they are true: 0, 1, or NaN if unknown. Of the same shape.
+        ranked: What might have been predicted: probabilities, and whether it is true.
+            Shape (n,) each. None for what was predicted, or all labels with scores.
         statistics: Further scores.
     """
 
@@ -74,11 +76,12 @@ class View:
     exclusive: bool = True
     scores: np.ndarray | None = None
     truths: np.ndarray | None = None
+    ranked: tuple[np.ndarray, np.ndarray] | None = None
     statistics: list[Statistic] = field(default_factory=list)
 
     def has_gold(self) -> bool:
         """Whether there is anything to compare with."""
-        return any(self.true)
+        return any(self.true) or bool(self.statistics)
 
     def candidates(self) -> tuple[np.ndarray, np.ndarray, float]:
         """Return what might be predicted, for a curve of precision and recall.
@@ -87,6 +90,8 @@ class View:
             Probabilities, shape (n,), empty if there are none; whether they are of
             what is true, shape (n,); how much there is to be found.
         """
+        if self.ranked is not None:
+            return *self.ranked, float(self.ranked[1].sum())
         if self.scores is not None and self.truths is not None:
             known = ~np.isnan(self.truths)
             truths = self.truths[known]
@@ -98,7 +103,7 @@ class View:
 
         Where any number of labels may be right, each of them is a decision.
         """
-        if self.scores is not None and not self.exclusive:
+        if self.ranked is not None or (self.scores is not None and not self.exclusive):
             return self.candidates()[:2]
         pairs = [
             (found.confidence, claim in true)

@@ -87,6 +87,12 @@ def view_categories(
     ]
 
 
+def is_viewed(pipe: Any) -> bool:
+    """Return whether predictions of a component are looked at one by one."""
+    nothing = make_views.dispatch(object)
+    return make_views.dispatch(type(pipe)) is not nothing
+
+
 make_views.register(TextCategorizer, view_categories)
 make_views.register(Tagger, view_tags)
 make_views.register(Morphologizer, view_morphology)
