@@ -1,5 +1,6 @@
 """Train by several configs with several seeds, each run once."""
 
+import json
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -72,8 +73,8 @@ def identify_run(plan: Plan) -> dict[str, Any]:
     Raises:
         ValueError: If the config has a setting that can't be meant.
     """
+    check_settings(plan.config.interpolate())
     config = load_model_from_config(plan.config, auto_fill=True).config.interpolate()
-    check_settings(config)
     length = {name: value for name, value in flatten(config) if name in LENGTH}
     return length | identify(config)
 
@@ -88,7 +89,7 @@ def check_plan(plan: Plan, identity: Mapping[str, Any]) -> None:
                 f"another output folder"
             )
         return
-    saved = srsly.read_json(path)["identity"]
+    saved = read_exactly(path)["identity"]
     differences = [
         f"{key} is {identity.get(key)!r}, and was {saved.get(key)!r}"
         for key in sorted(saved.keys() | identity.keys())
@@ -101,12 +102,18 @@ def check_plan(plan: Plan, identity: Mapping[str, Any]) -> None:
         )
 
 
+def read_exactly(path: Path) -> dict[str, Any]:
+    """Read JSON without changing numbers in their last digit, as srsly may do."""
+    data: dict[str, Any] = json.loads(path.read_text(encoding="utf8"))
+    return data
+
+
 def read_result(plan: Plan) -> Result | None:
     """Read the result of a run, None if it isn't finished."""
     path = plan.folder / RESULT
     if not path.exists():
         return None
-    saved = srsly.read_json(path)
+    saved = read_exactly(path)
     return Result(**{name: saved[name] for name in Result._fields})
 
 
@@ -137,7 +144,7 @@ def do_run(
             return None
     result = describe_run(plan, output)
     data = {**result._asdict(), "identity": identity}
-    write_atomically(plan.folder / RESULT, srsly.json_dumps(data, indent=2).encode())
+    write_atomically(plan.folder / RESULT, json.dumps(data, indent=2).encode())
     shutil.rmtree(output.last)
     output.checkpoint.unlink()
     return result

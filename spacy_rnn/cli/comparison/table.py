@@ -1,12 +1,15 @@
 """What a comparison shows: means over seeds, as rows and as charts."""
 
 from collections.abc import Mapping, Sequence
+from math import ceil, floor, isfinite, log10
 from statistics import fmean, stdev
 from typing import NamedTuple
 
 from spacy_rnn.cli.comparison.runs import Result
 from spacy_rnn.visual.chart import Axis, Chart, Series
 from spacy_rnn.visual.svg import draw_chart, make_sheet
+
+UNITS = ("", "k", "M", "G", "T")  # powers of 1000
 
 
 class Row(NamedTuple):
@@ -94,12 +97,13 @@ def make_chart(rows: Sequence[Row], name: str, label: str) -> Chart:
                 colour=i,
             )
         )
+    values = [each.x[0] for each in series if isfinite(each.x[0])]
     scores = [each for row in series for each in (*row.low, *row.high)]
     margin = 0.1 * (max(scores) - min(scores)) + 0.001
     return Chart(
         f"Score by {label}",
         series,
-        Axis(label, scale="log"),
+        Axis(label, scale="log", ticks=list_powers(values)),
         Axis(
             "score",
             low=max(0.0, min(scores) - margin),
@@ -107,6 +111,15 @@ def make_chart(rows: Sequence[Row], name: str, label: str) -> Chart:
             percent=True,
         ),
     )
+
+
+def list_powers(values: Sequence[float]) -> list[tuple[float, str]]:
+    """List the powers of ten around some numbers, with their labels."""
+    low, high = floor(log10(min(values))), ceil(log10(max(values)))
+    return [
+        (10.0**n, f"{10.0**n:g}" if n < 0 else f"{10 ** (n % 3)}{UNITS[n // 3]}")
+        for n in range(low, max(high, low + 1) + 1)
+    ]
 
 
 def draw(rows: Sequence[Row]) -> bytes:
