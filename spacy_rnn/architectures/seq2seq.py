@@ -90,6 +90,12 @@ def build_seq2seq(
             "What is copied has to be in the vocabulary of the target: set "
             "target_subwords = null, or copying = false"
         )
+    if attention == "dot" and encode.get_dim("nO") != hidden_width:
+        raise ValueError(
+            f'attention = "dot" compares what the encoder makes with the state as it '
+            f"is, so it needs an encoder of width {hidden_width}, the hidden_width, "
+            f"but it is of width {encode.get_dim('nO')}"
+        )
     model = Seq2Seq(
         tok2vec,
         encode,

@@ -10,7 +10,7 @@ from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats1d, Floats2d
 
-from spacy_rnn.layers.batches import concatenate, split, to_device
+from spacy_rnn.layers.batches import concatenate, no_docs, split, to_device
 from spacy_rnn.layers.source_pieces import DocPieces, doc_pieces, select
 from spacy_rnn.layers.subwords import SPACE, learn
 from spacy_rnn.layers.torch_layer import (
@@ -109,6 +109,8 @@ def forward(
     network.get_param("W")  # a KeyError here tells spaCy that nothing is initialized
     pieces = doc_pieces(model.get_ref("subwords"), docs, model.attrs["max_source"])
     has_both = (pieces.lengths > 0) & np.array([bool(text) for text in texts], bool)
+    if not has_both.any():
+        return model.ops.alloc1f(len(docs)), learn_nothing(model, docs, is_train)
     source = select(pieces, has_both)
     memory, backprop_memory = encode_source(model, docs, source, is_train)
     known = [text for text, has in zip(texts, has_both, strict=True) if text and has]
@@ -122,6 +124,20 @@ def forward(
         return []
 
     return Y, backprop
+
+
+def learn_nothing(
+    model: Seq2SeqT, docs: list[Doc], is_train: bool
+) -> Callable[[Floats1d], list[Doc]]:
+    """Return the backward pass of documents of which nothing is to be learned.
+
+    A tok2vec that others listen to waits for the gradient of each of them.
+    """
+    tok2vec = model.maybe_get_ref("tok2vec")
+    if tok2vec is None:
+        return no_docs
+    Xs, backprop = tok2vec(docs, is_train)
+    return lambda dY: backprop([model.ops.alloc2f(*X.shape) for X in Xs])
 
 
 def score_texts(
@@ -144,8 +160,6 @@ def score_texts(
         The loss of each text, shape (texts,), and a function that takes the gradient of
         their sum and returns that of the memory.
     """
-    if not texts:
-        return model.ops.alloc1f(0), lambda d_loss: model.ops.alloc2f(*memory.shape)
     network = model.get_ref("network")
     encoded = target_of(model).predict([SPACE + text for text in texts])
     target = DocPieces(

@@ -188,7 +188,9 @@ class Seq2Seq(nn.Module):
         )
         if coverage_loss:
             loss = loss + coverage_loss * read_again(steps, shares)
-        of_text = losses.new_zeros(len(order)).index_add(0, order[steps.rows], losses)
+        of_text = losses.new_zeros(len(order)).index_add(
+            0, order.to(losses.device)[steps.rows], losses
+        )
         return torch.cat([loss[None] / len(right), of_text])
 
     def open(
@@ -224,6 +226,7 @@ class Seq2Seq(nn.Module):
         nothing = torch.zeros_like(known)
         return read, State(output, c, nothing, nothing.bool())
 
+    @torch.no_grad()
     def step(
         self, source: Source, state: State, last: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, State]:

@@ -135,18 +135,18 @@ def join_ranks(*, on_gpu: bool, timeout: float = TIMEOUT) -> Iterator[Ranks]:
     limit = timedelta(seconds=timeout)
     with naming_the_silence():
         store, _, _ = next(iter(distributed.rendezvous("env://", timeout=limit)))
-    with one_voice(store):
-        with naming_the_silence():
-            distributed.init_process_group(
-                "cpu:gloo,cuda:nccl" if on_gpu else "gloo",
-                store=distributed.PrefixStore("ranks", store),
-                rank=rank,
-                world_size=size,
-                timeout=limit,
-            )
-        ranks = Ranks(rank, size)
-        try:
+    with one_voice(store), naming_the_silence():
+        distributed.init_process_group(
+            "cpu:gloo,cuda:nccl" if on_gpu else "gloo",
+            store=distributed.PrefixStore("ranks", store),
+            rank=rank,
+            world_size=size,
+            timeout=limit,
+        )
+    ranks = Ranks(rank, size)
+    try:
+        with one_voice(store):
             yield ranks
             ranks.gather(None)  # nobody leaves, which would end the others
-        finally:
-            distributed.destroy_process_group()
+    finally:
+        distributed.destroy_process_group()

@@ -80,4 +80,4 @@ class Matrix:
     rows: Sequence[str]
     columns: Sequence[str]
     counts: Sequence[Sequence[float]]
-    about: str = "a row for what is true, a column for what is predicted"
+    about: str = "rows are true, columns predicted"

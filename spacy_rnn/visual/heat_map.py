@@ -1,38 +1,34 @@
-"""Texts with the weights of their tokens, as HTML and for the terminal."""
+"""Texts with the weights of their tokens and sentences: HTML, and for the terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any, Literal
 from wsgiref import simple_server
 
 import numpy as np
+from spacy.tokens import Doc
 from spacy.util import find_available_port, is_in_jupyter
 
 from spacy_rnn.explain import Explanation
+from spacy_rnn.visual import sentences, tokens
 from spacy_rnn.visual.page import THEME, make_page
+from spacy_rnn.visual.sentences import (
+    WeightedSentences,
+    draw_sentences_html,
+    draw_sentences_text,
+    weigh_by_attention,
+    weigh_by_summary,
+)
+from spacy_rnn.visual.tokens import direction_of, mark_tokens, shade_tokens
 
-Weights = Literal["contributions", "attention"]
+Weights = Literal["contributions", "attention", "sentences"]
+Picture = Explanation | WeightedSentences
 
-# A page and a cell of a notebook have the same rules, which reach nothing else.
-STYLE = """.rnn-texts { font-size: 16px; line-height: 1.9; max-width: 60rem;
-  margin: 0 auto; padding: 1rem; }
-.rnn-texts figure { margin: 0 0 1.5rem; padding: 0 0 1rem;
-  border-bottom: 1px solid var(--line); }
-.rnn-texts figcaption { color: var(--faint); font-size: .875rem; }
-.rnn-texts figcaption b { color: var(--ink); font-size: 1rem; }
-.rnn-texts p { margin: .25rem 0 0; overflow-wrap: anywhere; white-space: pre-wrap; }
-.rnn-texts p span { border-radius: .2em; padding: .1em 0;
-  background: rgb(var(--more) / calc(var(--w) * .65)); }
-.rnn-texts p span.less { background: rgb(var(--less) / calc(var(--w) * .65)); }
-.rnn-texts u { text-decoration: underline 2px; text-underline-offset: .25em; }
-"""
-SHADES = 5  # of a colour in the terminal
-MORE = (189, 153, 117, 75, 33)  # blue, of the 256 colours of a terminal
-LESS = (223, 216, 215, 209, 202)  # orange
+STYLE = tokens.STYLE + sentences.STYLE
 
 
 def render(
-    explanations: Sequence[Explanation],
+    explanations: Sequence[Explanation | Doc],
     *,
     weights: Weights = "contributions",
     page: bool = False,
@@ -45,8 +41,11 @@ def render(
     are all.
 
     Args:
-        explanations: Explanations, such as `explain` returns of a document.
-        weights: "contributions", or "attention" of the words.
+        explanations: Explanations, such as `explain` returns of a document, or
+            documents that `rnn_summarizer` has processed, which are drawn with the
+            probabilities of their sentences.
+        weights: "contributions", "attention" of the words, or "sentences", which draws
+            a row for each of them, with its attention or its probability.
         page: Whether to make a whole page.
         jupyter: Whether to show it in a notebook. None finds out if there is one.
 
@@ -54,9 +53,10 @@ def render(
         The markup, empty where it is shown in a notebook.
 
     Raises:
-        ValueError: If there is no attention to show.
+        ValueError: If there are no such weights to show.
     """
-    figures = [draw_html(each, weights) for each in explanations]
+    pictures = list(find_pictures(explanations, weights))
+    figures = [draw_html(each, weights) for each in pictures]
     body = "\n".join(['<div class="rnn rnn-texts">', *figures, "</div>"])
     cell = f"<style>{THEME}{STYLE}</style>\n{body}"
     if jupyter or (jupyter is None and is_in_jupyter()):
@@ -66,12 +66,12 @@ def render(
         return ""
     if not page:
         return cell
-    lang = explanations[0].doc.lang_ if explanations else "en"
+    lang = pictures[0].doc.lang_ if pictures else "en"
     return make_page(body, title="Explanations", lang=lang, style=STYLE)
 
 
 def serve(
-    explanations: Sequence[Explanation],
+    explanations: Sequence[Explanation | Doc],
     *,
     weights: Weights = "contributions",
     port: int = 5000,
@@ -99,68 +99,67 @@ def serve(
             return
 
 
-def draw_html(explanation: Explanation, weights: Weights) -> str:
-    """Draw one explanation as a figure."""
-    doc = explanation.doc
-    direction = doc.vocab.writing_system.get("direction", "ltr")
-    values = find_weights(explanation, weights)
-    is_whole = explanation.end - explanation.start == len(doc)
+def draw_texts(
+    explanations: Sequence[Explanation | Doc], weights: Weights = "contributions"
+) -> Iterator[str]:
+    """Draw explanations for a terminal with 256 colours.
+
+    Args:
+        explanations: See `render`.
+        weights: See `render`.
+
+    Raises:
+        ValueError: If there are no such weights to show.
+    """
+    for each in find_pictures(explanations, weights):
+        if isinstance(each, WeightedSentences):
+            yield draw_sentences_text(each)
+        else:
+            yield draw_text(each, weights)
+
+
+def find_pictures(
+    explanations: Sequence[Explanation | Doc], weights: Weights
+) -> Iterator[Picture]:
+    """Find what there is to draw. All sentences of a summary make one picture."""
+    last: Doc | None = None
+    for each in explanations:
+        if isinstance(each, Doc):
+            yield weigh_by_summary(each)
+        elif weights != "sentences":
+            yield each
+        elif "sentence_scores" not in getattr(
+            each.doc.spans.get(each.label), "attrs", {}
+        ):
+            yield weigh_by_attention(each, describe(each))
+        elif each.doc is not last:
+            last = each.doc
+            yield weigh_by_summary(each.doc, each.label)
+
+
+def draw_html(picture: Picture, weights: Weights) -> str:
+    """Draw a picture as a figure."""
+    if isinstance(picture, WeightedSentences):
+        return draw_sentences_html(picture)
+    doc = picture.doc
     text = mark_tokens(
         [token.text for token in doc],
         [token.whitespace_ for token in doc],
-        values,
-        range(0) if is_whole else range(explanation.start, explanation.end),
+        find_weights(picture, weights),
+        find_underlined(picture),
     )
     return (
-        f'<figure lang="{escape(doc.lang_)}"><figcaption><b>{escape(explanation.label)}'
-        f"</b> {describe(explanation)}</figcaption>"
-        f'<p dir="{escape(direction)}">{text}</p></figure>'
+        f'<figure lang="{escape(doc.lang_)}"><figcaption><b>{escape(picture.label)}'
+        f"</b> {describe(picture)}</figcaption>"
+        f'<p dir="{escape(direction_of(doc))}">{text}</p></figure>'
     )
-
-
-def mark_tokens(
-    texts: Sequence[str],
-    spaces: Sequence[str],
-    values: np.ndarray | None,
-    underlined: range,
-) -> str:
-    """Put the weights of tokens behind them.
-
-    Args:
-        texts: The tokens.
-        spaces: What is behind each.
-        values: Their weights, None if there are none. Shape (tokens,).
-        underlined: Those that are underlined.
-    """
-    parts = []
-    weights = np.zeros(len(texts)) if values is None else values
-    for i, (token, share) in enumerate(zip(texts, shares(weights), strict=True)):
-        text = f"<u>{escape(token)}</u>" if i in underlined else escape(token)
-        if values is not None:
-            kind = ' class="less"' if share < 0 else ""
-            about = f'style="--w:{abs(share):.2f}" title="{weights[i]:+.3f}"'
-            text = f"<span{kind} {about}>{text}</span>"
-        parts += [text, escape(spaces[i])]
-    return "".join(parts)
 
 
 def draw_text(explanation: Explanation, weights: Weights = "contributions") -> str:
     """Draw one explanation for a terminal with 256 colours."""
     values = find_weights(explanation, weights)
-    parts = []
-    for token, share in zip(explanation.doc, shares(values), strict=True):
-        shade = round(abs(share) * SHADES)
-        codes = ["4"] if has_underline(explanation, token.i) else []
-        if shade:
-            colours = LESS if share < 0 else MORE
-            codes += ["38;5;16", f"48;5;{colours[shade - 1]}"]
-        text = token.text
-        if codes:
-            text = f"\x1b[{';'.join(codes)}m{text}\x1b[0m"
-        parts.append(text + token.whitespace_)
-    return (
-        f"\x1b[1m{explanation.label}\x1b[0m {describe(explanation)}\n{''.join(parts)}"
-    )
+    text = shade_tokens(explanation.doc, values, find_underlined(explanation))
+    return f"\x1b[1m{explanation.label}\x1b[0m {describe(explanation)}\n{text}"
 
 
 def find_weights(explanation: Explanation, weights: Weights) -> np.ndarray:
@@ -178,16 +177,10 @@ def find_weights(explanation: Explanation, weights: Weights) -> np.ndarray:
     return explanation.attention["words"]
 
 
-def shares(values: np.ndarray) -> np.ndarray:
-    """Scale weights to at most 1, the sign kept. Shape (tokens,)."""
-    largest = np.abs(values).max(initial=0.0)
-    return values / largest if largest else values
-
-
-def has_underline(explanation: Explanation, i: int) -> bool:
-    """Whether a token is what is predicted of, if not all are."""
+def find_underlined(explanation: Explanation) -> range:
+    """Return the tokens that are predicted of, none if they are all."""
     start, end = explanation.start, explanation.end
-    return start <= i < end and end - start < len(explanation.doc)
+    return range(0) if end - start == len(explanation.doc) else range(start, end)
 
 
 def describe(explanation: Explanation) -> str:

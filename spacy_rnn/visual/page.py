@@ -19,6 +19,8 @@ PAGE = """<!DOCTYPE html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
+<meta http-equiv="Content-Security-Policy"
+  content="default-src 'none'; style-src 'unsafe-inline'">
 <title>{title}</title>
 <style>
 {style}
@@ -34,7 +36,7 @@ body {{ margin: 0; }}
 
 
 def make_page(body: str, *, title: str, lang: str = "en", style: str = "") -> str:
-    """Make a page of markup, which asks for nothing from elsewhere.
+    """Make a page of markup, which may ask for nothing from elsewhere and run nothing.
 
     Args:
         body: The markup.

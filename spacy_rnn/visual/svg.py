@@ -220,7 +220,8 @@ def draw_matrix(matrix: Matrix) -> str:
         parts += draw_row(matrix, i, left, height, side)
     parts.append(write(matrix.about, 2, 32, "start"))
     height = top + side * len(matrix.rows) + 8
-    return wrap(parts, max(width, 260), height, matrix.title)
+    least = 4 + LETTER * max(len(matrix.about), 1.3 * len(matrix.title))
+    return wrap(parts, max(width, least), height, matrix.title)
 
 
 def draw_row(

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import spacy
 import srsly
+from chromium import look_at
 from mixed_pipelines import EMBED, ENCODERS
 from spacy.cli import app
 from spacy.tokens import DocBin
@@ -87,6 +88,17 @@ def message(result):
     return " ".join(result.output.split())
 
 
+@pytest.fixture(scope="module")
+def page(classifier, tmp_path_factory):
+    """A page on bundled data, with the curves of a training."""
+    folder = tmp_path_factory.mktemp("page")
+    srsly.write_jsonl(folder / "log.jsonl", LOG)
+    path = folder / "report.html"
+    result = report(classifier, BUNDLED, "-o", path, "--log", folder / "log.jsonl")
+    assert result.exit_code == 0, result.output
+    return path
+
+
 class Reader(HTMLParser):
     """Reads tags with their attributes, and text."""
 
@@ -148,11 +160,8 @@ def test_a_page_asks_for_nothing_and_is_as_it_was_written(classifier, data, tmp_
     assert "script" not in {tag for tag, _ in page.tags}
 
 
-def test_a_log_is_drawn(classifier, data, tmp_path):
-    log, path = tmp_path / "log.jsonl", tmp_path / "report.html"
-    srsly.write_jsonl(log, LOG)
-    assert report(classifier, data, "-o", path, "--log", log).exit_code == 0
-    assert "Loss" in read(path).text
+def test_a_log_is_drawn(page):
+    assert "Loss" in read(page).text
 
 
 def test_settings_of_the_corpus_can_be_changed(classifier, tmp_path):
@@ -240,3 +249,16 @@ def test_who_stops_reading_gets_no_traceback(classifier, data):
         errors = process.stderr.read().decode()
     assert process.returncode != 0
     assert "Traceback" not in errors
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_browser_draws_the_page(page, dark, width):
+    look = look_at(page, width=width, dark=dark)
+    assert (look.width, look.needed, look.outside) == (width, width, "")
+    assert look.messages == []
+    bright = look.pixels.mean()
+    assert bright < 0.4 if dark else bright > 0.8
+    blue = look.pixels[:, :, 2] - look.pixels[:, :, 0]
+    assert (blue > 0.2).mean() > 0.002  # curves and bars

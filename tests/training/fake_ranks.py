@@ -76,35 +76,50 @@ class FakeRanks(Ranks):
         buffer.copy_(torch.stack(self._meet("add", buffer.clone())).sum(0))
 
 
-def train_ranks(size, make_nlp, path, *, resume=False, **options):
-    """Train as so many processes would.
+def play(size, work):
+    """Let so many ranks do something, each given itself, and return what they return.
 
-    Returns:
-        For each rank its `FakeRanks`, its pipeline, what `train_into` returned or the
-        error that it raised, and what was printed.
+    Raises:
+        Exception: What the first rank that failed has raised.
     """
-    hub = Hub(size)
-    results = [None] * size
+    hub, results, errors = Hub(size), [None] * size, []
 
-    def play(rank):
-        ranks, nlp, stdout = FakeRanks(rank, hub), None, io.StringIO()
+    def run(rank):
         hub.wait(rank)
         try:
-            nlp = make_nlp()
-            output = Output(path if rank == 0 else path / "missing")
-            with open_output(output, nlp.config.interpolate(), ranks, resume=resume):
-                result = train_into(
-                    output, nlp, ranks=ranks, stdout=stdout, stderr=stdout, **options
-                )
+            results[rank] = work(FakeRanks(rank, hub))
         except Exception as error:
-            result = error
-        results[rank] = ranks, nlp, result, stdout.getvalue()
+            errors.append(error)
         hub.done.add(rank)
         hub.pass_on(rank)
 
-    threads = [threading.Thread(target=play, args=(rank,)) for rank in range(size)]
+    threads = [threading.Thread(target=run, args=(rank,)) for rank in range(size)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+    if errors:
+        raise errors[0]
     return results
+
+
+def train_ranks(size, make_nlp, path, *, resume=False, **options):
+    """Train as so many processes would, of which the first one has a folder.
+
+    Returns:
+        What `train_into` returned on each, and what the first one printed.
+    """
+    printed = [io.StringIO() for _ in range(size)]
+
+    def work(ranks):
+        nlp, stdout = make_nlp(), printed[ranks.rank]
+        output = Output(path if ranks.is_first else path / "missing")
+        with open_output(output, nlp.config.interpolate(), ranks, resume=resume):
+            return train_into(
+                output, nlp, ranks=ranks, stdout=stdout, stderr=stdout, **options
+            )
+
+    finished = play(size, work)
+    first, *others = (each.getvalue() for each in printed)
+    assert not any(others)
+    return finished, first

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,8 @@ from spacy_rnn.cli.reporting.charts import draw_charts, draw_training
 from spacy_rnn.cli.reporting.facts import LabelScore, Mistake, Report, Score, Task
 from spacy_rnn.cli.score_tables import describe
 from spacy_rnn.visual import heat_map, svg
-from spacy_rnn.visual.heat_map import mark_tokens
 from spacy_rnn.visual.page import make_page
+from spacy_rnn.visual.tokens import mark_tokens
 
 MOST_LABELS = 200  # in a table
 STYLE = """
@@ -29,11 +30,11 @@ STYLE = """
 .report a { color: var(--c0); text-decoration: none; }
 .report a:hover { text-decoration: underline; }
 .report .tiles { display: grid; gap: .75rem; margin: 1rem 0;
-  grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); }
+  grid-template-columns: repeat(auto-fit, minmax(6.5rem, 1fr)); }
 .report .tile { background: var(--raised); border-radius: .6rem;
-  padding: .8rem 1rem; }
-.report .tile b { display: block; font-size: 1.9rem; line-height: 1.25;
-  font-variant-numeric: tabular-nums; font-weight: 650; }
+  padding: .7rem .8rem; }
+.report .tile b { display: block; font-size: clamp(1.4rem, 5vw, 1.9rem);
+  line-height: 1.3; font-variant-numeric: tabular-nums; font-weight: 650; }
 .report .tile span { color: var(--faint); font-size: .85rem;
   font-variant-numeric: tabular-nums; }
 .report .tile i { display: block; position: relative; height: 4px; margin: .5rem 0 0;
@@ -52,7 +53,7 @@ STYLE = """
   border-top: 1px solid var(--line); }
 .report th:first-child, .report td:first-child { text-align: start; padding-left: 0;
   white-space: normal; overflow-wrap: anywhere; min-width: 6rem; }
-.report td.bar { text-align: left; min-width: 6.5rem; width: 30%; }
+.report td.bar { text-align: left; min-width: 5rem; width: 30%; }
 .report td.bar i { display: block; position: relative; height: .7rem;
   border-radius: 2px; background: linear-gradient(var(--c0), var(--c0)) 0 / var(--v)
   no-repeat var(--raised); }
@@ -81,9 +82,10 @@ def draw_report(report: Report) -> str:
 
 def draw_parts(report: Report) -> Iterator[str]:
     """Draw the parts of a report, in their order."""
-    yield f"<header><h1>{escape(report.card['name'])}</h1>"
+    name = "/".join(Path(report.model).parts[-2:])
+    yield f"<header><h1>{escape(name)}</h1>"
     yield (
-        f'<p class="about">{escape(report.model)} on {escape(report.data)}: '
+        f'<p class="about">{escape(report.card["name"])} on {escape(report.data)}: '
         f"{report.documents:,} documents, {report.tokens:,} tokens. Intervals hold "
         f"95 % of the scores of {report.resamples:,} samples of these documents.</p>"
     )
@@ -147,8 +149,8 @@ def draw_labels(task: Task) -> str:
     rest = len(task.labels) - MOST_LABELS
     more = f'<p class="about">and {rest:,} rarer labels</p>' if rest > 0 else ""
     table = (
-        "<table><thead><tr><th>Label</th><th>Precision</th><th>Recall</th><th>F1</th>"
-        f"<th></th><th>95 %</th><th>True</th><th>Predicted</th></tr></thead>"
+        "<table><thead><tr><th>Label</th><th>F1</th><th></th><th>95 %</th>"
+        "<th>Precision</th><th>Recall</th><th>True</th><th>Predicted</th></tr></thead>"
         f"<tbody>{rows}</tbody></table>"
     )
     return f'<h3>Labels</h3><div class="wide">{table}</div>{more}'
@@ -156,13 +158,12 @@ def draw_labels(task: Task) -> str:
 
 def draw_label(row: LabelScore) -> str:
     """Draw a row of the table of labels."""
-    shares = (row.precision, row.recall, row.f1)
-    cells = "".join(f"<td>{percent(value)}</td>" for value in shares)
     bar = f"--v:{row.f1:.1%} 100%;--a:{row.low:.1%};--b:{row.high:.1%}"
     return (
-        f"<tr><td>{escape(row.label)}</td>{cells}"
+        f"<tr><td>{escape(row.label)}</td><td>{percent(row.f1)}</td>"
         f'<td class="bar"><i style="{bar}"></i></td>'
         f"<td>{percent(row.low)} – {percent(row.high)}</td>"
+        f"<td>{percent(row.precision)}</td><td>{percent(row.recall)}</td>"
         f"<td>{row.support:,}</td><td>{row.predicted:,}</td></tr>"
     )
 
