@@ -26,6 +26,7 @@ from spacy_rnn.metrics.rouge import rouge
 CORPUS = Path(__file__).parent.parent / "corpus"
 COLUMNS = {  # of the source and the target of each corpus
     "translation": ("en", "de"),
+    "notices": ("text", "summary"),
 }
 ROUGE = ("rouge1", "rouge2", "rougeL")
 

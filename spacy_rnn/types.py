@@ -17,9 +17,10 @@ Shapes in docstrings are written with these letters:
     nO  width of the output
 """
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 from spacy.tokens import Doc
@@ -91,8 +92,12 @@ class Candidate:
     log_probability: float
     pieces: list[str]
     log_probabilities: list[float]
-    attention: np.ndarray | None
-    copied: list[int]
+    attention: np.ndarray | None = None
+    copied: list[int] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what is known as values that can be saved with a document."""
+        return {**vars(self), "probability": math.exp(self.log_probability)}
 
 
 TagScores = CRFScores | list[Floats2d]  # of sequences, or of each token by itself

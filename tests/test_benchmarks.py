@@ -11,6 +11,7 @@ FOLDER = Path(__file__).parent.parent / "benchmarks"
 SCRIPTS = (
     "accuracy",
     "batching",
+    "calibration",
     "crf_cost",
     "faithfulness",
     "gpu",

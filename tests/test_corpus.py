@@ -211,9 +211,10 @@ def test_a_summary_is_in_words_of_its_own():
 
 
 PAIR_SIZES = {
-    "translation": {"train": 700, "dev": 100, "test": 100},
+    "translation": {"train": 1200, "dev": 150, "test": 150},
+    "notices": {"train": 400, "dev": 50, "test": 50},
 }
-PAIR_COLUMNS = {"translation": ("en", "de")}
+PAIR_COLUMNS = {"translation": ("en", "de"), "notices": ("text", "summary")}
 PAIR_PARTS = ("train", "dev", "test")
 
 
@@ -254,10 +255,11 @@ def test_translations_have_few_words_that_come_again():
     for side in (0, 1):
         words = [normalize(" ".join(each[side])).split() for each in seen]
         train, dev, test = words
-        assert len(set(train)) <= 1200
+        assert len(set(train)) <= 1300
+        assert len(train) >= 6 * len(set(train))
         assert all(len(text.split()) <= 15 for each in seen for text in each[side])
         unknown = [word for word in dev + test if word not in set(train)]
-        assert len(unknown) <= 0.1 * len(dev + test)
+        assert len(unknown) <= 0.05 * len(dev + test)
 
 
 def test_no_translation_stands_there_twice():
@@ -265,3 +267,21 @@ def test_no_translation_stands_there_twice():
         text for part in PAIR_PARTS for text in read_sides("translation", part)[1]
     ]
     assert len(set(map(normalize, targets))) == len(targets)
+
+
+def test_notices_are_short_and_have_a_subject_line_of_few_words():
+    for part in PAIR_PARTS:
+        for text, subject in zip(*read_sides("notices", part), strict=True):
+            assert 25 <= len(text.split()) <= 80, text
+            assert 2 <= len(subject.split()) <= 8, subject
+
+
+def test_subject_lines_take_most_of_their_words_from_the_text_but_not_all():
+    for part in PAIR_PARTS:
+        shares = [
+            len(set(normalize(subject).split()) & set(normalize(text).split()))
+            / len(set(normalize(subject).split()))
+            for text, subject in zip(*read_sides("notices", part), strict=True)
+        ]
+        assert 0.6 < sum(shares) / len(shares) < 0.95
+        assert min(shares) < 0.5 < max(shares) == 1.0

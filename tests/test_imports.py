@@ -33,6 +33,7 @@ ALLOWED = {
     "tags": {"torch", "thinc", "spacy.strings", "modules", "ragged", "types"} | ARRAYS,
     "gradients": {"spacy", "thinc"} | ARRAYS,
     "losses": {"thinc"} | ARRAYS,
+    "ctc": {"torch", "thinc"} | ARRAYS,
     "scorers": {"spacy", "extensions", "metrics"},
     "pipeline": {
         "thinc",

@@ -2,7 +2,12 @@
 
 from typing import get_args
 
-from spacy_rnn.checks import check_at_least, check_choice, check_not_negative, check_rate
+from spacy_rnn.checks import (
+    check_at_least,
+    check_choice,
+    check_not_negative,
+    check_rate,
+)
 from spacy_rnn.layers.seq2seq import Seq2Seq
 from spacy_rnn.layers.writing import write
 from spacy_rnn.types import (
@@ -84,6 +89,12 @@ def build_seq2seq(
         raise ValueError(
             "What is copied has to be in the vocabulary of the target: set "
             "target_subwords = null, or copying = false"
+        )
+    if attention == "dot" and encode.get_dim("nO") != hidden_width:
+        raise ValueError(
+            f'attention = "dot" compares what the encoder makes with the state as it '
+            f"is, so it needs an encoder of width {hidden_width}, the hidden_width, "
+            f"but it is of width {encode.get_dim('nO')}"
         )
     model = Seq2Seq(
         tok2vec,

@@ -8,6 +8,7 @@ import typer
 from spacy.cli import app as spacy_app
 
 from spacy_rnn.cli.calibrate import calibrate_cli
+from spacy_rnn.cli.compare import compare_cli
 from spacy_rnn.cli.convert import convert_cli
 from spacy_rnn.cli.debug_data import debug_data_cli
 from spacy_rnn.cli.evaluate import evaluate_cli
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 with_overrides = {"allow_extra_args": True, "ignore_unknown_options": True}
 app.command("calibrate", context_settings=with_overrides)(calibrate_cli)
+app.command("compare", context_settings=with_overrides)(compare_cli)
 app.command("convert")(convert_cli)
 app.command("debug-data", context_settings=with_overrides)(debug_data_cli)
 app.command("evaluate", context_settings=with_overrides)(evaluate_cli)

@@ -167,12 +167,12 @@ def print_report(report: "Report") -> None:
     rows = [
         (title, *(show(each[key], scale) for each in (before, after, expected)))
         for key, title, scale in (
-            ("ece", "Calibration error, expected (ECE)", 100),
+            ("ece", "Expected calibration error", 100),
             ("chance", "- by chance alone", 100),
-            ("mce", "- of the worst bin", 100),
+            ("mce", "Maximum calibration error", 100),
             ("nll", "Negative log-likelihood", 1),
             ("brier", "Brier score", 1),
-            ("right", "Right", 100),
+            ("right", "Accuracy", 100),
         )
     ]
     msg.table(
@@ -185,7 +185,12 @@ def print_report(report: "Report") -> None:
         print_labels(report)
     else:
         found = ", ".join(f"{key} {x:.3g}" for key, x in report.settings.items())
-        msg.info(f"{report.component} has {found}")
+        msg.info(f"{report.component} gets: {found}")
+    if report.expected.nll >= report.before.nll:
+        msg.warn(
+            "On new data, that is no better than before. Keep what there was, or "
+            "calibrate on more data"
+        )
 
 
 def show(value: float | None, scale: int) -> str:

@@ -6,6 +6,7 @@ from wasabi import MESSAGES, Printer
 
 from spacy_rnn.cli.messages import one_message, parse_overrides
 from spacy_rnn.cli.options import CodeOption
+from spacy_rnn.cli.tables import print_table
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
     from spacy_rnn.cli.debugging.topics import Topic
@@ -67,10 +68,8 @@ def print_topics(topics: "list[Topic]", *, ignore_warnings: bool) -> None:
     msg = Printer(ignore_warnings=ignore_warnings)
     for topic in topics:
         msg.divider(topic.title)
-        for header, rows, left_out in topic.tables:
-            msg.table(rows, header=header, aligns=("l", *"r" * (len(header) - 1)))
-            if left_out:
-                msg.text(left_out)
+        for table in topic.tables:
+            print_table(table, msg)
         for level, text in topic.remarks:
             getattr(msg, level)(text)
     msg.divider("Summary")

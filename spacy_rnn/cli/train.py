@@ -81,7 +81,6 @@ def train_cli(
         one_message("Can't train the pipeline", verbose=verbose),
         show_validation_error(config_path, hint_fill=False),
         join_ranks(on_gpu=use_gpu >= 0, timeout=rank_timeout) as ranks,
-        ranks.one_voice(),
     ):
         say = Printer(no_print=not ranks.is_first)
         use_gpu = local_gpu(use_gpu)
@@ -96,7 +95,8 @@ def train_cli(
             say.divider("Initializing pipeline")
             nlp = init_nlp(config, use_gpu=use_gpu)
             say.good("Initialized pipeline")
-            warn_of_unknown(nlp, say)
+            if ranks.is_first:
+                warn_of_unknown(nlp)
             say.divider("Training pipeline")
             finished = train_into(
                 output,
@@ -108,12 +108,11 @@ def train_cli(
                 stderr=sys.stderr,
             )
     if not finished:
-        msg.warn(
-            "Interrupted. To go on, give the same command with --resume", exits=130
-        )
+        say.warn("Interrupted. To go on, give the same command with --resume")
+        raise typer.Exit(130)
 
 
-def warn_of_unknown(nlp: "Language", say: Printer) -> None:
+def warn_of_unknown(nlp: "Language") -> None:
     """Name gold labels of the dev data that can't be predicted, before the first step.
 
     At each evaluation the components would name them again.
@@ -125,5 +124,5 @@ def warn_of_unknown(nlp: "Language", say: Printer) -> None:
     config = nlp.config.interpolate()
     (corpus,) = resolve_dot_names(config, [config["training"]["dev_corpus"]])
     for text in unknown_labels(nlp, corpus(nlp)).values():
-        say.warn("Labels of the dev data", text)
+        msg.warn("Labels of the dev data", text)
     warnings.filterwarnings("ignore", UNKNOWN)

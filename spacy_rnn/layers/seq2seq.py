@@ -8,16 +8,18 @@ import numpy as np
 import torch
 from spacy.tokens import Doc
 from thinc.api import Model
-from thinc.types import Floats1d
-from torch import Tensor
+from thinc.types import Floats1d, Floats2d
 
-from spacy_rnn.layers.batches import concatenate, count, split, to_device
-from spacy_rnn.layers.source_pieces import DocPieces, doc_pieces
+from spacy_rnn.layers.batches import concatenate, no_docs, split, to_device
+from spacy_rnn.layers.source_pieces import DocPieces, doc_pieces, select
 from spacy_rnn.layers.subwords import SPACE, learn
-from spacy_rnn.layers.torch_layer import as_array, as_tensor, explain_memory, run, torch_layer
+from spacy_rnn.layers.torch_layer import (
+    as_tensor,
+    run,
+    torch_layer,
+)
 from spacy_rnn.modules.seq2seq import END, Pieces
 from spacy_rnn.modules.seq2seq import Seq2Seq as TorchSeq2Seq
-from spacy_rnn.ragged import RaggedList
 from spacy_rnn.types import (
     Attention,
     DecoderCell,
@@ -26,6 +28,7 @@ from spacy_rnn.types import (
     SubwordsT,
     Tok2VecT,
 )
+
 
 def Seq2Seq(
     tok2vec: Tok2VecT | None,
@@ -94,69 +97,102 @@ def forward_network(model: Model, X: Any, is_train: bool) -> Any:
 
 def target_of(model: Seq2SeqT) -> SubwordsT:
     """Return what cuts the targets into pieces."""
-    found = model.maybe_get_ref("target_subwords") or model.get_ref("subwords")
-    return found
+    own = model.maybe_get_ref("target_subwords")
+    return model.get_ref("subwords") if own is None else own
 
 
 def forward(
     model: Seq2SeqT, inputs: tuple[list[Doc], Sequence[str | None]], is_train: bool
 ) -> tuple[Floats1d, Callable[[Floats1d], list[Doc]]]:
-    docs, targets = inputs
+    docs, texts = inputs
     network = model.get_ref("network")
     network.get_param("W")  # a KeyError here tells spaCy that nothing is initialized
     pieces = doc_pieces(model.get_ref("subwords"), docs, model.attrs["max_source"])
-    has_both = np.array([bool(each) for each in targets], dtype=bool)
-    has_both &= pieces.lengths > 0
-    pieces = select(pieces, has_both)
-    memory, source, backprop_memory = encode_source(model, docs, pieces, is_train)
-    losses = np.zeros(len(docs), dtype="f")
-    n_pieces, backprop_loss = 0, None
-    if has_both.any():
-        known = [each for each, is_kept in zip(targets, has_both, strict=True) if is_kept]
-        encoded = target_of(model).predict([SPACE + str(each) for each in known])
-        lengths = np.array([len(each) + 1 for each in encoded])
-        flat = np.concatenate([[*each, END] for each in encoded])
-        n_pieces = len(flat)
-        target = as_pieces(network, DocPieces(flat, lengths, flat))
-        options = network.attrs["training"] if is_train else {}
-        Y, backprop_loss = run(
-            network,
-            as_tensor(memory).requires_grad_(is_train),
-            part="loss",
-            source=source,
-            target=target,
-            dropout=rate(network, is_train),
-            is_train=is_train,
-            **options,
-        )
-        losses = model.ops.alloc1f(len(docs))
-        losses[model.ops.xp.asarray(np.flatnonzero(has_both))] = Y[1:]
+    has_both = (pieces.lengths > 0) & np.array([bool(text) for text in texts], bool)
+    if not has_both.any():
+        return model.ops.alloc1f(len(docs)), learn_nothing(model, docs, is_train)
+    source = select(pieces, has_both)
+    memory, backprop_memory = encode_source(model, docs, source, is_train)
+    known = [text for text, has in zip(texts, has_both, strict=True) if text and has]
+    losses, backprop_loss = score_texts(model, memory, source, known, is_train)
+    Y = model.ops.alloc1f(len(docs))
+    Y[model.ops.xp.asarray(has_both)] = losses
 
-    def backprop(d_losses: Floats1d) -> list[Doc]:
-        if backprop_loss is None:
-            backprop_memory(model.ops.alloc2f(*memory.shape))
-            return []
-        dY = model.ops.alloc1f(1 + int(has_both.sum()))
-        dY[0] = 1.0
-        backprop_memory(backprop_loss(dY))
+    def backprop(dY: Any) -> list[Doc]:
+        # The gradient was made for all texts alike.
+        backprop_memory(backprop_loss(dY[:1].sum()))
         return []
 
-    return losses / max(n_pieces, 1), backprop
+    return Y, backprop
+
+
+def learn_nothing(
+    model: Seq2SeqT, docs: list[Doc], is_train: bool
+) -> Callable[[Floats1d], list[Doc]]:
+    """Return the backward pass of documents of which nothing is to be learned.
+
+    A tok2vec that others listen to waits for the gradient of each of them.
+    """
+    tok2vec = model.maybe_get_ref("tok2vec")
+    if tok2vec is None:
+        return no_docs
+    Xs, backprop = tok2vec(docs, is_train)
+    return lambda dY: backprop([model.ops.alloc2f(*X.shape) for X in Xs])
+
+
+def score_texts(
+    model: Seq2SeqT,
+    memory: Floats2d,
+    source: DocPieces,
+    texts: list[str],
+    is_train: bool,
+) -> tuple[Floats1d, Callable[[Any], Floats2d]]:
+    """Find how improbable the texts are, see `forward`.
+
+    Args:
+        model: The model.
+        memory: The encoded pieces of sources, end to end. Shape (N, memory width).
+        source: The pieces.
+        texts: That of each source.
+        is_train: Whether a backward pass may follow.
+
+    Returns:
+        The loss of each text, shape (texts,), and a function that takes the gradient of
+        their sum and returns that of the memory.
+    """
+    network = model.get_ref("network")
+    encoded = target_of(model).predict([SPACE + text for text in texts])
+    target = DocPieces(
+        np.concatenate([[*each, END] for each in encoded]),
+        np.array([len(each) + 1 for each in encoded]),
+        np.empty(0, dtype=np.int64),
+    )
+    options = network.attrs["training"] if is_train else {}
+    Y, backprop_network = run(
+        network,
+        as_tensor(memory).requires_grad_(is_train),
+        part="loss",
+        source=on_device(network, source),
+        target=on_device(network, target),
+        dropout=rate(network, is_train),
+        is_train=is_train,
+        **options,
+    )
+
+    def backprop(d_loss: Any) -> Floats2d:
+        dY = model.ops.alloc1f(len(Y))
+        dY[0] = d_loss
+        d_memory: Floats2d = backprop_network(dY)
+        return d_memory
+
+    return Y[1:] / len(target.pieces), backprop
 
 
 def rate(network: Model, is_train: bool) -> float:
     return (network.attrs["dropout_rate"] or 0.0) if is_train else 0.0
 
 
-def select(pieces: DocPieces, kept: np.ndarray) -> DocPieces:
-    """Leave out the pieces of some documents."""
-    of_kept = np.repeat(kept, pieces.lengths)
-    return DocPieces(
-        pieces.pieces[of_kept], pieces.lengths[kept], pieces.token_of[of_kept]
-    )
-
-
-def as_pieces(network: Model, pieces: DocPieces) -> Pieces:
+def on_device(network: Model, pieces: DocPieces) -> Pieces:
     """Move pieces to where the network is."""
     return Pieces(
         to_device(network, pieces.pieces),
@@ -167,43 +203,41 @@ def as_pieces(network: Model, pieces: DocPieces) -> Pieces:
 
 def encode_source(
     model: Seq2SeqT, docs: list[Doc], pieces: DocPieces, is_train: bool
-) -> tuple[Any, Pieces, Callable[[Any], None]]:
+) -> tuple[Floats2d, Callable[[Floats2d], None]]:
     """Encode the pieces of documents.
 
     Returns:
-        What the encoder makes of them, shape (N, memory width), the pieces, and the
-        backward pass.
+        What the encoder makes of them, shape (N, memory width), and the backward pass.
     """
     network, encode = model.get_ref("network"), model.get_ref("encode")
     tok2vec = model.maybe_get_ref("tok2vec")
-    X, backprop_tokens = model.ops.alloc2f(0, 0), None
+    X, n_tokens = model.ops.alloc2f(0, 0), np.zeros(0, dtype=np.int64)
     if tok2vec is not None:
         Xs, backprop_tokens = tok2vec(docs, is_train)
         X, n_tokens = concatenate(model, Xs, network.get_dim("tokens"))
-    source = as_pieces(network, pieces)
-    tokens = as_tensor(X)
     vectors, backprop_embed = run(
         network,
-        tokens.requires_grad_(is_train and tok2vec is not None),
+        as_tensor(X).requires_grad_(is_train and tok2vec is not None),
         part="embed",
-        source=source,
+        source=on_device(network, pieces),
         dropout=rate(network, is_train),
         is_train=is_train,
     )
     Ys, backprop_encode = encode(split(vectors, pieces.lengths), is_train)
     memory, _ = concatenate(model, Ys, network.get_dim("memory"))
 
-    def backprop(d_memory: Any) -> None:
+    def backprop(d_memory: Floats2d) -> None:
         dXs = backprop_encode(split(d_memory, pieces.lengths))
-        dX, _ = concatenate(model, dXs, vectors.shape[1])
-        d_tokens = backprop_embed(dX)
-        if backprop_tokens is not None:
+        d_tokens = backprop_embed(concatenate(model, dXs, vectors.shape[1])[0])
+        if tok2vec is not None:
             backprop_tokens(split(d_tokens, n_tokens))
 
-    return memory, source, backprop
+    return memory, backprop
 
 
-def learn_pieces(model: Seq2SeqT, pairs: Callable[[], Iterable[tuple[str, str]]]) -> None:
+def learn_pieces(
+    model: Seq2SeqT, pairs: Callable[[], Iterable[tuple[str, str]]]
+) -> None:
     """Learn pieces of the words of sources and targets.
 
     Args:
@@ -233,5 +267,7 @@ def init(
     network.set_dim("memory", encode.get_dim("nO"))
     network.set_dim("tokens", token_width)
     network.set_dim("nO", len(target_of(model).attrs["vocabulary"]))
-    network.set_dim("source", 0 if target is None else len(subwords.attrs["vocabulary"]))
+    network.set_dim(
+        "source", 0 if target is None else len(subwords.attrs["vocabulary"])
+    )
     network.initialize()

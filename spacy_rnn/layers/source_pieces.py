@@ -11,6 +11,8 @@ from spacy_rnn.layers.features import token_features
 from spacy_rnn.layers.subwords import SPACE
 from spacy_rnn.types import SubwordsT
 
+COLUMNS: list[int | str] = ["ORTH", "SPACY", "IS_SPACE"]
+
 
 class DocPieces(NamedTuple):
     """The pieces of some documents, end to end.
@@ -27,49 +29,78 @@ class DocPieces(NamedTuple):
 
 
 def doc_pieces(subwords: SubwordsT, docs: Sequence[Doc], limit: int) -> DocPieces:
-    """Cut the tokens of documents into pieces, of each distinct one once.
+    """Cut the tokens of documents into pieces, each distinct one once.
 
     A piece never belongs to two tokens. A document of nothing but white space has none.
 
     Args:
         subwords: What cuts them.
         docs: The documents.
-        limit: The greatest number of pieces of a document; the tokens behind are left
-            out. 0 for all.
+        limit: The greatest number of pieces of a document, of which the last tokens are
+            left out; 0 for any number. The first token stays in any case.
     """
     n_tokens = count(docs)
-    features = token_features(docs, ["ORTH", "SPACY", "IS_SPACE"])
-    orths, has_space = features[:, 0], features[:, 1].astype(bool)
-    ends = np.cumsum(n_tokens)
-    # Whether there is a space before; in front of a text one is made up.
-    spaced = np.ones(len(orths), dtype=bool)
-    spaced[1:] = has_space[:-1]
-    spaced[(ends - n_tokens)[n_tokens > 0]] = True
-    keys, kind_of = np.unique(
-        np.stack([orths, spaced.astype(np.uint64)]), axis=1, return_inverse=True
-    )
-    texts = [
-        SPACE * int(space) + docs[0].vocab.strings[int(orth)] for orth, space in keys.T
-    ]
-    kinds = subwords.predict(texts) if texts else []
-    sizes = np.fromiter(map(len, kinds), dtype=np.int64, count=len(kinds))
     doc_of = np.repeat(np.arange(len(docs)), n_tokens)
-    kind_of = kind_of.ravel()
-    per_token = sizes[kind_of]
-    has_words = np.bincount(doc_of, features[:, 2] == 0, len(docs)) > 0
+    features = token_features(docs, COLUMNS)
+    pieces, sizes = token_pieces(subwords, docs, features, doc_of)
+    has_words = np.bincount(doc_of[features[:, 2] == 0], minlength=len(docs)) > 0
     kept = has_words[doc_of]
     if limit:
-        so_far = np.cumsum(per_token)
-        before = np.concatenate([[0], so_far])[(ends - n_tokens)]
-        inside = so_far - before[doc_of] <= limit
-        inside[(ends - n_tokens)[n_tokens > 0]] = True
-        kept &= inside
-    tokens = np.flatnonzero(kept)
-    token_of = np.repeat(tokens, per_token[tokens])
-    flat = np.concatenate([np.array(each, dtype=np.int64) for each in kinds]) if kinds else np.empty(0, np.int64)
-    starts = (np.cumsum(sizes) - sizes)[kind_of[tokens]]
-    per = per_token[tokens]
-    within = np.arange(per.sum()) - np.repeat(np.cumsum(per) - per, per)
-    pieces = flat[np.repeat(starts, per) + within]
+        ends = np.cumsum(sizes)
+        starts = np.concatenate([[0], ends])[np.cumsum(n_tokens) - n_tokens]
+        kept &= (ends - starts[doc_of] <= limit) | is_first(doc_of)
+    is_kept = np.repeat(kept, sizes)
+    token_of = np.repeat(np.arange(len(sizes)), sizes)[is_kept]
     lengths = np.bincount(doc_of[token_of], minlength=len(docs))
-    return DocPieces(pieces, lengths, token_of)
+    return DocPieces(pieces[is_kept], lengths, token_of)
+
+
+def token_pieces(
+    subwords: SubwordsT, docs: Sequence[Doc], features: np.ndarray, doc_of: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cut tokens into pieces.
+
+    Args:
+        subwords: What cuts them.
+        docs: The documents.
+        features: `COLUMNS` of each token. Shape (tokens, 3).
+        doc_of: The document of each token, rising. Shape (tokens,).
+
+    Returns:
+        All pieces, shape (N,), and how many each token has, shape (tokens,).
+    """
+    if not len(features):
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    # A token has a space before it if the one before has one behind it. So has the
+    # first one, as the words of a text look the same wherever they stand.
+    is_spaced = is_first(doc_of)
+    is_spaced[1:] |= features[:-1, 1] > 0
+    kinds, kind_of = np.unique(
+        np.stack([features[:, 0], is_spaced.astype(np.uint64)], axis=1),
+        axis=0,
+        return_inverse=True,
+    )
+    strings = docs[0].vocab.strings
+    texts = [SPACE * int(spaces) + strings[int(orth)] for orth, spaces in kinds]
+    cut = subwords.predict(texts)
+    per_kind = np.array([len(each) for each in cut])
+    flat = np.array([piece for each in cut for piece in each], dtype=np.int64)
+    sizes = per_kind[kind_of.ravel()]
+    starts = (np.cumsum(per_kind) - per_kind)[kind_of.ravel()]
+    within = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return flat[np.repeat(starts, sizes) + within], sizes
+
+
+def is_first(doc_of: np.ndarray) -> np.ndarray:
+    """Say which tokens are the first of their documents."""
+    first = np.ones(len(doc_of), dtype=bool)
+    first[1:] = doc_of[1:] != doc_of[:-1]
+    return first
+
+
+def select(pieces: DocPieces, kept: np.ndarray) -> DocPieces:
+    """Leave out the pieces of some documents."""
+    is_kept = np.repeat(kept, pieces.lengths)
+    return DocPieces(
+        pieces.pieces[is_kept], pieces.lengths[kept], pieces.token_of[is_kept]
+    )

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Sequence
 from io import BytesIO
 from typing import Any
 
-import numpy as np
 from thinc.api import Model
 from thinc.model import deserialize_attr, serialize_attr
 
@@ -96,9 +95,9 @@ class Vocabulary:
             )
         except RuntimeError as error:
             raise ValueError(
-                f"No {size} pieces of words can be learned, of which "
-                f"{N_BYTES + len(SPECIAL)} are for bytes and the ends of texts, and the "
-                f"others at least for all characters of the texts: {error}"
+                f"No vocabulary of {size} pieces can be learned of the texts. There "
+                f"have to be some, and size has to be more than the number of their "
+                f"distinct characters and {N_BYTES + len(SPECIAL)}: {error}"
             ) from error
         self.learned, self._processor = out.getvalue(), None
 

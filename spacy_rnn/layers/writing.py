@@ -1,13 +1,14 @@
 """What an encoder-decoder writes about documents."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from spacy.tokens import Doc
 
-from spacy_rnn.layers.seq2seq import as_pieces, encode_source, select, target_of
-from spacy_rnn.layers.source_pieces import DocPieces, doc_pieces
+from spacy_rnn.layers.seq2seq import encode_source, on_device, target_of
+from spacy_rnn.layers.source_pieces import DocPieces, doc_pieces, select
 from spacy_rnn.layers.torch_layer import as_tensor, explain_memory
 from spacy_rnn.modules.search import Hypothesis, Search, SearchSettings
 from spacy_rnn.modules.seq2seq import END, PADDING, START, UNKNOWN
@@ -18,42 +19,45 @@ MAX_CELLS = 32_768  # pieces of their sources, with padding
 
 
 def write(
-    model: Seq2SeqT, docs: list[Doc], settings: SearchSettings, *, keep: bool
+    model: Seq2SeqT, docs: list[Doc], *, keep: bool = False, **settings: Any
 ) -> list[list[Candidate]]:
     """Search for the best texts for documents.
 
     Args:
         model: A model made by `Seq2Seq`.
         docs: The documents.
-        settings: How to search.
         keep: Whether candidates are to have their attention.
+        settings: How to search, see `SearchSettings`.
 
     Returns:
         The candidates of each document, the best one first; none for a document without
         a word.
     """
+    search_settings = SearchSettings(**settings)
     network = model.get_ref("network")
+    network.get_param("W")  # a KeyError here tells spaCy that nothing is initialized
     all_pieces = doc_pieces(model.get_ref("subwords"), docs, model.attrs["max_source"])
     has_any = all_pieces.lengths > 0
     pieces = select(all_pieces, has_any)
     found: list[list[Candidate]] = [[] for _ in docs]
     if not has_any.any():
         return found
-    memory, source, _ = encode_source(model, docs, pieces, False)
+    memory, _ = encode_source(model, docs, pieces, False)
+    source = on_device(network, pieces)
     module = network.attrs["torch_module"].bind(network)
     rows = np.flatnonzero(has_any)
     tokens = TokenPlaces(docs, pieces, rows)
     with torch.inference_mode(), explain_memory(network.name):
         tensor = as_tensor(memory)
-        for chosen in batches(pieces.lengths, settings.beam_width):
+        for chosen in batches(pieces.lengths, search_settings.beam_width):
             order = torch.from_numpy(chosen)
             opened, state = module.open(tensor, source, order)
-            limits = torch.full((len(order),), settings.max_length)
+            limits = torch.full((len(order),), search_settings.max_length)
             search = Search(
                 module.step,
                 opened,
                 state,
-                settings,
+                search_settings,
                 limits.to(tensor.device),
                 first=START,
                 end=END,
@@ -80,7 +84,9 @@ def batches(lengths: np.ndarray, beam_width: int) -> Iterator[np.ndarray]:
 class TokenPlaces:
     """Which token of its document each piece of a batch belongs to."""
 
-    def __init__(self, docs: Sequence[Doc], pieces: DocPieces, rows: np.ndarray) -> None:
+    def __init__(
+        self, docs: Sequence[Doc], pieces: DocPieces, rows: np.ndarray
+    ) -> None:
         """Get ready.
 
         Args:
@@ -115,7 +121,7 @@ def make_candidate(
         token_of, source_ids, n_tokens = places.of(row)
         shares = hypothesis.shares[:, : len(token_of)].cpu().numpy()
         attention = np.zeros((len(ids), n_tokens), dtype="f")
-        np.add.at(attention, (slice(None), token_of), shares)
+        np.add.at(attention.T, token_of, shares.T)
         if hypothesis.copies.shape[1]:
             same = source_ids == np.array(ids)[:, None]
             copies = hypothesis.copies[:, : len(token_of)].cpu().numpy() * same

@@ -60,7 +60,7 @@ class ChunkedLoss(torch.autograd.Function):
             even += (log_total - mean).sum()
             losses[rows] = log_total - right
             true = X.new_full((len(X_rows), 1), 1.0 - smoothing)
-            if gate is not None:
+            if gate is not None and copied is not None:
                 chance = right - log_total
                 generated = gate[rows].log() + chance
                 either = torch.logaddexp(generated, copied[rows].log())

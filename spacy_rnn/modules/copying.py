@@ -43,9 +43,7 @@ def track_copies(source: Source, steps: Steps, last: Tensor) -> Tensor:
     return allowed
 
 
-def copy_of(
-    odds: Tensor, shares: Tensor, allowed: Tensor
-) -> tuple[Tensor, Tensor]:
+def copy_of(odds: Tensor, shares: Tensor, allowed: Tensor) -> tuple[Tensor, Tensor]:
     """Decide between generating and copying.
 
     Args:

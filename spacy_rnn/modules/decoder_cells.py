@@ -5,28 +5,50 @@ the step before, side by side. A cell keeps the buffers of all steps, since a ba
 pass reads them; what doesn't depend on another step is computed for all steps at once.
 """
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
 from spacy_rnn.modules.steps import Steps
 
 
+class Weights(NamedTuple):
+    """The parameters of a decoder's recurrence.
+
+    Attributes:
+        recurrent: What the cell makes of attention vector and state. Shape (gates * H,
+            D + H).
+        mix: What an attention vector has of the state. Shape (D, H).
+        reset: What a GRU's reset gate lets through besides the state. Shape (H,).
+        read: By how much the score of a piece grows with what has been read of it.
+            Shape (1,).
+        query: What additive attention makes of states. Shape (H, H).
+        answer: Its last layer. Shape (H,).
+    """
+
+    recurrent: Tensor
+    mix: Tensor
+    reset: Tensor | None = None
+    read: Tensor | None = None
+    query: Tensor | None = None
+    answer: Tensor | None = None
+
+
 class LSTMSteps:
-    """The cell of Hochreiter & Schmidhuber (1997), its gates in the order o, i, f, g."""
+    """The cell of Hochreiter & Schmidhuber (1997), with the gates o, i, f and g."""
 
     n_gates = 4
-    has_memory = True  # besides the state
 
-    def __init__(self, inputs: Tensor, memory: Tensor, W: Tensor, b: Tensor) -> None:
+    def __init__(self, inputs: Tensor, memory: Tensor, weights: Weights) -> None:
         """Get ready.
 
         Args:
             inputs: The part of the gates that is known of all steps. Shape (N, 4 * H).
             memory: Before the first step. Shape (B, H).
-            W: Shape (4 * H, D + H).
-            b: Unused.
+            weights: Parameters.
         """
-        self.inputs, self.W = inputs, W
+        self.inputs, self.W = inputs, weights.recurrent
         self.first = self.memory = memory
         self.width = memory.shape[1]
         self.gates = torch.empty_like(inputs)
@@ -88,34 +110,33 @@ class LSTMSteps:
         d_memory.mul_(self.kept[rows])
         d_before.addmm_(d_gates, self.W)
 
-    def gradients(self, before: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
-        """Return the gradients of what the cell was made with.
+    def gradients(self, before: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """Return the gradients of the inputs, the memory and the weights.
 
         Args:
-            before: What it read before each step. Shape (N, D + H).
+            before: What was read before each step. Shape (N, D + H).
         """
-        return self.slopes, self.d_memory, self.slopes.t() @ before, None
+        return self.slopes, self.d_memory, {"recurrent": self.slopes.t() @ before}
 
 
 class GRUSteps:
-    """The cell of Cho et al. (2014), its gates in the order reset, update, new."""
+    """The cell of Cho et al. (2014), with the gates reset, update and new."""
 
     n_gates = 3
-    has_memory = False
 
-    def __init__(self, inputs: Tensor, memory: Tensor, W: Tensor, b: Tensor) -> None:
+    def __init__(self, inputs: Tensor, memory: Tensor, weights: Weights) -> None:
         """Get ready.
 
         Args:
             inputs: The part of the gates that is known of all steps. Shape (N, 3 * H).
-            memory: Unused.
-            W: Shape (3 * H, D + H).
-            b: What the reset gate lets through besides the state. Shape (H,).
+            memory: Of no use to this cell. Shape (B, H).
+            weights: Parameters.
         """
-        self.inputs, self.memory, self.b = inputs, memory, b
-        self.width = len(b)
-        self.fed = W.shape[1] - self.width
-        self.W, self.W_new = W.split([2 * self.width, self.width])
+        assert weights.reset is not None
+        self.inputs, self.memory, self.b = inputs, memory, weights.reset
+        self.width = memory.shape[1]
+        self.fed = weights.recurrent.shape[1] - self.width
+        self.W, self.W_new = weights.recurrent.split([2 * self.width, self.width])
         self.gates = torch.empty_like(inputs)
         self.recurrent = inputs.new_empty(len(inputs), self.width)
 
@@ -126,9 +147,7 @@ class GRUSteps:
         gates, new = self.split(self.gates[rows])
         W_fed, W_last = self.W_new.split([self.fed, self.width], dim=1)
         gates.copy_(torch.addmm(inputs, before, self.W.t()).sigmoid_())
-        recurrent = torch.addmm(
-            self.b, last, W_last.t(), out=self.recurrent[rows]
-        )
+        recurrent = torch.addmm(self.b, last, W_last.t(), out=self.recurrent[rows])
         reset, update = gates.chunk(2, dim=1)
         sums = torch.addmm(new_inputs, fed, W_fed.t()).addcmul_(reset, recurrent)
         torch.lerp(new.copy_(sums.tanh_()), last, update, out=state)
@@ -164,13 +183,20 @@ class GRUSteps:
         d_fed.addmm_(d_new, W_fed)
         d_last.addcmul_(d_state, self.update[rows]).addmm_(d_recurrent, W_last)
 
-    def gradients(self, before: Tensor) -> tuple[Tensor, None, Tensor, Tensor]:
-        """Return the gradients of what the cell was made with, see `LSTMSteps`."""
+    def gradients(self, before: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """Return the gradients of the inputs and the weights, see `LSTMSteps`."""
         fed, last = before.split([self.fed, self.width], dim=1)
         dW_new = torch.cat([self.d_new.t() @ fed, self.through.t() @ last], dim=1)
-        dW = torch.cat([self.slopes.t() @ before, dW_new])
         d_inputs = torch.cat([self.slopes, self.d_new], dim=1)
-        return d_inputs, None, dW, self.through.sum(0)
+        d_weights = {
+            "recurrent": torch.cat([self.slopes.t() @ before, dW_new]),
+            "reset": self.through.sum(dim=0),
+        }
+        return d_inputs, torch.zeros_like(self.memory), d_weights
 
 
-CELLS = {"lstm": LSTMSteps, "gru": GRUSteps}
+Cell = LSTMSteps | GRUSteps
+CELLS: dict[str, type[LSTMSteps] | type[GRUSteps]] = {
+    "lstm": LSTMSteps,
+    "gru": GRUSteps,
+}

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from spacy_rnn.modules.decoder_cells import CELLS
+from spacy_rnn.modules.decoder_cells import CELLS, Weights
 from spacy_rnn.modules.source_attention import ATTENTIONS
 from spacy_rnn.modules.steps import Steps
 
@@ -47,7 +47,7 @@ class State(NamedTuple):
     """Where a decoder is, in each of some texts.
 
     Attributes:
-        output: The attention vector and the cell's state side by side. Shape (B, D + H).
+        output: Attention vector and state of the cell side by side. Shape (B, D + H).
         memory: What the cell keeps besides. Shape (B, H).
         read: How much of each piece has been read. Shape (B, S).
         copied: Whether the last pieces of the text are those of a token from its
@@ -74,7 +74,7 @@ class Loop:
         inputs: Tensor,
         state: State,
         source: Source,
-        weights: Sequence[Tensor | None],
+        weights: Weights,
     ) -> None:
         """Get ready.
 
@@ -85,14 +85,12 @@ class Loop:
                 Shape (N, gates * H).
             state: Before the first step.
             source: As many rows of the state belong to each of them.
-            weights: Of the cell, two; of the attention vector's part that is made of
-                the state, shape (D, H); of what has been read, shape (1,), or None; of
-                the attention.
+            weights: Parameters.
         """
         cell, attention = kinds
-        W, b, self.W_out, self.w_read, *others = weights
-        self.cell = CELLS[cell](inputs, state.memory, W, b)
-        self.attention = ATTENTIONS[attention](source.keys, *others)
+        self.cell = CELLS[cell](inputs, state.memory, weights)
+        self.attention = ATTENTIONS[attention](source.keys, weights)
+        self.W_mix, self.w_read = weights.mix, weights.read
         self.steps, self.first, self.source = steps, state, source
         self.beams = len(state.output) // len(source.keys)
         self.width = source.values.shape[2]
@@ -114,12 +112,12 @@ class Loop:
             n_sources = size // self.beams
             scores = self.attention.score(states, n_sources)
             scores += self.source.barred[:n_sources, None]
-            if self.read is not None:
+            if self.read is not None and self.w_read is not None:
                 self.read[rows] = read[:size]
                 scores += (self.w_read * read[:size]).view_as(scores)
             torch.softmax(scores, dim=2, out=shares.view_as(scores))
             context = torch.bmm(shares.view_as(scores), self.source.values[:n_sources])
-            Y.copy_(context.flatten(0, 1).addmm_(states, self.W_out.t()).tanh_())
+            Y.copy_(context.flatten(0, 1).addmm_(states, self.W_mix.t()).tanh_())
             before, read = outputs, read[:size] + shares
         return self.first._replace(output=before, memory=self.cell.memory, read=read)
 
@@ -127,7 +125,9 @@ class Loop:
         """Part attention vectors from states."""
         return outputs.split([self.width, outputs.shape[1] - self.width], dim=1)
 
-    def backward(self, d_outputs: Tensor, d_shares: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(
+        self, d_outputs: Tensor, d_shares: Tensor
+    ) -> tuple[State, Source, Tensor, Weights]:
         """Go all steps back.
 
         Args:
@@ -135,60 +135,67 @@ class Loop:
             d_shares: Gradient of the shares, used up. Shape (N, S).
 
         Returns:
-            Gradients of inputs, the first state's output and memory, keys, values, and
-            the weights.
+            Gradients of the state before the first step, the source, the inputs and the
+            weights.
         """
         Y, states = self.split(self.outputs)
-        slope = 1.0 - Y.square()
-        d_scores = torch.empty_like(d_shares)
+        self.slope = 1.0 - Y.square()
         d_first = torch.zeros_like(self.first.output)
         d_read = torch.zeros_like(self.first.read)
-        read_before = self.steps.shift(self.first.output, self.outputs)
-        self.cell.start_back(self.steps, read_before)
+        before = self.steps.shift(self.first.output, self.outputs)
+        self.cell.start_back(self.steps, before)
         self.attention.start_back(states)
-        places = zip(self.steps.slices, self.steps.sizes, strict=True)
-        for (rows, size), before in zip(
-            reversed(list(places)), [*self.steps.slices[-2::-1], None], strict=True
-        ):
-            d_Y, d_states = self.split(d_outputs[rows])
-            d_Y.mul_(slope[rows])
-            d_states.addmm_(d_Y, self.W_out)
-            read_back = torch.bmm(
-                self.source.values[:size], d_Y[:, :, None]
-            )
-            d_shares_t = d_shares[rows].add_(read_back[:, :, 0])
-            if self.read is not None:
-                d_shares_t += d_read[:size]
-            shares = self.shares[rows]
-            total = torch.sum(d_shares_t * shares, dim=1, keepdim=True)
-            d_scores_t = torch.mul(
-                d_shares_t - total, shares, out=d_scores[rows]
-            )
-            if self.read is not None:
-                d_read[:size] += self.w_read * d_scores_t
-            self.attention.backward(rows, d_scores_t, d_states)
-            d_before = d_first if before is None else d_outputs[before]
+        for step in reversed(range(len(self.steps.sizes))):
+            rows, size = self.steps.slices[step], self.steps.sizes[step]
+            d_states = self.step_back(rows, d_outputs[rows], d_shares[rows], d_read)
+            d_before = d_outputs[self.steps.slices[step - 1]] if step else d_first
             self.cell.backward(rows, d_states, d_before[:size])
-        return self.gradients(d_outputs, d_scores, d_first, read_before)
-
-    def gradients(
-        self, d_outputs: Tensor, d_scores: Tensor, d_first: Tensor, before: Tensor
-    ) -> tuple[Tensor | None, ...]:
-        """Compute what no step waits for, see `backward`."""
+        # What no step waits for is left.
         d_Y, _ = self.split(d_outputs)
-        _, states = self.split(self.outputs)
-        d_inputs, d_memory, *d_cell = self.cell.gradients(before)
-        d_keys, *d_attention = self.attention.gradients(d_scores, self.steps)
+        d_inputs, d_memory, d_cell = self.cell.gradients(before)
+        d_keys, d_attention = self.attention.gradients(d_shares, self.steps)
         grid = self.steps.spread(self.shares).transpose(1, 2)
         d_values = torch.bmm(grid, self.steps.spread(d_Y))
-        d_w_read = None
         if self.read is not None:
-            d_w_read = torch.sum(d_scores * self.read).view(1)
-        d_W_out = d_Y.t() @ states
+            d_attention["read"] = torch.sum(d_shares * self.read).view(1)
         return (
-            *(d_inputs, d_first, d_memory, d_keys, d_values),
-            *(*d_cell, d_W_out, d_w_read, *d_attention),
+            self.first._replace(output=d_first, memory=d_memory),
+            self.source._replace(keys=d_keys, values=d_values),
+            d_inputs,
+            Weights(mix=d_Y.t() @ states, **d_cell, **d_attention),
         )
+
+    def step_back(
+        self, rows: slice, d_outputs: Tensor, d_shares: Tensor, d_read: Tensor
+    ) -> Tensor:
+        """Go back from what a step gives to the state that the cell gave it.
+
+        Args:
+            rows: The rows of the step.
+            d_outputs: Gradient of its outputs, changed. Shape (n, D + H).
+            d_shares: Gradient of its shares, which becomes that of its scores. Shape
+                (n, S).
+            d_read: Gradient of what has been read before the step behind this one,
+                which becomes that of before this one. Shape (B, S).
+
+        Returns:
+            Gradient of the states, a view of that of the outputs. Shape (n, H).
+        """
+        size = len(d_outputs)
+        d_Y, d_states = self.split(d_outputs)
+        d_Y.mul_(self.slope[rows])
+        d_states.addmm_(d_Y, self.W_mix)
+        values = self.source.values[:size].transpose(1, 2)
+        d_shares += torch.bmm(d_Y[:, None], values)[:, 0]
+        if self.w_read is not None:
+            d_shares += d_read[:size]
+        shares = self.shares[rows]
+        mean = torch.sum(d_shares * shares, dim=1, keepdim=True)
+        d_scores = d_shares.sub_(mean).mul_(shares)
+        if self.w_read is not None:
+            d_read[:size] += self.w_read * d_scores
+        self.attention.backward(rows, d_scores, d_states)
+        return d_states
 
 
 class DecoderLoop(torch.autograd.Function):
@@ -219,20 +226,23 @@ class DecoderLoop(torch.autograd.Function):
             memory: What the cell keeps besides then. Shape (B, H).
             keys: Shape (B, S, H).
             values: Shape (B, S, D).
-            weights: See `Loop`.
+            weights: The fields of `Weights`.
         """
         nothing = torch.zeros_like(barred)
         state = State(output, memory, nothing, nothing)
         source = Source(keys, values, barred, nothing, nothing)
-        ctx.loop = Loop(kinds, steps, inputs, state, source, weights)
+        ctx.loop = Loop(kinds, steps, inputs, state, source, Weights(*weights))  # type: ignore[arg-type]
         ctx.loop.forward()
         # Not the same objects, which would hold themselves in memory.
         return ctx.loop.outputs.detach(), ctx.loop.shares.detach()
 
     @staticmethod
     @once_differentiable
-    def backward(
-        ctx: Any, d_outputs: Tensor, d_shares: Tensor
-    ) -> tuple[Any, ...]:
-        gradients = ctx.loop.backward(d_outputs.clone(), d_shares.clone())
-        return None, None, None, *gradients
+    def backward(ctx: Any, d_outputs: Tensor, d_shares: Tensor) -> tuple[Any, ...]:
+        state, source, d_inputs, weights = ctx.loop.backward(
+            d_outputs.clone(), d_shares.clone()
+        )
+        return (
+            *(None, None, None, d_inputs, state.output, state.memory),
+            *(source.keys, source.values, *weights),
+        )

@@ -5,7 +5,7 @@ place, so at most that many are found; with one place that is greedy search, and
 enough of them for all texts up to the greatest length, all are found.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -139,7 +139,9 @@ class Search:
             log_probs[:, self.end] = -torch.inf
         if 0 < n <= n_written:
             runs = self.pieces.unfold(1, n, 1)
-            again = (runs[:, :, :-1] == self.pieces[:, None, n_written - n + 1 :]).all(2)
+            again = (runs[:, :, :-1] == self.pieces[:, None, n_written - n + 1 :]).all(
+                2
+            )
             barred = torch.where(again, runs[:, :, -1], self.never[0])
             log_probs.scatter_(1, barred, -torch.inf)
         is_full = (self.limits <= n_written).repeat_interleave(self.totals.shape[1])
@@ -158,7 +160,7 @@ class Search:
         n_texts, n_places = self.totals.shape
         width = self.settings.beam_width
         best, pieces = top_k(log_probs, width)
-        totals = (best + self.totals.view(-1, 1)).view(n_texts, -1)
+        totals = (best + self.totals.reshape(-1, 1)).view(n_texts, -1)
         totals, chosen = totals.topk(min(width, totals.shape[1]), dim=1)
         n_found = [len(self.found[text]) for text in self.texts.tolist()]
         places = torch.arange(totals.shape[1], device=totals.device)

@@ -1,7 +1,6 @@
 """A network that reads a text and writes another one, but for its encoder."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +10,7 @@ from torch.nn.functional import linear
 
 from spacy_rnn.modules.chunked_softmax import ChunkedLoss
 from spacy_rnn.modules.copying import copy_of, may_follow, track_copies
-from spacy_rnn.modules.decoder_cells import CELLS
+from spacy_rnn.modules.decoder_cells import CELLS, Weights
 from spacy_rnn.modules.decoder_loop import DecoderLoop, Loop, Source, State
 from spacy_rnn.modules.dropout import keep_mask
 from spacy_rnn.modules.steps import Steps
@@ -37,9 +36,9 @@ class Pieces:
 class Seq2Seq(nn.Module):
     """Vectors of pieces, and a decoder that reads what an encoder made of them.
 
-    The decoder is that of Luong et al. (2015), with input feeding. Vectors of the target
-    pieces are the weights of the softmax (Press & Wolf, 2017), and those of the source
-    pieces too, where both have one vocabulary.
+    The decoder is that of Luong et al. (2015), with input feeding. The vectors of the
+    target's pieces are the weights of the softmax (Press & Wolf, 2017), and those of
+    the source's too, where both have one vocabulary.
     """
 
     def __init__(
@@ -74,7 +73,7 @@ class Seq2Seq(nn.Module):
         """
         super().__init__()
         self.kinds = (cell, attention)
-        self.width, self.copying = width, copying
+        self.width = width
         self.scale = math.sqrt(width)
         gates = CELLS[cell].n_gates * hidden_width
         self.target = nn.Embedding(n_pieces, width)
@@ -159,7 +158,9 @@ class Seq2Seq(nn.Module):
         steps = Steps(target.lengths[order].to(memory.device))
         starts = (target.lengths.cumsum(0) - target.lengths)[order].to(memory.device)
         right = target.pieces[starts[steps.rows] + steps.times]
-        before = steps.shift(right.new_full((len(order), 1), START), right[:, None])[:, 0]
+        before = steps.shift(right.new_full((len(order), 1), START), right[:, None])[
+            :, 0
+        ]
         read, state = self.open(memory, source, order)
         outputs, shares = DecoderLoop.apply(
             self.kinds,
@@ -173,7 +174,7 @@ class Seq2Seq(nn.Module):
             *self.weights(),
         )
         gate = copied = None
-        if self.copying:
+        if self.gate is not None:
             allowed = track_copies(read, steps, before)
             gate, copies = copy_of(self.gate(outputs), shares, allowed)
             copied = (copies * (read.pieces[steps.rows] == right[:, None])).sum(1)
@@ -187,7 +188,9 @@ class Seq2Seq(nn.Module):
         )
         if coverage_loss:
             loss = loss + coverage_loss * read_again(steps, shares)
-        of_text = losses.new_zeros(len(order)).index_add(0, order[steps.rows], losses)
+        of_text = losses.new_zeros(len(order)).index_add(
+            0, order.to(losses.device)[steps.rows], losses
+        )
         return torch.cat([loss[None] / len(right), of_text])
 
     def open(
@@ -223,6 +226,7 @@ class Seq2Seq(nn.Module):
         nothing = torch.zeros_like(known)
         return read, State(output, c, nothing, nothing.bool())
 
+    @torch.no_grad()
     def step(
         self, source: Source, state: State, last: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, State]:
@@ -245,7 +249,7 @@ class Seq2Seq(nn.Module):
         log_probs = torch.log_softmax(
             linear(loop.outputs[:, : self.width], *self.vocabulary()), dim=1
         )
-        if not self.copying:
+        if self.gate is None:
             return log_probs, loop.shares, loop.shares[:, :0], state
         beams = len(last) // len(source.pieces)
         pieces = source.pieces.repeat_interleave(beams, dim=0)
@@ -263,12 +267,16 @@ class Seq2Seq(nn.Module):
         table = self.target if self.softmax is None else self.softmax
         return table.weight, self.bias
 
-    def weights(self) -> Sequence[Tensor | None]:
-        """Return the weights of a `Loop`."""
-        weights = [self.recurrent.weight, self.reset, self.mix.weight, self.read]
-        if self.query is not None:
-            weights += [self.query.weight, self.answer]
-        return weights
+    def weights(self) -> Weights:
+        """Return the parameters of a `Loop`."""
+        return Weights(
+            recurrent=self.recurrent.weight,
+            mix=self.mix.weight,
+            reset=self.reset,
+            read=self.read,
+            query=None if self.query is None else self.query.weight,
+            answer=self.answer,
+        )
 
 
 def lay_out(lengths: Tensor, order: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from spacy_rnn.modules.decoder_cells import Weights
 from spacy_rnn.modules.steps import Steps
 
 
@@ -12,12 +13,12 @@ class DotAttention:
     Keys that are the source multiplied by a matrix make it the "general" one.
     """
 
-    def __init__(self, keys: Tensor, *weights: Tensor) -> None:
+    def __init__(self, keys: Tensor, weights: Weights) -> None:
         """Get ready.
 
         Args:
             keys: Of each piece of each source. Shape (B, S, H).
-            weights: None.
+            weights: Parameters, of which it needs none.
         """
         self.keys = keys
 
@@ -31,7 +32,7 @@ class DotAttention:
         Returns:
             Shape (n_sources, states of each, S).
         """
-        queries = states.unflatten(0, (n_sources, -1))  
+        queries = states.unflatten(0, (n_sources, -1))
         keys = self.keys[:n_sources]
         return torch.bmm(queries, keys.transpose(1, 2))
 
@@ -50,7 +51,9 @@ class DotAttention:
         keys = self.keys[: len(d_scores)]
         d_states += torch.bmm(d_scores[:, None], keys)[:, 0]
 
-    def gradients(self, d_scores: Tensor, steps: Steps) -> tuple[Tensor, ...]:
+    def gradients(
+        self, d_scores: Tensor, steps: Steps
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the gradients of the keys and the weights.
 
         Args:
@@ -58,21 +61,22 @@ class DotAttention:
             steps: Where they stand.
         """
         d_grid = steps.spread(d_scores).transpose(1, 2)
-        return (torch.bmm(d_grid, steps.spread(self.states)),)
+        return torch.bmm(d_grid, steps.spread(self.states)), {}
 
 
 class AdditiveAttention:
     """Scores are made by a layer that reads states and keys (Bahdanau et al., 2015)."""
 
-    def __init__(self, keys: Tensor, *weights: Tensor) -> None:
+    def __init__(self, keys: Tensor, weights: Weights) -> None:
         """Get ready.
 
         Args:
             keys: Of each piece of each source. Shape (B, S, H).
-            weights: A matrix for states, shape (H, H), and a vector, shape (H,).
+            weights: Parameters.
         """
-        self.keys = keys
-        self.W, self.v = weights
+        assert weights.query is not None
+        assert weights.answer is not None
+        self.keys, self.W, self.v = keys, weights.query, weights.answer
 
     def score(self, states: Tensor, n_sources: int) -> Tensor:
         """Score the pieces of the first sources at a step, see `DotAttention`."""
@@ -98,12 +102,15 @@ class AdditiveAttention:
         d_queries = torch.sum(d_sums, dim=1, out=self.d_queries[rows])
         d_states.addmm_(d_queries, self.W)
 
-    def gradients(self, d_scores: Tensor, steps: Steps) -> tuple[Tensor, ...]:
-        """Return the gradients of the keys and the weights."""
-        return self.d_keys, self.d_queries.t() @ self.states, self.d_v
+    def gradients(
+        self, d_scores: Tensor, steps: Steps
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the gradients of the keys and the weights, see `DotAttention`."""
+        d_query = self.d_queries.t() @ self.states
+        return self.d_keys, {"query": d_query, "answer": self.d_v}
 
 
-ATTENTIONS = {
+ATTENTIONS: dict[str, type[DotAttention] | type[AdditiveAttention]] = {
     "dot": DotAttention,
     "general": DotAttention,
     "additive": AdditiveAttention,

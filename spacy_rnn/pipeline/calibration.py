@@ -26,15 +26,14 @@ def check_calibration(name: str, value: Any, labels: Sequence[str] | None) -> No
             they can't have numbers of their own.
     """
     check = check_positive if name == "temperature" else check_finite
-    if isinstance(value, int | float):
-        check(name, value)
-        return
-    if labels is None or not isinstance(value, dict):
-        more = "" if labels is None else ", or a mapping of label to number"
-        raise ValueError(f"{name} has to be a number{more}, but it is {value!r}")
-    for label, each in value.items():
-        check(f"The {name} of '{label}'", each)
-    unknown = sorted(value.keys() - set(labels))
+    named = value if isinstance(value, dict) and labels is not None else {name: value}
+    for label, each in named.items():
+        title = name if named is not value else f"The {name} of '{label}'"
+        if not isinstance(each, int | float):
+            more = "" if labels is None else ", or a mapping of label to number"
+            raise ValueError(f"{title} has to be a number{more}, but it is {each!r}")
+        check(title, each)
+    unknown = sorted(value.keys() - set(labels or ())) if named is value else []
     if labels and unknown:
         raise ValueError(
             f"{name} names labels that there aren't: {unknown}. The labels are "

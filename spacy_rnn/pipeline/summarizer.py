@@ -177,10 +177,10 @@ class RNNSummarizer(TrainablePipe):
         if not scores:
             return []
         ops = self.model.ops
-        flat = self.calibrate(to_numpy(ops.sigmoid(ops.xp.concatenate(scores))))
+        flat = self.calibrated(to_numpy(ops.sigmoid(ops.xp.concatenate(scores))))
         return np.split(flat, np.cumsum([len(each) for each in scores])[:-1])
 
-    def calibrate(self, probabilities: Any) -> Any:
+    def calibrated(self, probabilities: Any) -> Any:
         """Turn the model's probabilities into those that the settings make of them."""
         return scale_logistic(probabilities, self.cfg["temperature"], self.cfg["bias"])
 

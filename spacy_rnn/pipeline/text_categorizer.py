@@ -119,9 +119,9 @@ class RNNTextCategorizer(TextCategorizer):
         if not any(map(len, docs)):
             docs.append(Doc(self.vocab, [FILLER]))
         scores = self.model.ops.asarray2f(self.model.predict(docs))
-        return self.calibrate(scores[:n_docs])
+        return self.calibrated(scores[:n_docs])
 
-    def calibrate(self, probabilities: Any) -> Any:
+    def calibrated(self, probabilities: Any) -> Any:
         """Turn the model's probabilities into those that the settings make of them."""
         return scale_softmax(probabilities, self.cfg["temperature"])
 
@@ -231,7 +231,7 @@ class RNNMultiLabelTextCategorizer(RNNTextCategorizer, MultiLabel_TextCategorize
         self.cfg |= {"temperature": temperature, "bias": bias}
         note_settings(self)
 
-    def calibrate(self, probabilities: Any) -> Any:
+    def calibrated(self, probabilities: Any) -> Any:
         """Turn the model's probabilities into those that the settings make of them."""
         temperature = spread(self.cfg["temperature"], self.labels, 1.0)
         bias = spread(self.cfg["bias"], self.labels, 0.0)

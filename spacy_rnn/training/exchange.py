@@ -1,6 +1,6 @@
 """What the processes of a run tell each other once a step, in one buffer."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 from zlib import crc32
 
@@ -22,7 +22,8 @@ class LayerGradient:
 
     def __init__(self, layer: Model, name: str) -> None:
         self.layer, self.name = layer, name
-        self.size = int(layer.get_param(name).size)
+        parameter = xp2torch(layer.get_param(name))
+        self.size, self.device = parameter.numel(), parameter.device
 
     def find(self) -> Tensor | None:
         """View it as a tensor, if there is one."""
@@ -45,7 +46,7 @@ class TorchGradient:
 
     def __init__(self, parameter: Tensor) -> None:
         self.parameter = parameter
-        self.size = parameter.numel()
+        self.size, self.device = parameter.numel(), parameter.device
 
     def find(self) -> Tensor | None:
         """Return it, if there is one."""
@@ -68,6 +69,11 @@ class Exchange:
     def __init__(self, ranks: Ranks, models: dict[str, Model]) -> None:
         self.ranks = ranks
         self.models = models
+        self.seen = SeenClasses(models)
+        self.scalers = [shim._grad_scaler for shim in torch_shims(models)]
+        slots = gradient_slots(models)
+        self.sizes = [slot.size for slot in slots]
+        self.device = slots[0].device if slots else None
         self._buffer = torch.empty(0)
 
     def add_up(self, batch: Sequence[Example], *, stop: bool) -> bool:
@@ -81,36 +87,44 @@ class Exchange:
             Whether any is.
 
         Raises:
-            ValueError: If the ranks have different batches.
+            ValueError: If the ranks have different batches, or a model has grown.
         """
-        slots = list(gradient_slots(self.models))
+        slots = gradient_slots(self.models)
+        if [slot.size for slot in slots] != self.sizes:
+            raise ValueError(
+                "A component got new labels while it was trained. Where several "
+                "processes train, all labels have to be known when it is initialized"
+            )
         gradients = [slot.find() for slot in slots]
         notes: Notes = {
             "present": [float(gradient is not None) for gradient in gradients],
             "batches": self._in_own_place(divmod(checksum(batch), HALF)),
+            "overflows": [float(scaler.found_inf) for scaler in self.scalers],
+            "seen": self.seen.tell(),
             "stop": [float(stop)],
         }
-        parts = self._send([slot.size for slot in slots], gradients, notes)
+        parts = self._send(gradients, notes)
         check_batches(notes["batches"])
+        for scaler, overflows in zip(self.scalers, notes["overflows"], strict=True):
+            scaler._found_inf = bool(overflows)
+        self.seen.hear(notes["seen"])
         for slot, part, present in zip(slots, parts, notes["present"], strict=True):
             if present:
                 gradient = slot.make()
                 gradient.copy_(part.view(gradient.shape))
         return any(notes["stop"])
 
-    def _send(
-        self, sizes: list[int], gradients: list[Tensor | None], notes: Notes
-    ) -> Sequence[Tensor]:
+    def _send(self, gradients: list[Tensor | None], notes: Notes) -> Sequence[Tensor]:
         """Add up gradients and notes, which are replaced by their sums.
 
         Returns:
             The summed gradients, flat.
         """
         flat_notes = torch.tensor(sum(notes.values(), []))
-        if len(self._buffer) != sum(sizes) + len(flat_notes):
-            device = next((each.device for each in gradients if each is not None), None)
-            self._buffer = torch.empty(sum(sizes) + len(flat_notes), device=device)
-        *parts, noted = self._buffer.split([*sizes, len(flat_notes)])
+        needed = sum(self.sizes) + len(flat_notes)
+        if len(self._buffer) != needed:
+            self._buffer = torch.empty(needed, device=self.device)
+        *parts, noted = self._buffer.split([*self.sizes, len(flat_notes)])
         for part, gradient in zip(parts, gradients, strict=True):
             if gradient is None:
                 part.zero_()
@@ -131,29 +145,65 @@ class Exchange:
         return row
 
 
-def gradient_slots(
-    models: dict[str, Model],
-) -> Iterator[LayerGradient | TorchGradient]:
-    """Yield the place of each gradient that models can have, in a fixed order."""
-    known: set[int] = set()
+class SeenClasses:
+    """Which classes spaCy's transition parsers have met, of those added to a model.
+
+    They keep the others, in a set of their own, from being predicted.
+    """
+
+    def __init__(self, models: dict[str, Model]) -> None:
+        layers = {layer.id: layer for _, _, layer in walk(models)}
+        self.unseen: list[set[int]] = [
+            layer.attrs["unseen_classes"]
+            for layer in layers.values()
+            if "unseen_classes" in layer.attrs
+        ]
+        self._listed = [
+            (i, each) for i, unseen in enumerate(self.unseen) for each in sorted(unseen)
+        ]
+
+    def tell(self) -> list[float]:
+        """Return for each class that was unseen by all whether it is seen now."""
+        return [float(each not in self.unseen[i]) for i, each in self._listed]
+
+    def hear(self, seen: list[float]) -> None:
+        """Take over what any rank has seen."""
+        for (i, each), is_seen in zip(self._listed, seen, strict=True):
+            if is_seen:
+                self.unseen[i].discard(each)
+
+
+def gradient_slots(models: dict[str, Model]) -> list[LayerGradient | TorchGradient]:
+    """List the place of each gradient that models can have, in a fixed order."""
+    layers = {layer.id: layer for _, _, layer in walk(models)}  # some may be shared
+    slots: list[LayerGradient | TorchGradient] = [
+        LayerGradient(layer, name)
+        for layer in layers.values()
+        for name in layer.param_names
+        if layer.has_param(name)
+    ]
+    for shim in torch_shims(models):
+        slots += map(TorchGradient, shim._model.parameters())
+    return slots
+
+
+def torch_shims(models: dict[str, Model]) -> list[Any]:
+    """List the shims of models.
+
+    Raises:
+        ValueError: If one isn't torch's, of which alone the gradients are known.
+    """
+    shims: dict[int, Any] = {}
     for place, owner_id, layer in walk(models):
-        if owner_id in known:  # a layer that two components share
-            continue
-        known.add(owner_id)
-        if place.shim is None:
-            for name in layer.param_names:
-                if layer.has_param(name):
-                    yield LayerGradient(layer, name)
-        else:
-            shim: Any = layer.shims[place.shim]
+        if place.shim is not None:
+            shims[owner_id] = shim = layer.shims[place.shim]
             if not isinstance(shim, PyTorchShim):
                 raise ValueError(
                     f"'{place.pipe}' can't be trained by several processes: its layer "
                     f"{layer.name!r} computes with a {type(shim).__name__}, of which "
                     f"only PyTorchShim shows its gradients"
                 )
-            for parameter in shim._model.parameters():
-                yield TorchGradient(parameter)
+    return [*shims.values()]
 
 
 def checksum(batch: Sequence[Example]) -> int:

@@ -104,12 +104,18 @@ def train_into(
         content = output.checkpoint.read_bytes()
     if (content := ranks.hand_on(content)) is not None:
         run.go_on_from(Checkpoint.load(output.checkpoint, run.identity, content))
-    with run.exchanging(), logging(run, stdout, stderr) as log_step, run.interrupts:
+    together = run.together
+    with (
+        together.exchanging(run.learned),
+        logging(run, stdout, stderr) as log_step,
+        together.interrupts,
+    ):
         for info, is_best in run.steps():
-            evaluated, must_stop = is_best is not None, run.must_stop
+            evaluated = is_best is not None
             if evaluated and ranks.is_first:
                 write_model(run, output, info, is_best=bool(is_best))
             log_step(info if evaluated else None)
+            must_stop = together.must_stop
             done = info["step"] + 1
             due = checkpoint_frequency and done % checkpoint_frequency == 0
             if evaluated or due or must_stop:

@@ -23,12 +23,10 @@ class Ranks:
     Attributes:
         rank: The number of this one. The first, 0, evaluates, prints and writes.
         size: How many there are.
-        store: What torch.distributed keeps for all of them; None for a process alone.
     """
 
     rank: int = 0
     size: int = 1
-    store: Any = None
 
     @property
     def is_first(self) -> bool:
@@ -63,25 +61,20 @@ class Ranks:
         with naming_the_silence():
             distributed.all_reduce(buffer)
 
-    @contextmanager
-    def one_voice(self) -> Iterator[None]:
-        """Let only the first rank that fails raise its error; others exit, status 1.
 
-        They fail because it did, or as it did.
-        """
-        try:
-            yield
-        except Exception:
-            if not self._is_first_to_fail():
-                raise SystemExit(1) from None
+@contextmanager
+def one_voice(store: Any) -> Iterator[None]:
+    """Let only the first rank that fails raise its error; others exit."""
+    try:
+        yield
+    except Exception:
+        first = True
+        with suppress(RuntimeError):  # the store went down with somebody
+            store.set_timeout(LAST_WORDS)
+            first = store.add("failed", 1) == 1
+        if first:
             raise
-
-    def _is_first_to_fail(self) -> bool:
-        if self.store is not None:
-            with suppress(RuntimeError):  # the store went down with somebody
-                self.store.set_timeout(LAST_WORDS)
-                return bool(self.store.add("failed", 1) == 1)
-        return True
+        raise SystemExit(1) from None
 
 
 @contextmanager
@@ -125,6 +118,9 @@ def local_gpu(use_gpu: int) -> int:
 def join_ranks(*, on_gpu: bool, timeout: float = TIMEOUT) -> Iterator[Ranks]:
     """Meet the other processes that torchrun started, if it did.
 
+    If the processes fail, the first one raises its error. The others exit with status
+    1: they fail because it did, or as it did.
+
     Args:
         on_gpu: Whether gradients are on a GPU, which then is the current one.
         timeout: Seconds to wait for a rank before it counts as lost. It has to be more
@@ -139,6 +135,7 @@ def join_ranks(*, on_gpu: bool, timeout: float = TIMEOUT) -> Iterator[Ranks]:
     limit = timedelta(seconds=timeout)
     with naming_the_silence():
         store, _, _ = next(iter(distributed.rendezvous("env://", timeout=limit)))
+    with one_voice(store), naming_the_silence():
         distributed.init_process_group(
             "cpu:gloo,cuda:nccl" if on_gpu else "gloo",
             store=distributed.PrefixStore("ranks", store),
@@ -146,9 +143,10 @@ def join_ranks(*, on_gpu: bool, timeout: float = TIMEOUT) -> Iterator[Ranks]:
             world_size=size,
             timeout=limit,
         )
-    ranks = Ranks(rank, size, store)
+    ranks = Ranks(rank, size)
     try:
-        yield ranks
-        ranks.gather(None)  # nobody leaves, which would end the others
+        with one_voice(store):
+            yield ranks
+            ranks.gather(None)  # nobody leaves, which would end the others
     finally:
         distributed.destroy_process_group()

@@ -1,12 +1,12 @@
 """One training run: its settings, its steps, and what its checkpoints hold."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 from spacy.language import Language
 from spacy.schemas import ConfigSchemaTraining
+from spacy.training import Example
 from spacy.training.loop import (
     create_before_to_disk_callback,
     create_evaluation_callback,
@@ -14,29 +14,26 @@ from spacy.training.loop import (
     train_while_improving,
 )
 from spacy.util import registry, resolve_dot_names
-from thinc.api import Model, fix_random_seed, set_gpu_allocator
+from thinc.api import fix_random_seed, set_gpu_allocator
 
-from spacy_rnn.gradients import once_before_update, stop_waiting, trained_models
+from spacy_rnn.gradients import trained_models
 from spacy_rnn.schedules import report_score
 from spacy_rnn.training.checkpoint import Checkpoint, RankState
-from spacy_rnn.training.exchange import Exchange
 from spacy_rnn.training.finite import (
     check_losses,
     check_weights,
     checked_predictions,
 )
 from spacy_rnn.training.identity import identify
-from spacy_rnn.training.interrupts import Interrupts
 from spacy_rnn.training.output import Output
 from spacy_rnn.training.random_states import (
-    SharedStream,
     StreamState,
     restore_torch,
     torch_states,
 )
 from spacy_rnn.training.ranks import Ranks
-from spacy_rnn.training.shares import Shares
 from spacy_rnn.training.stream import Stream, batch_all
+from spacy_rnn.training.together import Together
 from spacy_rnn.training.weights import get_weights, restore_weights
 
 ALONE = Ranks()
@@ -81,13 +78,9 @@ class Run:
         self.batches = create_train_batches(
             nlp, train_corpus, batcher, settings["max_epochs"]
         )
-        self.shared = SharedStream()
-        if ranks.size > 1:
-            self.shared.part(config["training"]["seed"], ranks.rank)
+        self.together = Together(ranks, self.models)
+        self.together.start(nlp, config, self.identity)
         self._read(start=0, draws={})
-        self.interrupts = Interrupts()
-        self._exchange = Exchange(ranks, self.models)
-        self._stop = False
         self._evaluate = create_evaluation_callback(
             nlp, dev_corpus, settings["score_weights"]
         )
@@ -100,25 +93,9 @@ class Run:
         self.saved, self.start = checkpoint, checkpoint.next_step
         self._read(start=self.start, draws=checkpoint.draws)
 
-    @contextmanager
-    def exchanging(self) -> Iterator[None]:
-        """Let the ranks add up their gradients while in the context.
-
-        Whoever else waits for gradients does so inside it, and sees those of all.
-        """
-        if self.ranks.size == 1:
-            yield
-            return
-        self._wait()
-        try:
-            yield
-        finally:
-            stop_waiting(self._first, self._add_up)
-
-    @property
-    def must_stop(self) -> bool:
-        """Whether a signal has asked to stop after this step, on whichever rank."""
-        return bool(self._stop if self.ranks.size > 1 else self.interrupts.received)
+    def learned(self) -> list[Example] | None:
+        """Return the batch of the step, None if it is only replayed."""
+        return self.stream.batch if self.stream.step >= self.start else None
 
     def steps(self) -> Iterator[tuple[dict[str, Any], bool | None]]:
         """Train, one step at a time.
@@ -141,7 +118,7 @@ class Run:
                 check_losses(info["losses"])
                 info["words"] = self.stream.words
                 if is_best is not None:
-                    info["losses"] = add_losses(self.ranks.gather(info["losses"]))
+                    info["losses"] = self.together.add_losses(info["losses"])
                 yield info, is_best
         except Exception as error:
             if self.stream.step >= self.start:
@@ -172,7 +149,7 @@ class Run:
             performance=self.nlp.meta.get("performance", {}),
             draws=self.stream.draws,
             ranks=self.ranks.gather(state),
-            shared=self.shared.state,
+            shared=self.together.shared.state,
             weights=get_weights(self.models, self.optimizer),
             strings=list(self.nlp.vocab.strings),
         )
@@ -185,15 +162,15 @@ class Run:
 
     def _read(self, *, start: int, draws: dict[int, StreamState]) -> None:
         self.stream = Stream(
-            self.batches, start=start, draws=draws, drawing=self.shared.drawn
+            self.batches,
+            start=start,
+            draws=draws,
+            drawing=self.together.shared.drawn,
         )
 
     def _loop(self) -> Iterator[Any]:
-        nlp: Any = self.nlp
-        if self.ranks.size > 1:
-            nlp = Shares(nlp, self.models, self.ranks, self.shared.drawn)
         return train_while_improving(
-            nlp,
+            self.together.learner(self.nlp),
             self.optimizer,
             self.stream,
             self._score,
@@ -211,21 +188,6 @@ class Run:
         callback = self.settings["before_update"]
         if callback is not None and step["step"] >= self.start:
             callback(self.nlp, step)
-
-    @property
-    def _first(self) -> Model:
-        """The model that is updated first."""
-        return next(iter(self.models.values()))
-
-    def _wait(self) -> None:
-        once_before_update(self._first, self._add_up)
-
-    def _add_up(self) -> None:
-        """Add up the gradients of a step, unless it's replayed, and wait for more."""
-        self._wait()  # before anybody else does
-        if self.stream.step >= self.start:
-            asked = self.interrupts.received is not None
-            self._stop = self._exchange.add_up(self.stream.batch, stop=asked)
 
     def _score(self) -> tuple[float, dict[str, Any]]:
         """Evaluate, or recall the score of an evaluation that was done before."""
@@ -262,7 +224,7 @@ class Run:
         check_weights(self.models)
         restore_torch(own.torch)
         own.random.restore()
-        self.shared.state = saved.shared
+        self.together.shared.state = saved.shared
         self.saved = None  # the weights in it are no longer needed
 
     def _describe_step(self) -> str:
@@ -272,12 +234,3 @@ class Run:
             f"This was step {self.stream.step}, with a batch of {len(batch)} documents "
             f"and {sum(map(len, batch))} words, which begins with {texts}"
         )
-
-
-def add_losses(losses: list[dict[str, float]]) -> dict[str, float]:
-    """Add up the losses of all ranks, by pipe."""
-    total: dict[str, float] = {}
-    for each in losses:
-        for name, loss in each.items():
-            total[name] = total[name] + loss if name in total else loss
-    return total

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from spacy.language import Language
+from spacy.tokens import Doc
 from spacy.training import Example
 from thinc.api import Model
 
@@ -39,13 +40,18 @@ class Shares:
 
     def update(self, examples: list[Example], **options: Any) -> None:
         docs = [example.predicted for example in examples]
-        chosen = choose_share([len(doc) for doc in docs], self.ranks)
-        with self.drawn_alike():
-            for model in self.models.values():
-                for layer in model.walk():
-                    if "learn" in layer.attrs:
-                        layer.attrs["learn"](layer, docs, chosen)
+        lengths = [len(doc) for doc in docs]
+        chosen = choose_share(lengths, self.ranks)
+        if any(lengths):  # else, components skip the batch
+            with self.drawn_alike():
+                self._learn_ahead(docs, chosen)
         self.nlp.update([examples[i] for i in chosen], **options)
+
+    def _learn_ahead(self, docs: list[Doc], chosen: list[int]) -> None:
+        for model in self.models.values():
+            for layer in model.walk():
+                if "learn" in layer.attrs:
+                    layer.attrs["learn"](layer, docs, chosen)
 
 
 def choose_share(lengths: Sequence[int], ranks: Ranks) -> list[int]:

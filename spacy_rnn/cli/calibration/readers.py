@@ -113,7 +113,10 @@ def read_entities(
     tag_set, keep = pipe.tag_set, pipe.cfg["annotate_ents"]
     tables = [np.zeros((len(TEMPERATURES), 0))]
     correct, doc_of, n_docs = [np.zeros(0)], [np.zeros(0, dtype=int)], 0
-    for batch in batches:
+    for examples in batches:
+        batch = [each for each in examples if len(each.predicted)]
+        if not batch:
+            continue
         docs = [each.predicted for each in batch]
         lattice, spans = find_entities(pipe.model, tag_set, docs, keep)
         gold = read_gold(tag_set, batch, pipe.gold_key, ignore_others=True)

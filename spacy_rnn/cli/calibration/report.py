@@ -119,12 +119,18 @@ def read_settings(pipe: Any) -> Settings:
 
 def check_enough(name: str, predictions: Predictions, at_least: int) -> None:
     """Raise a ValueError if there are too few predictions to learn from."""
-    right, total = float(predictions.correct.sum()), len(predictions.correct)
+    total, right = len(predictions.correct), float(predictions.correct.sum())
     if total < 2 * at_least or right < at_least:
         raise ValueError(
-            f"Of the {predictions.kind} that '{name}' predicts for the data, it is "
-            f"known of {total} whether they are right, and {right:.0f} are. It takes "
-            f"{2 * at_least} and {at_least}, see --min-positives"
+            f"'{name}' predicts {total} {predictions.kind} of which it is known "
+            f"whether they are right, and {right:.0f} are. It takes {2 * at_least} "
+            f"and {at_least}, see --min-positives"
+        )
+    if right == total:
+        raise ValueError(
+            f"All of the {total} {predictions.kind} that '{name}' predicts are right. "
+            f"Only mistakes tell how sure it may be: take data that it wasn't trained "
+            f"on"
         )
 
 

@@ -4,13 +4,14 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from math import pi, sqrt
 
-from spacy_rnn.cli.debugging.topics import Table, Topic, count, percent
-from spacy_rnn.pipeline.labels import list_counts
+from spacy_rnn.cli.debugging.topics import Level, Topic, count, list_counts, percent
+from spacy_rnn.cli.tables import Table
 
 FEW = 20  # of a label, which is little to learn from
+EXPECTED = 5  # of a label in dev, if there is none, that chance doesn't explain
 MAX_ROWS = 30  # of a table
 SHIFT = 0.2  # of labels between parts, in total variation, that is worth a word
-NOT_MEANT = frozenset(("", "_", "-", "?", "nan", "none", "null", "n/a", "na"))
+NOT_MEANT = frozenset(("", "_", "-", "?", "nan", "none", "null", "n/a"))
 
 
 def label_table(title: str, train: Counter[str], dev: Counter[str] | None) -> Table:
@@ -24,8 +25,7 @@ def label_table(title: str, train: Counter[str], dev: Counter[str] | None) -> Ta
         for label, _ in both.most_common(MAX_ROWS)
     ]
     more = len(both) - len(rows)
-    left_out = f"and {count(more, 'more label')}" if more else ""
-    return Table((title, *parts), rows, left_out)
+    return Table((title, *parts), rows, f"and {count(more, 'label')} more" * (more > 0))
 
 
 def compare_labels(
@@ -35,6 +35,7 @@ def compare_labels(
     *,
     unit: str,
     given: Sequence[str] | None,
+    if_rare: Level = "warn",
 ) -> None:
     """Say what labels there are, and what is odd about them.
 
@@ -42,95 +43,95 @@ def compare_labels(
         topic: Where to say it.
         train: How often each label is in the training data.
         dev: And in the development data.
-        unit: What has a label, such as "text".
+        unit: What has a label, in the plural.
         given: The only labels that the config allows; None: any.
+        if_rare: How to speak of labels that hardly anything has.
     """
     if given is not None:
         train, dev = keep_given(topic, train, dev, given)
-    both = {label: [train[label], dev[label]] for label in {**train, **dev}}
     topic.facts["labels"] = {
-        label: {"train": pair[0], "dev": pair[1]} for label, pair in both.items()
+        label: {"train": train[label], "dev": dev[label]} for label in {**train, **dev}
     }
-    topic.tables.append(label_table("Label", train, dev))
-    judge_unknown(topic, train, dev)
-    judge_rare(topic, train, unit)
+    if train and dev:
+        judge_unknown(topic, train, dev)
+    if not train.keys().isdisjoint(dev):
+        judge_unseen(topic, train, dev)
+        judge_shift(topic, train, dev)
     judge_names(topic, train + dev)
-    judge_shift(topic, train, dev)
+    rare = {label: n for label, n in train.items() if n < FEW}
+    if rare:
+        topic.add(
+            if_rare,
+            f"Train has {count(len(rare), 'label')} with fewer than {FEW} {unit}, "
+            f"which is little to learn from: {list_counts(rare)}",
+        )
 
 
 def keep_given(
     topic: Topic, train: Counter[str], dev: Counter[str], given: Sequence[str]
 ) -> tuple[Counter[str], Counter[str]]:
     """Leave out labels that the config doesn't name, and say so."""
-    others = Counter({k: n for k, n in (train + dev).items() if k not in given})
+    others = {k: n for k, n in (train + dev).items() if k not in given}
     if others:
         topic.add(
             "info",
             f"Labels that the config doesn't name are ignored: {list_counts(others)}",
         )
-    lacking = Counter(dict.fromkeys((k for k in given if not train[k]), 0))
+    lacking = [label for label in given if not train[label]]
     if lacking:
-        names = ", ".join(map(repr, lacking))
-        topic.add("warn", f"The config names labels that train lacks: {names}")
+        topic.add(
+            "warn",
+            f"The config names {count(len(lacking), 'label')} that train lacks: "
+            f"{', '.join(map(repr, lacking[:FEW]))}",
+        )
     kept = [Counter({k: part[k] for k in given if part[k]}) for part in (train, dev)]
     return kept[0], kept[1]
 
 
 def judge_unknown(topic: Topic, train: Counter[str], dev: Counter[str]) -> None:
-    """Say which labels only one of the parts has."""
+    """Say which labels only the development data have."""
     unknown = Counter({label: n for label, n in dev.items() if label not in train})
-    unseen = Counter({label: n for label, n in train.items() if label not in dev})
-    if not train or not dev:
-        return
-    if len(unknown) == len(dev):
+    if not unknown:
+        topic.add("good", "Train has all labels of dev")
+    elif len(unknown) == len(dev):
         topic.add(
             "fail",
-            f"No label of dev is in train. Dev has {list_counts(dev)}, train has "
+            f"Train has no label of dev. Dev has {list_counts(dev)}. Train has "
             f"{list_counts(train)}",
         )
-        return
-    if unknown:
-        topic.add(
-            "warn",
-            f"Train lacks {count(len(unknown), 'label')} of dev, which are "
-            f"{percent(unknown.total(), dev.total())} of its labels and count as "
-            f"mistakes: {list_counts(unknown)}",
-        )
     else:
-        topic.add("good", "Train has all labels of dev")
-    if unseen:
         topic.add(
             "warn",
+            f"Train lacks {count(len(unknown), 'label')} of dev, "
+            f"{percent(unknown.total(), dev.total())} of what is to be predicted, "
+            f"which count as mistakes: {list_counts(unknown)}",
+        )
+
+
+def judge_unseen(topic: Topic, train: Counter[str], dev: Counter[str]) -> None:
+    """Say which labels only the training data have."""
+    unseen = {label: n for label, n in train.items() if label not in dev}
+    if unseen:
+        expected = max(unseen.values()) * dev.total() / train.total()
+        topic.add(
+            "warn" if expected > EXPECTED else "info",
             f"Dev lacks {count(len(unseen), 'label')} of train, so that no score says "
             f"how well they are learned: {list_counts(unseen)}",
         )
 
 
-def judge_rare(topic: Topic, train: Counter[str], unit: str) -> None:
-    """Say which labels hardly anything has."""
-    rare = Counter({label: n for label, n in train.items() if n < FEW})
-    if rare:
-        topic.add(
-            "warn",
-            f"Fewer than {FEW} {unit}s of train have {count(len(rare), 'label')}, "
-            f"which is little to learn from: {list_counts(rare)}",
-        )
-
-
 def judge_names(topic: Topic, labels: Counter[str]) -> None:
     """Say which labels may be slips of the pen."""
-    alike: defaultdict[str, list[str]] = defaultdict(list)
-    for label in labels:
-        alike[" ".join(label.lower().split())].append(label)
+    alike: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for label, n in labels.items():
+        alike[" ".join(label.lower().split())][label] = n
     for group in alike.values():
         if len(group) > 1:
-            counts = Counter({label: labels[label] for label in group})
             topic.add(
                 "warn",
-                f"Labels that differ only in case or white space: "
-                f"{list_counts(counts)}",
+                f"Labels that differ only in case or white space: {list_counts(group)}",
             )
-    odd = Counter({k: n for k, n in labels.items() if k.strip().lower() in NOT_MEANT})
+    odd = {k: n for k, n in labels.items() if k.strip().lower() in NOT_MEANT}
     if odd:
         topic.add("warn", f"Labels that look like missing ones: {list_counts(odd)}")
 
@@ -138,8 +139,6 @@ def judge_names(topic: Topic, labels: Counter[str]) -> None:
 def judge_shift(topic: Topic, train: Counter[str], dev: Counter[str]) -> None:
     """Say whether labels have other shares in one part than in the other."""
     n_train, n_dev = train.total(), dev.total()
-    if not n_train or not n_dev:
-        return
     differences = {
         label: dev[label] / n_dev - train[label] / n_train for label in {**train, **dev}
     }
@@ -150,27 +149,28 @@ def judge_shift(topic: Topic, train: Counter[str], dev: Counter[str]) -> None:
         label = max(differences, key=lambda label: abs(differences[label]))
         topic.add(
             "warn",
-            f"Labels have other shares in dev than in train, {label!r} "
+            f"Dev has other shares of the labels than train, {label!r} "
             f"{percent(dev[label], n_dev)} instead of "
-            f"{percent(train[label], n_train)}. Was sorted data split unshuffled?",
+            f"{percent(train[label], n_train)}. Are the texts of another kind, or was "
+            f"the data sorted when it was split?",
         )
 
 
-def judge_missing(topic: Topic, name: str, place: str, *, has: int, lack: int) -> None:
+def judge_missing(topic: Topic, name: str, place: str, docs: Counter[bool]) -> None:
     """Say how many texts of a part have no annotation.
 
     Args:
         topic: Where to say it.
         name: The part.
         place: Where annotation is looked for.
-        has: How many have some.
-        lack: How many have none.
+        docs: How many texts have some, and how many have none.
     """
-    if not has:
-        topic.add("fail", f"No text of {name} has annotation in {place}")
-    elif lack:
+    if not docs[True]:
+        topic.add("fail", f"{name} has no text with annotation in {place}")
+    elif docs[False]:
         topic.add(
             "info",
-            f"{count(lack, 'text')} of {name} ({percent(lack, has + lack)}) have no "
-            f"annotation in {place}, and are skipped",
+            f"{name} has {count(docs[False], 'text')} "
+            f"({percent(docs[False], docs.total())}) without annotation in {place}, "
+            f"which are skipped",
         )

@@ -6,30 +6,37 @@ from typing import Any
 from spacy.training import Example
 
 from spacy_rnn.cli.debugging.documents import measure_lengths
-from spacy_rnn.cli.debugging.labels import compare_labels, judge_missing
+from spacy_rnn.cli.debugging.entities import LEVELS, differ
+from spacy_rnn.cli.debugging.labels import compare_labels, judge_missing, label_table
 from spacy_rnn.cli.debugging.topics import (
+    Cases,
+    Component,
     Contradictions,
     Topic,
     percent,
+    quote,
 )
-from spacy_rnn.corpora.files.rows import shorten
 from spacy_rnn.pipeline.entity_gold import as_tuples
 
 
 class SpanTally:
     """Counts of spans, and of those that the component can't find."""
 
-    def __init__(self, name: str, pipe: Any, given: list[str] | None) -> None:
-        self.name = name
-        self.given = given
-        self.pipe = pipe
-        self.key = pipe.cfg.get("training_key") or pipe.cfg["spans_key"]
+    def __init__(self, component: Component) -> None:
+        self.component = component
+        cfg = component.pipe.cfg
+        self.key = cfg.get("training_key") or cfg["spans_key"]
+        self.place = f"doc.spans[{self.key!r}]"
+        self.n_docs: Counter[bool] = Counter()  # whether anything is annotated
         self.labels: Counter[str] = Counter()
         self.lengths: Counter[int] = Counter()  # in tokens
-        self.n_docs: Counter[bool] = Counter()  # whether anything is annotated
         self.n_empty = 0  # texts without spans
-        self.missed: list[str] = []  # spans that are never suggested
-        self.contradictions = Contradictions()
+        self.missed = Cases()  # spans that the component doesn't choose from
+        self.contradictions = Contradictions(differ)
+
+    def follow(self) -> "SpanTally":
+        """Return an empty one."""
+        return SpanTally(self.component)
 
     def add(self, example: Example, key: int) -> None:
         """Count the spans of a text."""
@@ -41,36 +48,29 @@ class SpanTally:
         self.n_empty += not spans
         self.labels.update(span.label_ for span in spans)
         self.lengths.update(map(len, spans))
-        self.contradictions.add(key, frozenset(as_tuples(spans)), doc)
-        if spans:
-            self.note_missed(example)
+        self.contradictions.add(key, as_tuples(spans), doc)
+        if spans and hasattr(self.component.pipe, "suggester"):
+            self.look_for_missed(example)
 
-    def note_missed(self, example: Example) -> None:
-        """Look whether spans are among those that the component chooses from."""
-        suggester = getattr(self.pipe, "suggester", None)
-        if suggester is None:
-            return
-        suggested = suggester([example.predicted], ops=self.pipe.model.ops)
-        found = set(map(tuple, suggested.data.tolist()))
-        aligned = example.get_aligned_spans_y2x(
-            example.reference.spans[self.key], allow_overlap=True
-        )
-        self.missed += [
-            f"{span.text!r} in {shorten(span.doc.text)}"
-            for span in aligned
-            if (span.start, span.end) not in found
-        ]
+    def look_for_missed(self, example: Example) -> None:
+        """Look which spans aren't among those that are suggested to the component."""
+        pipe, doc = self.component.pipe, example.predicted
+        suggested = pipe.suggester([doc], ops=pipe.model.ops).data.tolist()
+        found = set(map(tuple, suggested))
+        spans = example.reference.spans[self.key]
+        for span in example.get_aligned_spans_y2x(spans, allow_overlap=True):
+            if (span.start, span.end) not in found:
+                self.missed.add(f"{span.text!r} in {quote(doc)}")
 
     def describe(self, dev: "SpanTally") -> Topic:
         """Say what is found about spans."""
-        topic = Topic.of_parts(self.name, self.facts(), dev.facts())
-        place = f"doc.spans[{self.key!r}]"
-        for name, part in (("train", self), ("dev", dev)):
-            judge_missing(
-                topic, name, place, has=part.n_docs[True], lack=part.n_docs[False]
-            )
-            part.judge(topic, name, place)
-        compare_labels(topic, self.labels, dev.labels, unit="span", given=self.given)
+        name, _, given = self.component
+        topic = Topic.of_parts(f"{name}: {self.place}", self.facts(), dev.facts())
+        topic.tables.append(label_table("Label", self.labels, dev.labels))
+        for part, tally in (("Train", self), ("Dev", dev)):
+            judge_missing(topic, part, self.place, tally.n_docs)
+            tally.judge(topic, part)
+        compare_labels(topic, self.labels, dev.labels, unit="spans", given=given)
         self.contradictions.describe(topic)
         return topic
 
@@ -78,20 +78,21 @@ class SpanTally:
         """Return the counts."""
         return {
             "spans": self.lengths.total(),
+            "length": measure_lengths(self.lengths, LEVELS),
             "texts_without_spans": self.n_empty,
-            "never_suggested": len(self.missed),
+            "never_suggested": self.missed.n,
         }
 
-    def judge(self, topic: Topic, name: str, place: str) -> None:
+    def judge(self, topic: Topic, part: str) -> None:
         """Say what is wrong with a part."""
-        topic.facts[name]["lengths"] = measure_lengths(self.lengths)
-        if not self.labels and self.n_docs[True]:
-            topic.add("fail", f"No text of {name} has a span in {place}")
-        if self.missed:
+        if self.n_docs[True] and not self.labels:
+            topic.add("fail", f"{part} has no span in {self.place}")
+        if self.missed.n:
+            is_all = self.missed.n == self.lengths.total()
             topic.add(
-                "warn",
-                f"{len(self.missed):,} spans of {name} "
-                f"({percent(len(self.missed), self.lengths.total())}) are never found, "
-                f"since the suggester of {self.name!r} leaves them out: "
-                f"{'; '.join(self.missed[:3])}",
+                "fail" if is_all else "warn",
+                f"{part} has spans ({self.missed.n:,}, "
+                f"{percent(self.missed.n, self.lengths.total())}) that are never "
+                f"found, since the suggester of {self.component.name!r} lacks them: "
+                f"{self.missed}",
             )

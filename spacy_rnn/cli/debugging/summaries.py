@@ -9,7 +9,8 @@ from spacy.tokens import Span
 from spacy.training import Example
 
 from spacy_rnn.cli.debugging.labels import judge_missing
-from spacy_rnn.cli.debugging.topics import Table, Topic, count, percent
+from spacy_rnn.cli.debugging.topics import Component, Topic, count, percent
+from spacy_rnn.cli.tables import Table
 from spacy_rnn.extensions import written_texts
 from spacy_rnn.metrics.oracle import sentence_gains
 from spacy_rnn.metrics.rouge import rouge
@@ -18,8 +19,12 @@ from spacy_rnn.pipeline.summary_gold import has_gold, sentence_truths
 from spacy_rnn.scorers import summaries_of
 
 SAMPLE = 200  # articles of dev that are scored, which takes longest
-ROUGES = ("rouge1", "rouge2", "rougeL")
-FIRST, BEST, REACHABLE = "first", "best", "best_within_budget"
+WAYS = {  # to choose sentences, as they are called
+    "first": "First within the budget",
+    "best": "Best within the budget",
+    "chosen": "Those that were chosen",
+}
+ROUGES = {"rouge1": "ROUGE-1", "rouge2": "ROUGE-2", "rougeL": "ROUGE-L"}
 OFF = 1.5  # a budget that is larger or smaller than summaries by so much
 
 
@@ -27,16 +32,18 @@ class Sentences(NamedTuple):
     """The sentences of an article."""
 
     spans: list[Span]
-    truths: np.ndarray  # 0 or 1 for each
+    truths: np.ndarray  # whether each was chosen, 0 or 1
     references: list[str]
 
 
 class SummaryTally:
     """Counts of articles, their sentences, and those that were chosen."""
 
-    def __init__(self, name: str, pipe: Any, given: list[str] | None) -> None:
-        self.name = name
-        self.cfg = pipe.cfg
+    def __init__(self, component: Component) -> None:
+        self.component = component
+        self.cfg = component.pipe.cfg
+        self.key = self.cfg["spans_key"]
+        self.place = f"doc.spans[{self.key!r}] or doc._.summary"
         self.n_docs: Counter[bool] = Counter()  # whether anything is annotated
         self.n_sentences: list[int] = []
         self.n_chosen: list[int] = []
@@ -44,13 +51,16 @@ class SummaryTally:
         self.n_in_lead = 0  # chosen sentences that as many first ones have
         self.sample: list[Sentences] = []
 
+    def follow(self) -> "SummaryTally":
+        """Return an empty one."""
+        return SummaryTally(self.component)
+
     def add(self, example: Example, key: int) -> None:
         """Count an article."""
-        reference, spans_key = example.reference, self.cfg["spans_key"]
-        truths = None
-        if has_gold(reference, spans_key):
-            truths = sentence_truths(example, spans_key)
-        self.n_docs[truths is not None] += 1
+        reference = example.reference
+        is_annotated = has_gold(reference, self.key)
+        self.n_docs[is_annotated] += 1
+        truths = sentence_truths(example, self.key) if is_annotated else None
         if truths is None:
             return
         n_chosen = int(truths.sum())
@@ -60,114 +70,105 @@ class SummaryTally:
         self.n_words += [
             len(text.split()) for text in written_texts(reference, "summary")[:1]
         ]
-        if len(self.sample) < SAMPLE:
+        references = summaries_of(reference, self.key)
+        if references and len(self.sample) < SAMPLE:
             spans = list(example.predicted.sents)
-            references = summaries_of(reference, spans_key)
             self.sample.append(Sentences(spans, truths, references))
 
     def describe(self, dev: "SummaryTally") -> Topic:
         """Say what is found about summaries."""
-        topic = Topic.of_parts(self.name, self.facts(), dev.facts())
-        place = f"doc.spans[{self.cfg['spans_key']!r}] or doc._.summary"
-        for name, part in (("train", self), ("dev", dev)):
-            judge_missing(
-                topic, name, place, has=part.n_docs[True], lack=part.n_docs[False]
-            )
-            part.judge(topic, name)
+        title = f"{self.component.name}: {self.place}"
+        topic = Topic.of_parts(title, self.facts(), dev.facts())
+        topic.tables[0].rows.append(
+            ("Chosen among the first", self.share_in_lead(), dev.share_in_lead())
+        )
+        for part, tally in (("Train", self), ("Dev", dev)):
+            judge_missing(topic, part, self.place, tally.n_docs)
+            tally.judge(topic, part)
         self.judge_budget(topic)
-        if any(article.references for article in dev.sample):
+        if dev.sample:
             dev.judge_reach(topic)
         return topic
 
     def facts(self) -> dict[str, Any]:
-        """Return the counts."""
-        n_chosen = sum(self.n_chosen)
+        """Return the counts; of what varies from article to article, the median."""
         return {
             "articles": len(self.n_sentences),
             "sentences_of_an_article": float(median(self.n_sentences or [0])),
             "chosen_sentences": float(median(self.n_chosen or [0])),
             "written_summaries": len(self.n_words),
             "words_of_a_written_summary": float(median(self.n_words or [0])),
-            "chosen_among_the_first": percent(self.n_in_lead, n_chosen),
         }
 
-    def judge(self, topic: Topic, name: str) -> None:
+    def share_in_lead(self) -> str:
+        """Say how many chosen sentences are among as many first ones."""
+        return percent(self.n_in_lead, sum(self.n_chosen))
+
+    def judge(self, topic: Topic, part: str) -> None:
         """Say what is wrong with a part."""
-        none = self.n_chosen.count(0)
-        whole = sum(map(int.__eq__, self.n_chosen, self.n_sentences))
-        topic.facts[name] |= {"nothing_chosen": none, "everything_chosen": whole}
-        n_articles = len(self.n_chosen)
-        if n_articles and none == n_articles:
-            topic.add("fail", f"No article of {name} has a chosen sentence")
-        elif none:
-            topic.add(
-                "warn",
-                f"{count(none, 'article')} of {name} ({percent(none, n_articles)}) "
-                f"have no chosen sentence, or no word in common with their summary",
-            )
-        if n_articles and whole == n_articles:
-            topic.add("fail", f"All sentences of all articles of {name} are chosen")
-        elif whole:
-            topic.add(
-                "warn",
-                f"{count(whole, 'article')} of {name} ({percent(whole, n_articles)}) "
-                f"have only chosen sentences, so there is nothing to choose",
-            )
+        n_none = self.n_chosen.count(0)
+        n_whole = sum(map(int.__eq__, self.n_chosen, self.n_sentences))
+        topic.facts[part.lower()] |= {
+            "chosen_among_the_first": self.n_in_lead,
+            "nothing_chosen": n_none,
+            "everything_chosen": n_whole,
+        }
+        for n, what in (
+            (n_none, "no chosen sentence, or none with a word of their summary"),
+            (n_whole, "nothing but chosen sentences, which leave no choice"),
+        ):
+            if n:
+                n_articles = len(self.n_chosen)
+                topic.add(
+                    "fail" if n == n_articles else "warn",
+                    f"{part} has {count(n, 'article')} ({percent(n, n_articles)}) with "
+                    f"{what}",
+                )
 
     def judge_budget(self, topic: Topic) -> None:
         """Say whether summaries of the component are as long as those of the data."""
-        budget, chosen = self.cfg["budget"], self.n_chosen
-        if self.cfg["unit"] != "sentences" or not sum(chosen):
+        budget, usual = self.cfg["budget"], median(self.n_chosen or [0])
+        if self.cfg["unit"] != "sentences" or not usual:
             return
-        usual = fmean(chosen)
-        if budget > OFF * usual or usual > OFF * budget:
+        if not budget / OFF <= usual <= budget * OFF:
             topic.add(
                 "warn",
-                f"The budget of {self.name!r} is {budget:g} sentences, but the "
-                f"summaries of train have {usual:.1f} on average",
+                f"The budget of {self.component.name!r} is {budget:g} sentences, but "
+                f"articles of train have {usual:g} chosen ones (the median)",
             )
 
     def judge_reach(self, topic: Topic) -> None:
         """Say what scores the first and the best sentences have."""
-        rows = [self.score(article) for article in self.sample if article.references]
+        found = [self.score(article) for article in self.sample]
         means = {
-            way: {name: fmean(row[way][name] for row in rows) for name in ROUGES}
-            for way in (FIRST, BEST, REACHABLE)
+            way: {name: fmean(each[way][name] for each in found) for name in ROUGES}
+            for way in WAYS
         }
-        topic.facts["rouge"] = means
-        header = ("F1 on dev", "ROUGE-1", "ROUGE-2", "ROUGE-L")
-        names = {
-            FIRST: "First within the budget",
-            BEST: "Chosen sentences",
-            REACHABLE: "Best within the budget",
-        }
-        topic.tables.append(
-            Table(
-                header,
-                [
-                    (names[way], *(f"{100 * value:.1f}" for value in scores.values()))
-                    for way, scores in means.items()
-                ],
-            )
-        )
+        topic.facts["rouge"] = {"articles": len(found), **means}
+        rows = [
+            (name, *(f"{100 * value:.1f}" for value in means[way].values()))
+            for way, name in WAYS.items()
+        ]
+        topic.tables.append(Table(("F1 on dev", *ROUGES.values()), rows))
+        first, best = (100 * means[way]["rouge1"] for way in ("first", "best"))
         topic.add(
             "info",
-            f"No choice of sentences can be expected to score above that of "
-            f"{names[BEST].lower()}; {count(len(rows), 'article')} of dev were scored",
+            f"With its budget, {self.component.name!r} can reach a ROUGE-1 of about "
+            f"{best:.1f}, and {first:.1f} by taking the first sentences (of "
+            f"{count(len(found), 'article')} of dev)",
         )
 
     def score(self, article: Sentences) -> dict[str, dict[str, float]]:
         """Return the F1 of ROUGE for each way to choose sentences of an article."""
         spans, truths, references = article
-        budget = {
-            name: self.cfg[name] for name in ("budget", "unit", "trigram_blocking")
-        }
+        settings = ("budget", "unit", "trigram_blocking")
+        budget = {name: self.cfg[name] for name in settings}
         texts = [" ".join(span.text.split()) for span in spans]
         gains = np.array(sentence_gains(texts, references[0]))
         ways = {
-            FIRST: choose(spans, -np.arange(len(spans)), **budget),
-            BEST: np.flatnonzero(truths).tolist(),
-            REACHABLE: choose(spans, truths + gains / (gains.max() + 1), **budget),
+            "first": choose(spans, -np.arange(len(spans)), **budget),
+            "best": choose(spans, truths + gains / (1 + gains.max()), **budget),
+            "chosen": np.flatnonzero(truths).tolist(),
         }
         found = {}
         for way, chosen in ways.items():

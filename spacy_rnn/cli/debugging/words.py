@@ -8,8 +8,7 @@ from spacy.attrs import IS_SPACE, LOWER
 from spacy.training import Example
 from spacy.vocab import Vocab
 
-from spacy_rnn.cli.debugging.topics import Topic, count, percent
-from spacy_rnn.pipeline.labels import list_counts
+from spacy_rnn.cli.debugging.topics import Topic, count, list_counts, percent
 
 MANY = 0.3  # share of unknown words above which both parts may differ in kind
 
@@ -20,6 +19,10 @@ class WordTally:
     def __init__(self, vocab: Vocab) -> None:
         self.vocab = vocab
         self.counts: Counter[int] = Counter()
+
+    def follow(self) -> "WordTally":
+        """Return an empty one."""
+        return WordTally(self.vocab)
 
     def add(self, example: Example, key: int) -> None:
         """Count the words of a text."""
@@ -32,18 +35,17 @@ class WordTally:
         topic = Topic.of_parts("Words", self.facts(), dev.facts())
         topic.facts["unknown"] = unknown.total()
         topic.facts["distinct_unknown"] = len(unknown)
-        topic.tables[0].rows.extend(
-            [
-                ("Unknown", "", percent(unknown.total(), dev.counts.total())),
-                ("Distinct unknown", "", percent(len(unknown), len(dev.counts))),
-            ]
+        shares = (
+            ("Unknown", percent(unknown.total(), dev.counts.total())),
+            ("Distinct unknown", percent(len(unknown), len(dev.counts))),
         )
-        if unknown:
+        topic.tables[0].rows.extend((name, "", share) for name, share in shares)
+        if unknown and self.counts:
             is_many = unknown.total() > MANY * dev.counts.total()
             topic.add(
                 "warn" if is_many else "info",
-                f"The most frequent words of dev that train lacks: "
-                f"{list_counts(dev.spell(unknown))}",
+                f"Dev has {count(len(unknown), 'distinct word')} that train lacks: "
+                f"{list_counts(self.spell(unknown))}",
             )
         self.judge_vectors(topic)
         return topic
@@ -62,15 +64,12 @@ class WordTally:
 
     def judge_vectors(self, topic: Topic) -> None:
         """Say which words of the training data have no vector, if any have one."""
-        vectors = self.vocab.vectors
-        if not vectors.n_keys or vectors.n_keys < 0:  # -1: floret, which has all
+        if self.vocab.vectors.n_keys <= 0:  # none, or of floret, which has all
             return
         without = self.select(lambda word: not self.vocab.has_vector(word))
         topic.facts["without_vector"] = without.total()
-        share = without.total() / max(1, self.counts.total())
         topic.add(
-            "warn" if share > MANY else "info",
-            f"{count(without.total(), 'word')} of train "
-            f"({percent(without.total(), self.counts.total())}) have no vector: "
-            f"{list_counts(self.spell(without))}",
+            "warn" if without.total() > MANY * self.counts.total() else "info",
+            f"Train has no vector for {percent(without.total(), self.counts.total())} "
+            f"of its words: {list_counts(self.spell(without))}",
         )
