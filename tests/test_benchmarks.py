@@ -11,6 +11,7 @@ FOLDER = Path(__file__).parent.parent / "benchmarks"
 SCRIPTS = (
     "accuracy",
     "batching",
+    "calibration",
     "crf_cost",
     "faithfulness",
     "gpu",
@@ -19,6 +20,7 @@ SCRIPTS = (
     "make_vectors",
     "memory",
     "memory_task",
+    "pairs_baselines",
     "pretraining",
     "rouge",
     "sentences",

@@ -19,11 +19,12 @@ ARRAYS = {"numpy"}
 # `checks`. A name stands for all that is below it.
 ALLOWED = {
     "modules": {"torch"},
-    "metrics": {"nltk.stem"},
+    "metrics": {"nltk.stem", "sacrebleu"} | ARRAYS,
     "nltk_text": {"nltk"},
     "checks": set(),
     "alignment": {"spacy.attrs", "spacy.training"} | ARRAYS,
     "types": {"spacy.tokens", "thinc"},
+    "extensions": {"spacy.tokens"},
     "ragged": {"thinc"} | ARRAYS,
     "layers": {"torch", "thinc", "srsly", "modules", "ragged", "types"}
     | SPACY_DATA
@@ -32,10 +33,12 @@ ALLOWED = {
     "tags": {"torch", "thinc", "spacy.strings", "modules", "ragged", "types"} | ARRAYS,
     "gradients": {"spacy", "thinc"} | ARRAYS,
     "losses": {"thinc"} | ARRAYS,
-    "scorers": {"spacy", "metrics"},
+    "ctc": {"torch", "thinc"} | ARRAYS,
+    "scorers": {"spacy", "extensions", "metrics"},
     "pipeline": {
         "thinc",
         "spacy",
+        "extensions",
         "gradients",
         "losses",
         "alignment",
@@ -47,7 +50,8 @@ ALLOWED = {
         "types",
     }
     | ARRAYS,
-    "corpora": {"spacy", "nltk", "srsly", "alignment", "metrics", "nltk_text"},
+    "corpora": {"spacy", "nltk", "srsly", "alignment", "metrics", "nltk_text"}
+    | {"extensions"},
     "tokenizers": {"spacy", "nltk_text"},
     "loggers": {"spacy", "thinc", "gradients", "schedules"},
     "callbacks": {"spacy", "thinc", "gradients"},

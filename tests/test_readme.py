@@ -29,7 +29,7 @@ ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 RESULTS = ROOT / "docs" / "results.md"
 GUIDES = [README, ROOT / "CONTRIBUTING.md", ROOT / "corpus" / "README.md"]
-PAGES = [*GUIDES, *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*GUIDES, *sorted((ROOT / "docs").rglob("*.md"))]
 COMPONENTS = {  # the factories that a page describes
     ROOT / "docs" / "rnn_textcat.md": ["rnn_textcat", "rnn_textcat_multilabel"],
     ROOT / "docs" / "rnn_tagger.md": ["rnn_tagger", "rnn_morphologizer"],
@@ -64,6 +64,7 @@ WRITTEN = [
     *(page for page in PAGES if page != PAPERS),
     *sorted((ROOT / "configs").glob("*.cfg")),
     *sorted((ROOT / "benchmarks").glob("*.py")),
+    *sorted((ROOT / "examples").glob("*.py")),
     *sorted((ROOT / "spacy_rnn").rglob("*.py")),
 ]
 CITATION = re.compile(  # Elman (1990), (Ma & Hovy, 2016; Kim et al., 2016)
@@ -196,7 +197,7 @@ def test_there_is_something_to_run():
 @pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
 def test_files_that_are_named_exist(page):
     named = re.findall(
-        r"(?<![\w/])(?:configs|benchmarks|tests)/[\w/]+\.\w+", read(page)
+        r"(?<![\w/])(?:configs|benchmarks|examples|tests)/[\w/]+\.\w+", read(page)
     )
     links = re.findall(r"\]\((?!https?:)([^)#]+)", read(page))
     missing = [name for name in named if not (ROOT / name).exists()]

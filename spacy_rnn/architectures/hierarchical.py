@@ -3,10 +3,10 @@
 from functools import partial
 from typing import get_args
 
-from spacy_rnn.architectures.textcat import build_classifier, check_pooling
+from spacy_rnn.architectures.textcat import build_classifier
 from spacy_rnn.checks import check_at_least, check_choice, check_two_halves
 from spacy_rnn.layers.hierarchical import Hierarchical
-from spacy_rnn.layers.pool import Pool
+from spacy_rnn.layers.pool import Pool, check_pooling
 from spacy_rnn.layers.rnn import RNN
 from spacy_rnn.layers.segments import chunks
 from spacy_rnn.types import Cell, Pooling, ScorerT, Tok2VecT

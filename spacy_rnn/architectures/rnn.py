@@ -1,8 +1,5 @@
 """Recurrent encoders, for `encode` in `spacy.Tok2Vec.v2` and for plain sequences."""
 
-from typing import get_args
-
-from spacy_rnn.checks import check_at_least, check_choice, check_rate, check_two_halves
 from spacy_rnn.layers.rnn import RNN
 from spacy_rnn.types import Cell, EncoderT
 
@@ -57,15 +54,6 @@ def build_rnn_encoder(
         ValueError: If the cell is unknown, a number is out of range, or an odd width is
             to be shared by two directions.
     """
-    check_choice("cell", cell, get_args(Cell))
-    check_at_least("width", width, 1)
-    check_at_least("depth", depth, 1)
-    check_rate("dropout", dropout)
-    check_rate("weight_dropout", weight_dropout)
-    check_at_least("bptt", bptt, 0)
-    check_at_least("recompute", recompute, 0)
-    if bidirectional:
-        check_two_halves("width", width)
     return RNN(
         width,
         cell=cell,

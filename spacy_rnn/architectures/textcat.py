@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, get_args
+from typing import Any
 
 from spacy.tokens import Doc
 from thinc.api import Dropout, Linear, Model, chain, resizable
 from thinc.layers.resizable import resize_linear_weighted, resize_model
 
-from spacy_rnn.checks import check_choice, check_rate, check_share
+from spacy_rnn.checks import check_rate, check_share
 from spacy_rnn.layers.contributions import (
     Contributions,
     LogOdds,
@@ -51,7 +51,6 @@ def build_textcat(
         ValueError: If `pooling` is empty, unknown or repeats itself, or a rate is out
             of range.
     """
-    check_pooling("pooling", pooling)
     bidirectional = any(node.attrs.get("bidirectional") for node in tok2vec.walk())
     width = tok2vec.maybe_get_dim("nO")
     pool = Pool(width, pooling=pooling, bidirectional=bidirectional)
@@ -124,17 +123,6 @@ def explain(
     _, network = scorer.layers
     linear = linear_part(scorer, docs)
     return contributions(network, docs, log_odds, embed=embed, linear=linear)
-
-
-def check_pooling(name: str, pooling: list[Pooling]) -> None:
-    """Raise a ValueError for no way of pooling, an unknown one, or one named twice."""
-    for kind in pooling:
-        check_choice(name, kind, get_args(Pooling))
-    if not pooling or len(set(pooling)) < len(pooling):
-        raise ValueError(
-            f"{name} has to name one or several of {get_args(Pooling)}, each once, but "
-            f"it is {pooling}"
-        )
 
 
 def build_network(

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
 from thinc.types import Floats2d
 from torch import Tensor
 
+from spacy_rnn.checks import check_choice
 from spacy_rnn.layers.batches import concatenate, split, to_device
 from spacy_rnn.layers.gates import note_inputs
 from spacy_rnn.layers.rnn import init_dims
@@ -28,7 +29,11 @@ def Pool(
         pooling: Ways of pooling, whose results stand side by side.
         bidirectional: Whether the second half of a vector was read from the document's
             end, so that "last" takes it from the first token.
+
+    Raises:
+        ValueError: If there is no pooling, an unknown one, or one twice.
     """
+    check_pooling("pooling", pooling)
     attends = "attention" in pooling
     return torch_layer(
         "pool",
@@ -61,6 +66,17 @@ def forward(
         return split(backprop_torch(dY), lengths)
 
     return Y, backprop
+
+
+def check_pooling(name: str, pooling: list[Pooling]) -> None:
+    """Raise a ValueError for no way of pooling, an unknown one, or one named twice."""
+    for kind in pooling:
+        check_choice(name, kind, get_args(Pooling))
+    if not pooling or len(set(pooling)) < len(pooling):
+        raise ValueError(
+            f"{name} has to name one or several of {get_args(Pooling)}, each once, but "
+            f"it is {pooling}"
+        )
 
 
 def attend(model: PoolT, Xs: list[Tensor]) -> list[np.ndarray]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 
 import srsly
 import torch
@@ -12,6 +12,7 @@ from thinc.model import deserialize_attr, serialize_attr
 from thinc.types import Floats2d
 from thinc.util import get_width
 
+from spacy_rnn.checks import check_at_least, check_choice, check_rate, check_two_halves
 from spacy_rnn.layers.batches import concatenate, split
 from spacy_rnn.layers.gates import note_inputs, watch_cells
 from spacy_rnn.layers.torch_layer import as_tensor, run, torch_layer
@@ -47,7 +48,23 @@ def RNN(
     bptt: int = 0,
     recompute: int = 0,
 ) -> EncoderT:
-    """Encode each document's token vectors with a recurrent network."""
+    """Encode each document's token vectors with a recurrent network.
+
+    The settings are those of `build_rnn_encoder`.
+
+    Raises:
+        ValueError: If the cell is unknown, a number is out of range, or an odd width is
+            to be shared by two directions.
+    """
+    check_choice("cell", cell, get_args(Cell))
+    check_at_least("width", nO, 1)
+    check_at_least("depth", depth, 1)
+    check_rate("dropout", dropout)
+    check_rate("weight_dropout", weight_dropout)
+    check_at_least("bptt", bptt, 0)
+    check_at_least("recompute", recompute, 0)
+    if bidirectional:
+        check_two_halves("width", nO)
     build = partial(
         RNNEncoder,
         cell=cell,
@@ -73,7 +90,10 @@ def RNN(
 
 
 def forward(
-    model: EncoderT, Xs: list[Floats2d], is_train: bool
+    model: EncoderT,
+    Xs: list[Floats2d],
+    is_train: bool,
+    states: torch.Tensor | None = None,
 ) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Floats2d]]]:
     model.get_param("W")  # a KeyError here tells spaCy that nothing is initialized
     X, lengths = concatenate(model, Xs, model.get_dim("nI"))
@@ -85,6 +105,7 @@ def forward(
         as_tensor(X).requires_grad_(is_train),
         torch.from_numpy(lengths),
         dropout=dropout or 0.0,
+        states=states,
         is_train=is_train,
         **options,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -80,6 +81,25 @@ def first_state(cell: str, X: Tensor, weights: Weights) -> State:
     """Return the state before a document, which is zero."""
     zeros = X.new_zeros(1, X.shape[1], weights[1].shape[1])
     return (zeros, zeros) if cell == "lstm" else (zeros,)
+
+
+def init_cell(cell: Any) -> None:
+    """Start a one-layer cell well.
+
+    Recurrent weights are orthogonal for each gate (Saxe et al., 2014), input weights
+    uniform (Glorot & Bengio, 2010), biases zero, but one for an LSTM's forget gate
+    (Jozefowicz et al., 2015).
+    """
+    width, input_bias = cell.hidden_size, cell.bias_ih_l0
+    with torch.no_grad():
+        for gate in cell.weight_hh_l0.split(width):
+            nn.init.orthogonal_(gate)
+        for gate in cell.weight_ih_l0.split(width):
+            nn.init.xavier_uniform_(gate)
+        input_bias.zero_()
+        cell.bias_hh_l0.zero_()
+        if isinstance(cell, nn.LSTM):
+            input_bias[width : 2 * width] = 1.0
 
 
 def all_weights(module: nn.Module, dropout: float) -> dict[nn.RNNBase, Weights]:

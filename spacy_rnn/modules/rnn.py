@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from itertools import chain
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,14 +11,17 @@ from spacy_rnn.modules.block_plan import MAX_STEPS
 from spacy_rnn.modules.blocks import Blocks, Flip
 from spacy_rnn.modules.cells import (
     CELLS,
+    State,
     Weights,
     advance,
     all_weights,
     first_state,
+    init_cell,
     read_only,
 )
 from spacy_rnn.modules.dropout import keep_mask
 from spacy_rnn.modules.recompute import RecomputedLayer
+from spacy_rnn.modules.streams import read_on
 
 SHRINK = (1, 4, 16, 64)  # how many times smaller blocks a GPU is given in its need
 
@@ -73,6 +75,7 @@ class RNNEncoder(nn.Module):
         bptt: int = 0,
         recompute: int = 0,
         directions_meet: bool = True,
+        states: Tensor | None = None,
     ) -> Tensor:
         """Encode a batch.
 
@@ -92,6 +95,10 @@ class RNNEncoder(nn.Module):
             directions_meet: Whether a layer reads both directions of the one below, or
                 each direction its own only, as a language model has to (Peters et al.,
                 2017).
+            states: What is remembered of each sequence from earlier batches, for one
+                direction: of each layer h, and after it an LSTM's c. Shape (B, depth or
+                2 * depth, nO). What is remembered now is written there, and nothing is
+                computed again. If None, sequences begin.
 
         Returns:
             Encoded tokens. Shape (N, nO).
@@ -101,6 +108,10 @@ class RNNEncoder(nn.Module):
         weights = all_weights(self, weight_dropout)
         if not directions_meet:
             weights |= self.part_directions(weights)
+        if states is not None:
+            return read_on(
+                self.layers, X, lengths, states, weights, dropout=dropout, bptt=bptt
+            )
         if not torch.is_grad_enabled():
             bptt, recompute = 0, MAX_STEPS  # which takes less memory here as well
 
@@ -218,46 +229,56 @@ class RecurrentLayer(nn.Module):
                 X, reverse, self.cell, bptt, recompute, *chain.from_iterable(own)
             )
         else:
-            Y = read(self.cell, X, own[0], bptt)
+            state = first_state(self.cell, X, own[0])
+            Y, _ = read(self.cell, X, state, own[0], bptt)
             if len(own) > 1:
-                backwards = read(self.cell, flip(X, reverse), own[1], bptt)
+                backwards, _ = read(self.cell, flip(X, reverse), state, own[1], bptt)
                 Y = torch.cat([Y, flip(backwards, reverse)], dim=2)
+        return self.finish(X, Y)
+
+    def read_on(
+        self,
+        X: Tensor,
+        state: State,
+        weights: Mapping[nn.RNNBase, Weights],
+        *,
+        bptt: int,
+    ) -> tuple[Tensor, State]:
+        """Encode a block without padding, in one direction, from a state on.
+
+        Args:
+            X: Shape (T, B, nI).
+            state: The state before the first time step.
+            weights: Parameters of each cell.
+            bptt: Time steps in a chunk that the gradient doesn't leave, or 0.
+
+        Returns:
+            The encoded block, shape (T, B, nO), and the state after its last step.
+        """
+        Y, state = read(self.cell, X, state, weights[self.forward_cell], bptt)
+        return self.finish(X, Y), state
+
+    def finish(self, X: Tensor, Y: Tensor) -> Tensor:
+        """Add what goes around the cells, and normalize. Shape (T, B, nO)."""
         if self.residual:
             Y = Y + (X if self.project is None else self.project(X))
         return Y if self.norm is None else self.norm(Y)
 
 
-def read(cell: str, X: Tensor, weights: Weights, bptt: int) -> Tensor:
-    """Run a cell from the first time step to the last. Shape (T, B, width)."""
-    state, Ys = first_state(cell, X, weights), []
+def read(
+    cell: str, X: Tensor, state: State, weights: Weights, bptt: int
+) -> tuple[Tensor, State]:
+    """Run a cell from the first time step to the last, see `advance`."""
+    Ys = []
     for part in X.split(bptt or len(X)):
         state = tuple(each.detach() for each in state)
         for chunk in part.split(MAX_STEPS):
             Y, state = advance(cell, chunk, state, weights)
             Ys.append(Y)
-    return Ys[0] if len(Ys) == 1 else torch.cat(Ys)
+    return Ys[0] if len(Ys) == 1 else torch.cat(Ys), state
 
 
 def flip(X: Tensor, reverse: Tensor) -> Tensor:
     """Reverse each document of a block. Shape (T, B, n) in and out."""
     flipped: Tensor = Flip.apply(X.flatten(0, 1), reverse)
     return flipped.view_as(X)
-
-
-def init_cell(cell: Any) -> None:
-    """Start a one-layer cell well.
-
-    Recurrent weights are orthogonal for each gate (Saxe et al., 2014), input weights
-    uniform (Glorot & Bengio, 2010), biases zero, but one for an LSTM's forget gate
-    (Jozefowicz et al., 2015).
-    """
-    width, input_bias = cell.hidden_size, cell.bias_ih_l0
-    with torch.no_grad():
-        for gate in cell.weight_hh_l0.split(width):
-            nn.init.orthogonal_(gate)
-        for gate in cell.weight_ih_l0.split(width):
-            nn.init.xavier_uniform_(gate)
-        input_bias.zero_()
-        cell.bias_hh_l0.zero_()
-        if isinstance(cell, nn.LSTM):
-            input_bias[width : 2 * width] = 1.0

@@ -71,3 +71,9 @@ def test_a_batch_without_tokens_is_pooled_and_backpropagated_through(kind, lengt
     Y, backprop = model.begin_update(Xs)
     assert not Y.any()
     assert [dX.shape for dX in backprop(Y)] == [(0, NI)] * len(lengths)
+
+
+@pytest.mark.parametrize("pooling", [[], ["median"], ["max", "max"]])
+def test_unknown_ways_of_pooling_are_refused(pooling):
+    with pytest.raises(ValueError, match="pooling has to .*'attention'"):
+        Pool(pooling=pooling, bidirectional=False)

@@ -383,3 +383,21 @@ def test_a_gpu_without_enough_memory_names_the_settings(is_train, monkeypatch):
     monkeypatch.setattr(module, "encode_block", fail)
     with pytest.raises(torch.cuda.OutOfMemoryError, match=message):
         model(make_vectors(3), is_train)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"cell": "lstmm"}, "cell has to be one of .*'gru'.*'lstmm'"),
+        ({"depth": 0}, "depth has to be 1 or more"),
+        ({"dropout": 1.0}, r"dropout has to be in \[0, 1\)"),
+        ({"bptt": -1}, "bptt has to be 0 or more"),
+    ],
+)
+def test_settings_out_of_range_are_refused_before_anything_is_computed(
+    settings, message
+):
+    with pytest.raises(ValueError, match=message):
+        make_layer(**settings)
+    with pytest.raises(ValueError, match="width .*has to be even.* 5"):
+        RNN(5, cell="lstm", depth=1, bidirectional=True)
