@@ -1,6 +1,6 @@
 """From what a component said to scores, tables and curves."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -69,10 +69,10 @@ def score_all(view: View, counts: Tally, n: int) -> list[Score]:
         micro = precision_recall_f1(*by_label.sum(axis=2))
         return np.stack([*micro, *macro], axis=1)
 
-    found = list(zip(*bootstrap(counts.columns(), score, n), strict=True))
+    found = find_rows(counts.columns(), score, n)
     further = []
     for each in view.statistics:
-        rows = zip(*bootstrap(each.columns, each.score, n), strict=True)
+        rows = find_rows(each.columns, each.score, n)
         names = zip(each.keys, each.titles, strict=True)
         further += [Score(*pair, *row) for pair, row in zip(names, rows, strict=True)]
     scores = [Score(key, title, *found[i]) for key, title, i in name_scores(view)]
@@ -82,6 +82,14 @@ def score_all(view: View, counts: Tally, n: int) -> list[Score]:
     if view.unit != "sentences":
         return scores + further
     return further + scores if any(view.true) else further
+
+
+def find_rows(
+    columns: np.ndarray, score: Callable[[np.ndarray], np.ndarray], n: int
+) -> list[list[float]]:
+    """Find scores with their intervals, a row for each."""
+    rows: list[list[float]] = np.array(bootstrap(columns, score, n)).T.tolist()
+    return rows
 
 
 def name_scores(view: View) -> list[tuple[str, str, int]]:
