@@ -23,6 +23,7 @@ SCRIPTS = (
     "pairs_baselines",
     "pretraining",
     "rouge",
+    "scale",
     "sentences",
     "speed",
     "summaries",

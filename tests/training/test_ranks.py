@@ -188,11 +188,14 @@ def test_torchrun_trains_and_refuses_to_train_over_it(nlp, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda config: config["training"].pop("optimizer"), "optimizer"),
+        (
+            lambda config: config["training"]["optimizer"].update({"@optimizers": "A"}),
+            "Can't find 'A' in registry",
+        ),
         (lambda config: config["training"].update(seed=None), "seed is null"),
         (lambda config: config["training"].update(dropout=2.0), "training.dropout"),
     ],
-    ids=["no optimizer", "no seed", "dropout"],
+    ids=["optimizer", "seed", "dropout"],
 )
 def test_what_a_config_has_wrong_is_said_once(nlp, tmp_path, change, message):
     config = nlp.config.copy()
