@@ -1,280 +1,242 @@
 """Forecasts of one or several series, with intervals, beside simpler methods.
 
-    python examples/forecast.py                                # on a series of its own
+    python examples/forecast.py                                # of a series of its own
     python examples/forecast.py --data temperatures.csv --columns Temp --season 365
 
-The last values of a series go through a recurrent network, whose last state says what
-comes next: a mean and an interval for each step ahead. It learns what a linear
-autoregression leaves (Zhang, 2003), in units of how much the series moves of late, and
-several series share one network. Scales, the autoregression and the network are made
-of the first rows only, the intervals are widened or narrowed on those that follow
-(Romano et al., 2019), and the last rows are for the test.
+A network reads the last values of a series, and its last state says what comes next: a
+mean and an interval for each step ahead. It learns what a linear autoregression leaves
+(Zhang, 2003), in units of how much the series moves of late; several series share it.
+All is made of the first rows, but for the width of the intervals, which is set on rows
+that follow (Romano et al., 2019). The last rows are the test.
 """
 
 import argparse
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import pandas as pd
+import series
 import torch
-from numpy.lib.stride_tricks import sliding_window_view
+from series import Windows
 from thinc.api import Adam, Dropout, Linear, Model, chain, fix_random_seed
+from thinc.schedules import warmup_linear
 from thinc.types import Floats2d
 
-from spacy_rnn.layers.pool import Pool
-from spacy_rnn.layers.rnn import RNN
+from spacy_rnn.layers import RNN, Pool
 
-QUANTILES = (0.1, 0.9)  # the ends of an interval of 80 %
+QUANTILES = (0.1, 0.9)
+COVERED = QUANTILES[1] - QUANTILES[0]  # share of values that an interval should cover
+
+
+def setting(default: Any, text: str) -> Any:
+    return field(default=default, metadata={"help": f"{text} (%(default)s)"})
 
 
 @dataclass
 class Settings:
-    """What can be set on the command line."""
+    """What can be set, also on the command line."""
 
-    data: str = field(default="", metadata={"help": "CSV with a header"})
-    columns: str = field(default="", metadata={"help": "to forecast; all if left out"})
-    rows: int = field(default=0, metadata={"help": "use the first rows only, 0: all"})
-    dev: float = field(default=0.1, metadata={"help": "share of rows for intervals"})
-    test: float = field(default=0.2, metadata={"help": "share of rows for the test"})
-    max_gap: int = field(default=3, metadata={"help": "missing values filled in a row"})
-    window: int = field(default=30, metadata={"help": "values that the network reads"})
-    horizon: int = field(default=1, metadata={"help": "steps ahead"})
-    season: int = field(default=7, metadata={"help": "steps in a season"})
-    cell: str = field(default="lstm", metadata={"help": "rnn_tanh, lstm or gru"})
-    width: int = field(default=32, metadata={"help": "of the network"})
-    dropout: float = field(default=0.1, metadata={"help": "of its last state"})
-    linear: int = field(default=1, metadata={"help": "0: no autoregression below it"})
-    epochs: int = field(default=15, metadata={"help": "of training"})
-    batch: int = field(default=64, metadata={"help": "windows in a step"})
-    learn_rate: float = field(default=0.002, metadata={"help": "at its highest"})
-    seeds: int = field(default=1, metadata={"help": "networks that are trained"})
-    plot: str = field(default="", metadata={"help": "SVG of the last forecasts"})
-
-
-class Series(NamedTuple):
-    """A series, its gaps filled, and which of its values were there."""
-
-    name: str
-    values: np.ndarray
-    known: np.ndarray
-
-
-class Windows(NamedTuple):
-    """Windows of a part of all series, and what came after them, scaled.
-
-    Attributes:
-        X: Shape (windows, window).
-        Y: Shape (windows, horizon).
-        time: Row in its series where Y begins. Shape (windows,).
-        series: Which series. Shape (windows,).
-        scale: How much it moves from step to step. Shape (windows, 1).
-    """
-
-    X: np.ndarray
-    Y: np.ndarray
-    time: np.ndarray
-    series: np.ndarray
-    scale: np.ndarray
-
-
-def synthesize(n: int = 2000) -> list[Series]:
-    """Make a series with a trend, a season that changes in strength, and noise."""
-    rng, time = np.random.default_rng(0), np.arange(n)
-    season = np.sin(2 * np.pi * time / 7) * (1.5 + np.sin(2 * np.pi * time / 200))
-    drift = np.cumsum(rng.normal(0.0, 0.1, n))
-    values = 20.0 + 0.005 * time + 2.0 * season + drift + rng.normal(0.0, 0.5, n)
-    return [Series("made", values, np.ones(n, bool))]
-
-
-def read_csv(settings: Settings) -> list[Series]:
-    table = pd.read_csv(settings.data)
-    names = [name for name in settings.columns.split(",") if name] or [
-        name for name in table.columns if pd.api.types.is_numeric_dtype(table[name])
-    ]
-    found = []
-    for name in names:
-        values = table[name].to_numpy("float64")[: settings.rows or None]
-        found.append(Series(name, values, np.isfinite(values)))
-    return found
-
-
-def cut(
-    all_series: list[Series], scales: list[tuple[float, float]], s: Settings, part: str
-) -> Windows:
-    """Cut the windows of a part: whatever they are to forecast lies in it."""
-    pieces = []
-    for i, (series, (mean, deviation)) in enumerate(
-        zip(all_series, scales, strict=True)
-    ):
-        n = len(series.values)
-        ends = [0, n - round(n * s.test) - round(n * s.dev), n - round(n * s.test), n]
-        first, end = dict(
-            zip(
-                ("train", "dev", "test"), zip(ends, ends[1:], strict=False), strict=True
-            )
-        )[part]
-        time = np.arange(max(first, s.window), end - s.horizon + 1)
-        scaled = (series.values - mean) / deviation
-        time = time[sliding_window_view(series.known, s.horizon)[time].all(axis=1)]
-        X = sliding_window_view(scaled, s.window)[time - s.window]
-        Y = sliding_window_view(scaled, s.horizon)[time]
-        scale = np.abs(np.diff(X)).mean(axis=1, keepdims=True) + 0.02
-        pieces.append(Windows(X, Y, time, np.full(len(time), i), scale))
-    return Windows(*map(np.concatenate, zip(*pieces, strict=True)))
+    data: str = setting("", "CSV with a header; makes a series if left out")
+    columns: str = setting("", "columns to forecast, with commas; all if left out")
+    rows: int = setting(0, "rows to read, 0 for all")
+    dev: float = setting(0.1, "share of rows that the intervals are set on")
+    test: float = setting(0.2, "share of rows that are the test")
+    max_gap: int = setting(3, "missing values in a row that are filled")
+    window: int = setting(30, "values that the network reads")
+    horizon: int = setting(1, "steps ahead")
+    season: int = setting(7, "steps in a season")
+    cell: str = setting("lstm", "lstm, gru, rnn_tanh or rnn_relu")
+    width: int = setting(32, "width of the network")
+    dropout: float = setting(0.1, "share of its last state that it drops in training")
+    linear: int = setting(1, "0: the network alone, without an autoregression below")
+    epochs: int = setting(15, "times that training goes through the windows")
+    batch: int = setting(64, "windows in a step")
+    learn_rate: float = setting(0.002, "learning rate after a twentieth of the steps")
+    seeds: int = setting(1, "networks to train, one after the other")
+    plot: str = setting("", "SVG to draw the last forecasts of the first column in")
 
 
 def features(windows: Windows, s: Settings) -> list[Floats2d]:
     """Make what the network reads: the way to the last value, and the time."""
-    way = (windows.X - windows.X[:, -1:]) / windows.scale
-    steps = windows.time[:, None] + np.arange(-s.window, 0)
-    angle = 2 * np.pi * steps / s.season
-    scale = np.broadcast_to(np.log(windows.scale), way.shape)
-    rows = np.stack([way, scale, np.sin(angle), np.cos(angle)], axis=2)
-    return list(rows.astype("f"))
-
-
-def fit_linear(X: np.ndarray, Y: np.ndarray) -> np.ndarray:
-    """Return weights and bias of a least squares fit. Shape (window + 1, horizon)."""
-    return np.linalg.lstsq(with_one(X), Y, rcond=None)[0]
-
-
-def with_one(X: np.ndarray) -> np.ndarray:
-    return np.hstack([X, np.ones((len(X), 1))])
-
-
-def base(windows: Windows, weights: np.ndarray) -> np.ndarray:
-    last = windows.X[:, -1:]
-    return last + with_one(windows.X - last) @ weights
+    way = (windows.X - windows.last) / windows.pace
+    rows = windows.start[:, None, None] + np.arange(-s.window, 0)
+    angle = 2 * np.pi * rows / s.season
+    parts = way, np.log(windows.pace), np.sin(angle), np.cos(angle)
+    X = np.stack(np.broadcast_arrays(*parts), axis=-1)
+    return list(X.reshape(-1, s.window, len(parts)).astype("f"))
 
 
 def build_model(s: Settings) -> Model[list[Floats2d], Floats2d]:
+    """Build a network that says lower end, mean and upper end of each step ahead."""
     cell: Any = s.cell
-    n_out = s.horizon * (1 + len(QUANTILES))
     return chain(
         RNN(s.width, 4, cell=cell, depth=1, bidirectional=False),
         Pool(s.width, pooling=["last"], bidirectional=False),
         Dropout(s.dropout),
-        Linear(n_out, s.width),
-    )
+        Linear(3 * s.horizon, s.width),
+    ).initialize()
 
 
 def d_loss(Y: np.ndarray, truth: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Return the gradient of squared error and quantile loss (Koenker & Bassett, 1978).
 
     Args:
-        Y: Lower end, mean and upper end. Shape (windows, horizon, 3).
-        truth: Shape (windows, horizon).
-        weight: Of the squared error. Shape (windows, 1).
+        Y: Lower end, mean and upper end. Shape (B, horizon, 3).
+        truth: Shape (B, horizon).
+        weight: Of the squared error. Shape (B, 1).
     """
     lower, mean, upper = np.moveaxis(Y, 2, 0)
-    dY = [
-        (lower > truth) - QUANTILES[0],
-        2.0 * weight * (mean - truth),
-        (upper > truth) - QUANTILES[1],
-    ]
+    ends = (lower > truth) - QUANTILES[0], (upper > truth) - QUANTILES[1]
+    dY = ends[0], 2.0 * weight * (mean - truth), ends[1]
     return np.stack(dY, axis=2) / truth.size
 
 
-def train(windows: Windows, weights: np.ndarray, s: Settings, seed: int) -> Model:
-    fix_random_seed(seed)
-    rng = np.random.default_rng(seed)
-    X = features(windows, s)
-    truth = (windows.Y - base(windows, weights)) / windows.scale
-    weight = windows.scale**2 / np.mean(windows.scale**2)
-    model = build_model(s).initialize()
-    optimizer = Adam(s.learn_rate, grad_clip=1.0, use_averages=True)
-    n_steps, step = s.epochs * (len(X) // s.batch), 0
-    for _ in range(s.epochs):
-        for rows in np.array_split(rng.permutation(len(X)), len(X) // s.batch):
-            Y, backprop = model.begin_update([X[i] for i in rows])
-            dY = d_loss(Y.reshape(len(rows), s.horizon, 3), truth[rows], weight[rows])
-            backprop(dY.reshape(Y.shape).astype("f"))
-            optimizer.learn_rate = (
-                s.learn_rate * 0.5 * (1 + np.cos(np.pi * step / n_steps))
-            )
-            model.finish_update(optimizer)
+class Forecaster:
+    """An autoregression, a network for what it leaves, and a margin."""
+
+    def __init__(self, learned: Windows, dev: Windows, s: Settings, seed: int) -> None:
+        fix_random_seed(seed)
+        self.s, self.margin = s, 0.0
+        self.weights = series.fit_linear(learned.changes)
+        self.weights *= s.linear
+        self.model = build_model(s)
+        self.train(learned, np.random.default_rng(seed))
+        lower, _, upper = np.moveaxis(self.predict(dev), 3, 0)
+        outside = np.maximum(lower - dev.Y, dev.Y - upper) / dev.pace
+        self.margin = float(np.quantile(outside, COVERED))
+
+    def train(self, windows: Windows, rng: np.random.Generator) -> None:
+        """Train the network on what the autoregression leaves."""
+        s, X = self.s, features(windows, self.s)
+        truth = ((windows.Y - self.base(windows)) / windows.pace).reshape(-1, s.horizon)
+        weight = windows.pace.reshape(-1, 1) ** 2
+        weight /= weight.mean()  # so that errors count as much as they do in the end
+        steps = s.epochs * max(1, len(X) // s.batch)
+        rates: Any = warmup_linear(s.learn_rate, steps // 20, steps)
+        optimizer = Adam(rates, grad_clip=1.0, use_averages=True)
+        for step in range(steps):
+            if step % (steps // s.epochs) == 0:
+                batches = np.array_split(rng.permutation(len(X)), steps // s.epochs)
+            rows = batches.pop()
+            flat, backprop = self.model.begin_update([X[i] for i in rows])
+            Y = np.asarray(flat).reshape(-1, s.horizon, 3)
+            dY: Any = d_loss(Y, truth[rows], weight[rows]).astype("f")
+            backprop(dY.reshape(flat.shape))
+            self.model.finish_update(optimizer)
             optimizer.step_schedules()
-            step += 1
-    for node in model.walk():
-        for name in node.param_names:
-            key = (node.id, name)
-            if key in optimizer.averages:
-                node.set_param(name, optimizer.averages[key])
-    return model
+        with self.model.use_params(optimizer.averages or {}):
+            self.model = self.model.copy()
+
+    def base(self, windows: Windows) -> np.ndarray:
+        return windows.last + series.apply_linear(self.weights, windows.changes)
+
+    def predict(self, windows: Windows) -> np.ndarray:
+        """Return lower end, mean and upper end. Shape (windows, S, horizon, 3)."""
+        Y: Any = self.model.predict(features(windows, self.s))
+        Y = Y.reshape(*windows.Y.shape, 3)
+        Y[..., 0] = np.minimum(Y[..., 0], Y[..., 1]) - self.margin
+        Y[..., 2] = np.maximum(Y[..., 1], Y[..., 2]) + self.margin
+        return self.base(windows)[..., None] + windows.pace[..., None] * Y
 
 
-def predict(
-    model: Model, windows: Windows, weights: np.ndarray, s: Settings
-) -> np.ndarray:
-    Y = model.predict(features(windows, s)).reshape(-1, s.horizon, 3)
-    return base(windows, weights)[:, :, None] + windows.scale[:, :, None] * np.sort(Y)
+def plot(found: np.ndarray, truth: np.ndarray, s: Settings) -> None:
+    """Draw forecasts of one series that follow each other, with what came."""
+    from matplotlib.figure import Figure
+
+    blocks = slice(-1 - 200 // s.horizon * s.horizon, None, s.horizon)
+    lower, mean, upper = np.moveaxis(found[blocks], 2, 0)
+    axes = (figure := Figure(figsize=(8, 4), layout="constrained")).add_subplot()
+    axes.fill_between(range(mean.size), lower.ravel(), upper.ravel(), alpha=0.3)
+    axes.plot(truth[blocks].ravel(), label="what came", color="#808080")
+    axes.plot(mean.ravel(), label="forecast")
+    axes.set_xlabel("steps")
+    axes.legend()
+    figure.savefig(s.plot, metadata={"Date": None})
 
 
-def score(found: np.ndarray, windows: Windows, scales) -> str:
-    error = found - windows.Y
-    deviation = np.array([each for _, each in scales])[windows.series][:, None]
-    rmse = np.sqrt(np.mean((error * deviation) ** 2))
-    return f"{np.mean(error**2):.4f} | {rmse:.3f}"
-
-
-def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+def read(s: Settings) -> tuple[series.Table, int, int]:
+    """Read or make series. Also return in which rows dev and test begin."""
+    names = [name for name in s.columns.split(",") if name]
+    table = (
+        series.read_csv(s.data, names, s.rows, s.max_gap)
+        if s.data
+        else series.synthesize()
     )
-    for each in fields(Settings):
-        kind: Any = each.type
-        parser.add_argument(
-            f"--{each.name.replace('_', '-')}",
-            type=kind,
-            default=each.default,
-            help=f"{each.metadata['help']} (%(default)s)",
+    n = len(table.values)
+    test = n - round(n * s.test)
+    dev = test - round(n * s.dev)
+    needed = max(s.window, s.season) + s.horizon
+    if min(dev - needed, test - dev - s.horizon, n - test - s.horizon) < 0:
+        raise ValueError(
+            f"Of {n} rows, {dev} are for training, {test - dev} for intervals and "
+            f"{n - test} for the test, but the first needs {needed}, each other "
+            f"{s.horizon}: make --window, --season or --horizon smaller"
         )
-    s = Settings(**vars(parser.parse_args(argv)))
-    torch.set_num_threads(1)
-    all_series = read_csv(s) if s.data else synthesize()
-    scales = []
-    for series in all_series:
-        n = len(series.values)
-        first = series.values[: n - round(n * s.test) - round(n * s.dev)]
-        scales.append((first.mean(), first.std()))
-    parts = {
-        part: cut(all_series, scales, s, part) for part in ("train", "dev", "test")
+    for name, values in zip(table.names, table.values.T, strict=True):
+        if not np.ptp(values[:dev]):
+            raise ValueError(f"{name!r} is {values[0]} in all of the first {dev} rows")
+    return table, dev, test
+
+
+def run(s: Settings) -> None:
+    """Print the errors of each method in the test, and draw the last forecasts."""
+    torch.set_num_threads(1)  # more gain nothing in small products
+    table, dev, test = read(s)
+    mean, deviation = table.values[:dev].mean(axis=0), table.values[:dev].std(axis=0)
+    scaled = (table.values - mean) / deviation
+    parts = (0, dev), (dev, test), (test, len(scaled))
+    sizes = s.window, s.horizon
+    learned, held_out, last = (series.cut(scaled, *sizes, *each) for each in parts)
+    found: dict[str, np.ndarray] = {
+        "last value": series.repeat(scaled, last, 1),
+        "a season ago": series.repeat(scaled, last, s.season),
+        "exponential smoothing": series.smooth(scaled, dev, last, s.season),
+        "autoregression": series.apply_linear(series.fit_linear(learned), last),
     }
-    learned, test = parts["train"], parts["test"]
-    last = learned.X[:, -1:]
-    weights = fit_linear(learned.X - last, learned.Y - last)
-    print("| method | MSE, scaled | RMSE | covered |")
-    print("naive", score(np.repeat(test.X[:, -1:], s.horizon, 1), test, scales))
-    print(
-        "linear",
-        score(with_one(test.X) @ fit_linear(learned.X, learned.Y), test, scales),
-    )
-    print("linear of differences", score(base(test, weights), test, scales))
-    if not s.linear:
-        weights = np.zeros_like(weights)
     for seed in range(s.seeds):
-        model = train(learned, weights, s, seed)
-        dev = predict(model, parts["dev"], weights, s)
-        truth, scale = parts["dev"].Y, parts["dev"].scale
-        outside = np.maximum(dev[..., 0] - truth, truth - dev[..., 2]) / scale
-        margin = np.quantile(outside, 0.8)
-        found = predict(model, test, weights, s)
-        lower = found[..., 0] - margin * test.scale
-        upper = found[..., 2] + margin * test.scale
-        covered = np.mean((lower <= test.Y) & (test.Y <= upper))
-        print("network, dev", score(dev[..., 1], parts["dev"], scales))
-        print(
-            "network",
-            seed,
-            score(found[..., 1], test, scales),
-            f"{covered:.3f}",
-            flush=True,
-        )
+        forecaster = Forecaster(learned, held_out, s, seed)
+        if s.linear:
+            found["autoregression of changes"] = forecaster.base(last)
+        found[f"network, seed {seed}"] = forecaster.predict(last)
+    print("| series | method | MSE, scaled | RMSE | covered, % |\n|-|-|-:|-:|-:|")
+    known = series.cut(table.known, *sizes, *parts[2]).Y
+    for i, name in enumerate(table.names):
+        for method, Y in found.items():
+            row = score(Y[:, i], last.Y[:, i], known[:, i], deviation[i])
+            print(f"| {name} | {method} | {row} |")
+    window = Windows(scaled[-s.window :].T[None], last.Y[:1], np.array([len(scaled)]))
+    ahead = forecaster.predict(window)[0] * deviation[:, None, None]
+    print("\n| series | steps ahead | low | forecast | high |\n|-|-:|-:|-:|-:|")
+    for name, rows in zip(table.names, ahead + mean[:, None, None], strict=True):
+        for step, row in enumerate(rows, start=1):
+            print(f"| {name} | {step} | {row[0]:.3f} | {row[1]:.3f} | {row[2]:.3f} |")
+    if s.plot:
+        plot(Y[:, 0] * deviation[0] + mean[0], last.Y[:, 0] * deviation[0] + mean[0], s)
+
+
+def score(Y: np.ndarray, truth: np.ndarray, known: np.ndarray, deviation: float) -> str:
+    """Compare forecasts with what came, where that is known."""
+    covered = ""
+    if Y.ndim == 3:
+        inside = (Y[..., 0] <= truth) & (Y[..., 2] >= truth)
+        covered = f"{100 * inside[known].mean():.1f}"
+        Y = Y[..., 1]
+    error = np.mean((Y - truth)[known] ** 2)
+    return f"{error:.4f} | {deviation * error**0.5:.3f} | {covered}"
+
+
+def main(argv: list[str] | None = None) -> None:
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
+    for each in fields(Settings):
+        options: Any = {"type": each.type, "default": each.default, **each.metadata}
+        parser.add_argument(f"--{each.name.replace('_', '-')}", **options)
+    try:
+        run(Settings(**vars(parser.parse_args(argv))))
+    except (OSError, ValueError) as error:
+        sys.exit(f"forecast.py: {error}")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

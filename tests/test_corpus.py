@@ -285,3 +285,36 @@ def test_subject_lines_take_most_of_their_words_from_the_text_but_not_all():
         ]
         assert 0.6 < sum(shares) / len(shares) < 0.95
         assert min(shares) < 0.5 < max(shares) == 1.0
+
+
+def readme_table(name):
+    """Return the figures of each row of a table of the README, by its title."""
+    text = (CORPUS / "README.md").read_text("utf-8").partition(f"\n| {name} |")[2]
+    rows = re.findall(
+        r"^\| ([\w ]+) \| (\d+) \| (\d+) \| (\d+) \|$", text, re.MULTILINE
+    )
+    return {title: list(map(int, figures)) for title, *figures in reversed(rows)}
+
+
+def split_words(texts):
+    return [re.findall(r"[\w']+", text.lower()) for text in texts]
+
+
+def test_the_sizes_of_the_translations_are_those_of_the_readme():
+    table = readme_table("translation")
+    for i, part in enumerate(PAIR_PARTS):
+        sides = [split_words(texts) for texts in read_sides("translation", part)]
+        assert table["pairs"][i] == len(sides[0])
+        for language, side in zip(("English", "German"), sides, strict=True):
+            words = [word for words in side for word in words]
+            assert table[f"{language} words"][i] == len(words)
+            assert table[f"distinct {language} words"][i] == len(set(words))
+
+
+def test_the_sizes_of_the_notices_are_those_of_the_readme():
+    table = readme_table("notices")
+    for i, part in enumerate(PAIR_PARTS):
+        texts, subjects = read_sides("notices", part)
+        assert table["texts"][i] == len(texts)
+        assert table["words in texts"][i] == len(" ".join(texts).split())
+        assert table["words in subject lines"][i] == len(" ".join(subjects).split())

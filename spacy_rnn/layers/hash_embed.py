@@ -80,7 +80,7 @@ def forward(
     vocab = docs[0].vocab
     features = read_features(model, docs)
     if "value_counts" in model.attrs:
-        features = known_values(model, features, is_train)
+        features = known_values(model, features, lengths, is_train)
     if is_train:
         return train(model, vocab, features, lengths)
     return split(predict(model, vocab, features), lengths), backprop_nothing
@@ -103,18 +103,22 @@ def known_values_attrs() -> dict[str, Any]:
     }
 
 
-def known_values(model: Tok2VecT, features: np.ndarray, is_train: bool) -> np.ndarray:
+def known_values(
+    model: Tok2VecT, features: np.ndarray, lengths: np.ndarray, is_train: bool
+) -> np.ndarray:
     """Put the unknown value in the place of some."""
     if is_train:
         learned = model.attrs["learn"].take(model, features)
-        return learn_values(model, features) if learned is None else learned
+        if learned is None:
+            return learn_values(model, features, lengths)
+        return learned
     embedded = features[:, : len(model.attrs["rows"])]
     embedded[:] = model.attrs["value_counts"].replace_unseen(embedded)
     return features
 
 
 def learn_values(
-    model: Tok2VecT, features: np.ndarray, lengths: np.ndarray | None = None
+    model: Tok2VecT, features: np.ndarray, lengths: np.ndarray
 ) -> np.ndarray:
     """Count the values of a batch, and put the unknown one in the place of some."""
     counts: ValueCounts = model.attrs["value_counts"]

@@ -4,22 +4,23 @@ The forward-backward algorithm runs over time for all documents of a batch and b
 directions side by side.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from spacy_rnn.modules.lattice import Lattice, Steps
-from spacy_rnn.modules.recursion import run
-from spacy_rnn.modules.transitions import Transitions, finite, least
+from spacy_rnn.modules.recursion import Algebra, run
+from spacy_rnn.modules.transitions import TINY, Transitions, finite, least
 
 # Sums of exponentiated scores, rescaled at each token, lose nothing in double precision
 # as long as no sum or product comes near its smallest number, 1e-308. Where one could,
 # everything is done with logarithms, which takes many times as long.
 WIDEST_STEP = 200.0  # in nats
 SMALLEST_SUM = 1e-100
-TINY = 1e-300
-SAME = 1e-11  # relative
+SAME, ROUGHLY_SAME = 1e-11, 1e-6  # relative
 FEW_TAGS = 160  # up to so many, both directions side by side are faster than in parts
 
 
@@ -146,8 +147,8 @@ class Sums:
 
     one = 1.0
 
-    def __init__(self, *links: Transitions) -> None:
-        self.links, self.stacked = links[0], None
+    def __init__(self, *links: Transitions, rough: bool = False) -> None:
+        self.links, self.stacked, self.rough = links[0], None, rough
         if len(links) > 1:
             scores = [each.square - each.highest for each in links]
             self.stacked = torch.stack(scores).exp_()
@@ -158,7 +159,7 @@ class Sums:
     def follow(self, X: Tensor) -> Tensor:
         if self.stacked is not None:
             return torch.bmm(X, self.stacked)
-        return self.links.sums(X[0]).unsqueeze(0)
+        return self.links.sums(X[0], self.rough).unsqueeze(0)
 
     def rescale(self, X: Tensor) -> Tensor:
         totals = X.sum(2, keepdim=True).clamp_(min=TINY)
@@ -166,7 +167,7 @@ class Sums:
         return totals.squeeze(2).log_()
 
     def differ(self, X: Tensor, Y: Tensor) -> Tensor:
-        return (X - Y).abs() > SAME * X
+        return (X - Y).abs() > (ROUGHLY_SAME if self.rough else SAME) * X
 
 
 class LogSums:
@@ -214,7 +215,8 @@ def posterior(lattice: Lattice, within: Tensor | None = None) -> Messages:
     Args:
         lattice: The sequences.
         within: The first and the last token of each document that are asked for, on the
-            CPU. Shape (2, B). What lies outside may be left out. All if not given.
+            CPU. Shape (2, B). What lies outside may be left out, and probabilities have
+            a relative error of up to 1e-5. All tokens, exactly, if not given.
     """
     E, links = lattice.emissions, lattice.forward
     if not len(E):
@@ -238,11 +240,13 @@ def scaled_messages(lattice: Lattice, ahead: Steps, behind: Steps) -> Messages |
     lowest = links.lowest - t0
     for scores, highest in (E, e0), (S, s0), (F, f0):
         lowest = lowest + least(scores.sub_(highest), -torch.inf)
-
     if float(lowest) < -WIDEST_STEP:
         return None
     E, S, F = E.exp_(), S.exp_(), F.exp_()
-    before, beyond, passed, scales = both_ways(Sums, links, E, S, F, ahead, behind)
+    # A GPU's product of single precision may be one of less, by the user's settings.
+    rough = ahead is not behind and not E.is_cuda and links.may_be_rough
+    kind = partial(Sums, rough=rough)
+    before, beyond, passed, scales = both_ways(kind, links, E, S, F, ahead, behind)
     if any(0.0 < least(sums, 0.0) < SMALLEST_SUM for sums in (before, beyond)):
         return None
     passed = passed + e0.squeeze(1) + t0
@@ -259,7 +263,7 @@ def log_messages(lattice: Lattice, ahead: Steps, behind: Steps) -> Messages:
 
 
 def both_ways(
-    kind: type[Sums] | type[LogSums],
+    kind: Callable[..., Algebra],
     links: Transitions,
     E: Tensor,
     S: Tensor,

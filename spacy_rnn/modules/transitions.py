@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 
 SMALL = 40  # up to so many tags, all at once is faster than in parts
+TINY = 1e-300
+ROUGH_SPREAD = 40.0  # nats, up to which single precision loses no transition
 TILE = 2**21  # numbers that are made at once, at most
 
 
@@ -75,7 +77,11 @@ class Transitions:
         """The scores, with tags in their order. Shape (K, K)."""
         if self.order is None:
             return self.scores
-        return self.arrange(self.scores.index_select(0, self.order))
+        square = torch.full_like(self.scores, -torch.inf)
+        square[self.sources, self.targets] = self.dense
+        for source, target, scores in self.diagonals:
+            square[source, target].diagonal().copy_(scores)
+        return square
 
     @cached_property
     def extremes(self) -> tuple[Tensor, Tensor]:
@@ -102,6 +108,17 @@ class Transitions:
         ]
         return (self.dense - self.highest).exp_(), diagonals
 
+    @cached_property
+    def rough(self) -> Tensor:
+        """The exponentiated `dense` part in single precision."""
+        return self.exponentiated[0].float()
+
+    @property
+    def may_be_rough(self) -> bool:
+        """Whether `sums` may be rough: the dense part's least weight isn't tiny."""
+        least, _ = self.extremes
+        return bool(self.highest - least.amin() < ROUGH_SPREAD)
+
     def arrange(self, X: Tensor) -> Tensor:
         """Make a copy with the tags of columns in order. Shape (..., K)."""
         if self.order is None:
@@ -116,20 +133,27 @@ class Transitions:
         """Undo `arrange` of rows, too. Shape (K, K)."""
         return X if self.order is None else self.restore(X[self.columns])
 
-    def sums(self, X: Tensor) -> Tensor:
+    def sums(self, X: Tensor, rough: bool = False) -> Tensor:
         """Sum up the ways to each tag, given what leads to the tags before.
 
         Transitions count relative to the highest.
 
         Args:
             X: Sums of exponentiated scores, tags in order. Shape (B, K).
+            rough: Whether a relative error of 1e-6 is small enough.
 
         Returns:
             Shape (B, K).
         """
         dense, diagonals = self.exponentiated
         Y, targets = self.make_room(X, 0.0)
-        torch.mm(X[:, self.sources], dense, out=targets)
+        here = X[:, self.sources]
+        if rough:
+            # Relative to their own sum, what single precision can't hold is negligible.
+            total = here.sum(1, keepdim=True).clamp_(min=TINY)
+            torch.mul(torch.mm((here / total).float(), self.rough), total, out=targets)
+        else:
+            torch.mm(here, dense, out=targets)
         for source, target, weights in diagonals:
             Y[:, target].addcmul_(X[:, source], weights)
         return Y

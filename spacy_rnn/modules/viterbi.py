@@ -68,7 +68,7 @@ def trace(lattice: Lattice, scores: Tensor, path: Tensor) -> None:
         scores: Of the best ways to each tag. Shape (N, K).
         path: Is filled with columns of tags. Shape (N,).
     """
-    to_tag = lattice.forward.square.T.contiguous()
+    to_tag = lattice.forward.backward.square.contiguous()
     pieces = cut(lattice.steps)
     if pieces is None:
         walk_back(scores, path, to_tag, lattice.steps)

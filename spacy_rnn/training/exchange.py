@@ -6,7 +6,7 @@ from zlib import crc32
 
 import torch
 from spacy.training import Example
-from thinc.api import Model, PyTorchShim, xp2torch
+from thinc.api import Model, PyTorchShim, torch2xp, xp2torch
 from torch import Tensor
 
 from spacy_rnn.training.ranks import Ranks
@@ -31,14 +31,13 @@ class LayerGradient:
             return None
         return xp2torch(self.layer.get_grad(self.name))
 
-    def make(self) -> Tensor:
-        """View it as a tensor, made for it if there is none."""
-        if not self.layer.has_grad(self.name):
-            shape = self.layer.get_param(self.name).shape
-            self.layer.set_grad(self.name, self.layer.ops.alloc_f(shape))
+    def replace(self, gradient: Tensor) -> None:
+        """Let it be another one, flat, to which later ones are added in place."""
         if "row_cache" in self.layer.attrs:
             self.layer.attrs["row_cache"].clear(gradient_pending=True)
-        return xp2torch(self.layer.get_grad(self.name))
+        array: Any = torch2xp(gradient, ops=self.layer.ops)
+        shape = self.layer.get_param(self.name).shape
+        self.layer.set_grad(self.name, array.reshape(shape))
 
 
 class TorchGradient:
@@ -52,11 +51,9 @@ class TorchGradient:
         """Return it, if there is one."""
         return self.parameter.grad
 
-    def make(self) -> Tensor:
-        """Return it, made if there is none."""
-        if self.parameter.grad is None:
-            self.parameter.grad = torch.zeros_like(self.parameter)
-        return self.parameter.grad
+    def replace(self, gradient: Tensor) -> None:
+        """Let it be another one, flat."""
+        self.parameter.grad = gradient.view_as(self.parameter).to(self.parameter.dtype)
 
 
 class Exchange:
@@ -110,8 +107,7 @@ class Exchange:
         self.seen.hear(notes["seen"])
         for slot, part, present in zip(slots, parts, notes["present"], strict=True):
             if present:
-                gradient = slot.make()
-                gradient.copy_(part.view(gradient.shape))
+                slot.replace(part)
         return any(notes["stop"])
 
     def _send(self, gradients: list[Tensor | None], notes: Notes) -> Sequence[Tensor]:
@@ -128,7 +124,7 @@ class Exchange:
         for part, gradient in zip(parts, gradients, strict=True):
             if gradient is None:
                 part.zero_()
-            else:
+            elif gradient.data_ptr() != part.data_ptr():  # else, it is in its place
                 part.view(gradient.shape).copy_(gradient)
         noted.copy_(flat_notes)
         self.ranks.add(self._buffer)

@@ -5,7 +5,7 @@ from html import escape
 from math import ceil, floor, inf, isfinite, log10
 from typing import NamedTuple
 
-from spacy_rnn.visual.chart import N_COLOURS, Axis, Chart, Matrix, Series
+from spacy_rnn.visual.chart import N_COLOURS, Axis, Chart, Series
 from spacy_rnn.visual.page import THEME
 
 WIDTH, HEIGHT = 380, 264  # as wide as a phone, where it is drawn as it is
@@ -13,7 +13,6 @@ TOP, BOTTOM, LEFT, RIGHT = 50, 42, 42, 14
 LETTER = 6.2  # mean width of one, at the size of labels
 LINE = 13  # height of a label
 LONGEST = 18  # letters of a label
-CELL = 34  # of a matrix
 STYLE = """.rnn-chart { display: block; width: 100%; height: auto; overflow: visible; }
 .rnn-chart text { font: 11px system-ui, sans-serif; fill: var(--faint);
   font-variant-numeric: tabular-nums; }
@@ -26,7 +25,8 @@ STYLE = """.rnn-chart { display: block; width: 100%; height: auto; overflow: vis
 .rnn-chart .thin { stroke-width: 1.2; }
 .rnn-chart .dashed { stroke-dasharray: 5 4; stroke-width: 1.3; }
 .rnn-chart .dot { fill: currentColor; }
-.rnn-chart .bar { fill: currentColor; opacity: .28; }
+.rnn-chart .bar { fill: currentColor; opacity: .75; }
+.rnn-chart .background .bar { opacity: .28; }
 .rnn-chart .background { color: var(--faint); }
 .rnn-chart .cell { fill: rgb(var(--more)); }
 .rnn-chart .wrong { fill: rgb(var(--less)); }
@@ -59,8 +59,7 @@ class Line(NamedTuple):
 def draw_chart(chart: Chart) -> str:
     """Draw a chart."""
     names = [each.name for each in chart.series if each.name]
-    longest = max(map(len, map(shorten, names)), default=0)
-    right = WIDTH - RIGHT - (longest * LETTER if len(names) > 1 else 0)
+    right = WIDTH - RIGHT - (find_width(names) if len(names) > 1 else 0)
     x = lay_out(chart.x, [v for each in chart.series for v in each.x], LEFT, right)
     y = lay_out(chart.y, find_heights(chart.series), HEIGHT - BOTTOM, TOP)
     parts = [*draw_axes(chart, x, y)]
@@ -200,54 +199,6 @@ def write_names(series: Sequence[Series], y: Line, left: float) -> Iterator[str]
         yield f'<g class="{kind}">{name}</g>'
 
 
-def draw_matrix(matrix: Matrix) -> str:
-    """Draw a matrix, each cell darker the larger its share of its row is."""
-    side = CELL if len(matrix.columns) <= 14 else 26
-    left = 12 + max(map(len, map(shorten, matrix.rows)), default=0) * LETTER
-    slope = 0.72 * max(map(len, map(shorten, matrix.columns)), default=0) * LETTER
-    top = TOP + slope
-    width = left + side * len(matrix.columns) + slope + 8
-    parts = []
-    for j, name in enumerate(matrix.columns):
-        at = left + side * (j + 0.5)
-        parts.append(
-            f'<text transform="translate({at:.1f} {top - 6:.1f}) rotate(-45)">'
-            f"{escape(shorten(name))}</text>"
-        )
-    for i, row in enumerate(matrix.rows):
-        height = top + side * i
-        parts.append(write(shorten(row), left - 6, height + side / 2 + 4, "end"))
-        parts += draw_row(matrix, i, left, height, side)
-    parts.append(write(matrix.about, 2, 32, "start"))
-    height = top + side * len(matrix.rows) + 8
-    least = 4 + LETTER * max(len(matrix.about), 1.3 * len(matrix.title))
-    return wrap(parts, max(width, least), height, matrix.title)
-
-
-def draw_row(
-    matrix: Matrix, i: int, left: float, top: float, side: float
-) -> Iterator[str]:
-    """Draw a row of a matrix."""
-    total = sum(matrix.counts[i])
-    name = matrix.rows[i]
-    for j, (column, count) in enumerate(
-        zip(matrix.columns, matrix.counts[i], strict=True)
-    ):
-        at, share = left + side * j, count / total if total else 0.0
-        kind = "cell" if column == name else "cell wrong"
-        about = f"{name} → {column}: {count:g} ({share:.0%})"
-        yield (
-            f'<rect class="{kind}" x="{at:.1f}" y="{top:.1f}" width="{side - 1.5}" '
-            f'height="{side - 1.5}" rx="2" fill-opacity="{0.05 + 0.9 * share:.2f}">'
-            f"<title>{escape(about)}</title></rect>"
-        )
-        if round(count):
-            over = " over" if share > 0.5 else ""
-            text = f"{count:.0f}" if count < 10_000 else f"{count / 1000:.0f}k"
-            x, y = at + side / 2 - 0.75, top + side / 2 + 3.5
-            yield f'<text class="count{over}" x="{x:.1f}" y="{y:.1f}">{text}</text>'
-
-
 def wrap(parts: Sequence[str], width: float, height: float, title: str) -> str:
     """Put parts of a picture together."""
     return (
@@ -271,6 +222,14 @@ def write(text: str, x: float, y: float, anchor: str, kind: str = "") -> str:
     return (
         f'<text{about} x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">'
         f"{escape(text)}</text>"
+    )
+
+
+def find_width(names: Sequence[str]) -> float:
+    """Guess the width of the longest label; capitals are wider."""
+    return max(
+        (LETTER * len(n) + 2 * sum(map(str.isupper, n)) for n in map(shorten, names)),
+        default=0.0,
     )
 
 

@@ -231,9 +231,12 @@ def test_a_label_that_all_texts_have_teaches_nothing(write):
 
 
 def test_blank_and_empty_texts_are_counted(write):
-    rows = [*TEXTS, {"text": "  ", "label": "bad"}, {"text": "", "label": "bad"}]
+    blank = [{"text": "  ", "label": label} for label in ("good", "bad")]
+    rows = [*TEXTS, *blank, {"text": "", "label": "bad"}]
     facts, remarks = look(write("textcat", rows, NEW))
-    assert facts["Documents"]["train"]["blank"] == 1
+    assert facts["Documents"]["train"]["blank"] == 2
+    assert facts["Documents"]["train"]["repeated"] == 0
+    assert facts["rnn_textcat"]["contradictions"]["n"] == 0
     assert said(remarks, "warn: Train: Empty texts left out: 1, the first")
 
 

@@ -12,7 +12,12 @@ from thinc.api import Config
 from typer.testing import CliRunner
 
 import spacy_rnn.cli  # noqa: F401 (adds the commands to those of spaCy)
-from spacy_rnn.cli.score_tables import format_score, name_group, name_score
+from spacy_rnn.cli.score_tables import (
+    format_score,
+    name_group,
+    name_score,
+    print_scores,
+)
 from spacy_rnn.extensions import register_text
 from spacy_rnn.scorers import translation_score
 
@@ -412,3 +417,11 @@ def test_any_value_can_be_printed():
     assert format_score("ents_f", None) == "-"
     assert format_score("speed", 1234.5) == "1234"
     assert format_score("note", "words") == "words"
+
+
+def test_tokens_without_spaces_have_no_scores_to_print(capsys):
+    scores = {"token_acc": None, "token_f": None, "tag_acc": None, "pos_acc": 0.5}
+    print_scores(scores, title="Results")
+    printed = capsys.readouterr().out
+    assert "TOK" not in printed
+    assert re.search(r"TAG +-", printed)

@@ -262,3 +262,14 @@ def test_a_browser_draws_the_page(page, dark, width):
     assert bright < 0.4 if dark else bright > 0.8
     blue = look.pixels[:, :, 2] - look.pixels[:, :, 0]
     assert (blue > 0.2).mean() > 0.002  # curves and bars
+
+
+def test_a_command_that_is_interrupted_leaves_no_page(classifier, data, monkeypatch):
+    def interrupt(*args, **settings):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("spacy_rnn.cli.reporting.page.draw_report", interrupt)
+    path = data.parent / "report.html"
+    result = report(classifier, data, "-o", path)
+    assert result.exit_code != 0
+    assert not path.exists()

@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 
 from spacy_rnn.visual.chart import Axis, Chart, Matrix, Series
+from spacy_rnn.visual.matrix import draw_matrix
 from spacy_rnn.visual.svg import (
     BOTTOM,
     HEIGHT,
@@ -15,7 +16,6 @@ from spacy_rnn.visual.svg import (
     TOP,
     WIDTH,
     draw_chart,
-    draw_matrix,
     find_ticks,
     lay_out,
     make_sheet,
@@ -118,16 +118,6 @@ def test_texts_are_written_as_they_are():
         texts = [e.text for e in all_of(ET.fromstring(picture), "text")]
         assert texts.count(NASTY) >= 3
         assert "<b>" not in picture
-
-
-def test_cells_of_a_matrix_are_stronger_for_a_larger_share_of_their_row():
-    svg = ET.fromstring(draw_matrix(Matrix("", "ab", "ab", [[9, 1], [0, 0]])))
-    strengths = [float(e.get("fill-opacity")) for e in all_of(svg, "rect")]
-    assert strengths[0] > strengths[1] > strengths[2] == strengths[3]
-    assert [e.text for e in all_of(svg, "text", "count")] == ["9", "1"]
-    wrong = ["wrong" in e.get("class") for e in all_of(svg, "rect")]
-    assert wrong == [False, True, True, False]
-    assert svg.findtext(f".//{SVG}rect/{SVG}title") == "a → a: 9 (90%)"
 
 
 def test_a_sheet_is_one_picture_that_stands_by_itself():

@@ -1,6 +1,6 @@
 """Look at the data of a config, in one pass over each corpus."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,9 @@ from spacy_rnn.cli.debugging.words import WordTally
 from spacy_rnn.corpora.files.rows import join_names
 from spacy_rnn.training.settings import check_settings
 
+MakeTally = Callable[[Component], Tally]
 # What counts the annotation that a component assigns; the first that fits is taken.
-TALLIES: Mapping[str, Callable[[Component], Tally]] = {
+TALLIES: Mapping[str, MakeTally] = {
     "doc.cats": CategoryTally,
     "doc._.summary": SummaryTally,
     "doc.ents": EntityTally,
@@ -63,8 +64,9 @@ def look_at(
     reports = [take_report(corpus) for corpus in corpora]
     if config["initialize"]["vectors"]:
         load_vectors_into_model(nlp, config["initialize"]["vectors"])
-    tallies, pipeline = make_tallies(nlp, config)
-    train: list[Tally] = [DocumentTally(), WordTally(nlp.vocab), *tallies]
+    components = list(list_components(nlp, config))
+    train: list[Tally] = [DocumentTally(), WordTally(nlp.vocab)]
+    train += [make(component) for component, make in components if make is not None]
     read(corpora[0](nlp), train, limit)
     dev = [tally.follow() for tally in train]
     read(corpora[1](nlp), dev, limit)
@@ -74,7 +76,7 @@ def look_at(
         documents.facts[part]["left_out"] = texts
         for text in texts:
             documents.add("warn", f"{part.capitalize()}: {text}")
-    return [pipeline, documents, *others]
+    return [describe_pipeline(nlp, config, components), documents, *others]
 
 
 def open_corpora(config: Config) -> Sequence[Callable[[Language], Iterable[Example]]]:
@@ -106,39 +108,53 @@ def take_report(corpus: Any) -> list[str]:
     return [] if contents is None else contents.report.take()
 
 
-def make_tallies(nlp: Language, config: Mapping[str, Any]) -> tuple[list[Tally], Topic]:
-    """Make a tally for each component that trains, and say which have none."""
+def list_components(
+    nlp: Language, config: Mapping[str, Any]
+) -> Iterator[tuple[Component, MakeTally | None]]:
+    """Yield each component that learns, and what counts its annotation, if any does."""
     initialize = registry.resolve(config["initialize"], schema=ConfigSchemaInit)
-    topic = Topic("Pipeline")
-    tallies, found, others = [], [], []
-    frozen = list(config["training"]["frozen_components"])
     pipeline: Any = nlp.pipeline
     for name, pipe in pipeline:
+        is_frozen = name in config["training"]["frozen_components"]
         assigns = nlp.get_pipe_meta(name).assigns
-        if name in frozen or not getattr(pipe, "is_trainable", False):
+        if is_frozen or not learns(pipe) or assigns == EMBEDDING:
             continue
+        labels = initialize["components"].get(name, {}).get("labels")
+        given = None if labels is None else list(labels)
         make = next((TALLIES[each] for each in TALLIES if each in assigns), None)
-        if make is not None:
-            labels = initialize["components"].get(name, {}).get("labels")
-            given = None if labels is None else list(labels)
-            tallies.append(make(Component(name, pipe, given)))
-            found.append(name)
-        elif assigns != EMBEDDING:
-            others.append(name)
-    topic.facts = {"looked_at": found, "not_looked_at": others, "frozen": frozen}
-    if found:
-        topic.add("info", f"Annotation is looked at for {join_names(found)}")
-    if others:
+        yield Component(name, pipe, given), make
+
+
+def learns(pipe: Any) -> bool:
+    """Whether a component, which may be a plain function, can be trained."""
+    return bool(getattr(pipe, "is_trainable", False))
+
+
+def describe_pipeline(
+    nlp: Language,
+    config: Mapping[str, Any],
+    components: Iterable[tuple[Component, MakeTally | None]],
+) -> Topic:
+    """Say which components are looked at."""
+    names: dict[bool, list[str]] = {True: [], False: []}
+    for component, make in components:
+        names[make is not None].append(component.name)
+    frozen = list(config["training"]["frozen_components"])
+    facts = {"looked_at": names[True], "not_looked_at": names[False], "frozen": frozen}
+    topic = Topic("Pipeline", facts)
+    if names[True]:
+        topic.add("info", f"Annotation is looked at for {join_names(names[True])}")
+    if names[False]:
         topic.add(
             "info",
-            f"Annotation for {join_names(others)} isn't looked at here; see "
+            f"Annotation for {join_names(names[False])} isn't looked at here; see "
             f"python -m spacy debug data",
         )
     if frozen:
         topic.add("info", f"Frozen, and not looked at: {join_names(frozen)}")
-    if not found and not others:
+    if not names[True] and not names[False]:
         topic.add("fail", f"No component learns anything: {join_names(nlp.pipe_names)}")
-    return tallies, topic
+    return topic
 
 
 def read(examples: Iterable[Example], tallies: Sequence[Tally], limit: int) -> None:

@@ -114,7 +114,9 @@ class Contradictions:
         self.cases = Cases()
 
     def add(self, key: int, annotation: Any, doc: Doc) -> None:
-        """Compare a text with the first that was like it."""
+        """Compare a text with the first that was like it, unless they are blank."""
+        if not key:
+            return
         first = self._seen.setdefault(key, annotation)
         if first != annotation and key not in self._keys:
             self._keys.add(key)
@@ -133,7 +135,10 @@ class Contradictions:
 
 
 def key_of(doc: Doc) -> int:
-    """Return a number that texts share which differ in case and white space at most."""
+    """Return a number that texts share which differ in case and white space at most.
+
+    That of a blank text is 0.
+    """
     return int(get_string_id(" ".join(doc.text.lower().split())))
 
 

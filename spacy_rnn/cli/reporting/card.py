@@ -77,7 +77,7 @@ def list_architectures(section: Any) -> list[dict[str, Any]]:
         plain = {
             key: value
             for key, value in section.items()
-            if not key.startswith("@") and not isinstance(value, dict)
+            if not key.startswith("@") and not isinstance(value, dict | None)
         }
         found.append({"name": section["@architectures"], "settings": plain})
     for value in section.values():

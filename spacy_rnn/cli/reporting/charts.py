@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from spacy_rnn.cli.reporting.facts import Task, Training
 from spacy_rnn.visual.chart import Axis, Chart, Matrix, Series
-from spacy_rnn.visual.svg import draw_chart, draw_matrix
+from spacy_rnn.visual.matrix import SMALL_CELL, draw_matrix
+from spacy_rnn.visual.svg import draw_chart
 
 NAN = float("nan")
 WIDE = 12  # labels, from which on a matrix takes a row by itself
@@ -19,7 +20,7 @@ def draw_charts(task: Task) -> str:
         matrix = Matrix("What is taken for what", names, names, task.confusion.counts)
         picture = draw_matrix(matrix)
         if len(names) > WIDE:
-            least = f"{26 * len(names) + 120}px"
+            least = f"{SMALL_CELL * len(names) + 120}px"
             wide = f'<div class="wide" style="--least:{least}">{picture}</div>'
         else:
             small.insert(0, picture)
@@ -29,6 +30,8 @@ def draw_charts(task: Task) -> str:
 
 def make_charts(task: Task) -> Iterator[Chart]:
     """Make the charts that there is something for."""
+    if any(task.kinds.values()):
+        yield chart_kinds(task)
     if task.curves:
         yield chart_curves(task)
     if task.reliability is not None:
@@ -37,11 +40,20 @@ def make_charts(task: Task) -> Iterator[Chart]:
         yield chart_lengths(task)
 
 
+def chart_kinds(task: Task) -> Chart:
+    """Show in which way spans are wrong."""
+    places = [float(i) for i in range(len(task.kinds))]
+    names = zip(places, task.kinds, strict=True)
+    series = Series("", places, [*map(float, task.kinds.values())], "bars")
+    x = Axis("", low=-0.5, high=len(places) - 0.5, ticks=list(names))
+    return Chart("What is wrong about spans", [series], x, Axis("spans"))
+
+
 def chart_curves(task: Task) -> Chart:
     """Show precision by recall."""
     series = [
         Series(
-            f"{each.label or 'all'} {each.average_precision:.2f}",
+            f"{each.average_precision:.2f} {each.label or 'all'}",
             each.recall,
             each.precision,
             colour=i,
@@ -127,5 +139,6 @@ def chart_steps(
     series = [
         Series(name, steps, row, colour=i) for i, (name, row) in enumerate(kept.items())
     ]
-    y = Axis("", scale="log") if log else Axis("", percent=True)
+    label = "" if len(kept) > 1 else ", ".join(kept)
+    y = Axis(label, scale="log") if log else Axis(label, percent=True)
     return Chart(title, series, Axis("step"), y)

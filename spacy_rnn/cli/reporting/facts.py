@@ -116,7 +116,23 @@ class Mistake:
 
 @dataclass
 class Task:
-    """What a component does with one annotation."""
+    """What a component does with one annotation.
+
+    Attributes:
+        component: Its name.
+        annotation: Where its labels are, such as "doc.cats".
+        unit: What has a label: "documents", "tokens", "spans" or "sentences".
+        exclusive: Whether each of them has exactly one.
+        documents: How many have annotation.
+        scores: The one that matters most first.
+        labels: The most frequent one first.
+        confusion: None for a single label.
+        kinds: Of spans, how many are wrong in which way.
+        curves: That of all labels first.
+        reliability: None if nothing is known of probabilities.
+        lengths: The shortest documents first.
+        mistakes: The most certain one first.
+    """
 
     component: str
     annotation: str
@@ -126,6 +142,7 @@ class Task:
     scores: list[Score]
     labels: list[LabelScore]
     confusion: Confusion | None = None
+    kinds: dict[str, int] = field(default_factory=dict)
     curves: list[Curve] = field(default_factory=list)
     reliability: Reliability | None = None
     lengths: list[LengthScore] = field(default_factory=list)

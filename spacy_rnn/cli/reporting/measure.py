@@ -1,6 +1,6 @@
 """From what a component said to scores, tables and curves."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from spacy_rnn.cli.reporting.view import View
 from spacy_rnn.metrics.bootstrap import RESAMPLES, bootstrap
 from spacy_rnn.metrics.calibration import reliability_bins
 from spacy_rnn.metrics.ranking import macro_area, precision_recall, thin_out
+from spacy_rnn.metrics.span_mistakes import count_span_mistakes
 from spacy_rnn.metrics.tally import (
     Tally,
     confusion_matrix,
@@ -49,6 +50,9 @@ def measure(view: View, lengths: Sequence[int], n: int = RESAMPLES) -> Task:
         scores=score_all(view, counts, n),
         labels=labels,
         confusion=find_confusion(view, labels),
+        kinds=count_span_mistakes(view.true, view.predicted)
+        if view.unit == "spans"
+        else {},
         curves=find_curves(view, labels),
         reliability=find_reliability(view),
         lengths=score_lengths(counts, np.asarray(lengths), n),
@@ -65,10 +69,10 @@ def score_all(view: View, counts: Tally, n: int) -> list[Score]:
         micro = precision_recall_f1(*by_label.sum(axis=2))
         return np.stack([*micro, *macro], axis=1)
 
-    found = list(zip(*bootstrap(counts.columns(), score, n), strict=True))
+    found = find_rows(counts.columns(), score, n)
     further = []
     for each in view.statistics:
-        rows = zip(*bootstrap(each.columns, each.score, n), strict=True)
+        rows = find_rows(each.columns, each.score, n)
         names = zip(each.keys, each.titles, strict=True)
         further += [Score(*pair, *row) for pair, row in zip(names, rows, strict=True)]
     scores = [Score(key, title, *found[i]) for key, title, i in name_scores(view)]
@@ -78,6 +82,14 @@ def score_all(view: View, counts: Tally, n: int) -> list[Score]:
     if view.unit != "sentences":
         return scores + further
     return further + scores if any(view.true) else further
+
+
+def find_rows(
+    columns: np.ndarray, score: Callable[[np.ndarray], np.ndarray], n: int
+) -> list[list[float]]:
+    """Find scores with their intervals, a row for each."""
+    rows: list[list[float]] = np.array(bootstrap(columns, score, n)).T.tolist()
+    return rows
 
 
 def name_scores(view: View) -> list[tuple[str, str, int]]:

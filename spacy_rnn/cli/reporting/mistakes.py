@@ -12,8 +12,12 @@ from spacy.training import Example
 
 from spacy_rnn.cli.reporting.facts import Mistake
 from spacy_rnn.cli.reporting.view import Prediction, View
-from spacy_rnn.explain import explain
-from spacy_rnn.explain.explanation import is_explained
+from spacy_rnn.explain.explanation import (
+    explain_batch,
+    is_explained,
+    minibatch_by_tokens,
+)
+from spacy_rnn.explain.targets import find_targets
 
 MOST = 12  # mistakes of a component
 MOST_OF_A_KIND = 3  # of those with the same labels
@@ -79,7 +83,8 @@ def choose(
     for each in found:
         kind = (each.label, each.is_missing, each.true)
         is_enough = each.is_missing and kinds[True] == MOST // 2
-        if each.document in docs or kinds[kind] == MOST_OF_A_KIND or is_enough:
+        is_known = kinds[kind] == MOST_OF_A_KIND and len(view.labels) > 1
+        if each.document in docs or is_known or is_enough:
             continue
         docs.add(each.document)
         kinds.update([kind, each.is_missing])
@@ -114,22 +119,21 @@ def find_wrong(view: View, examples: Sequence[Example]) -> Iterator[Wrong]:
 def explain_mistakes(
     view: View, nlp: Language, examples: Sequence[Example], chosen: Sequence[Wrong]
 ) -> dict[Wrong, np.ndarray]:
-    """Find what tokens contribute to predictions."""
+    """Find what tokens contribute to predictions, and to nothing else of a document."""
     pipe: Any = nlp.get_pipe(view.component)
-    by_label = defaultdict(list)
-    for each in chosen:
+    rows = []
+    for i, each in enumerate(chosen):
         doc = examples[each.document].predicted
-        if len(doc):
-            by_label[find_label(pipe, each, doc)].append((each, doc))
+        label = find_label(pipe, each, doc)
+        labels = [label] if label in pipe.labels else None
+        for target in find_targets(pipe, [doc], labels)[0] if len(doc) else ():
+            if (target.start, target.end) == each.about[1:]:
+                rows.append((i, doc, target))
     found = {}
-    for label, pairs in by_label.items():
-        docs = [doc for _, doc in pairs]
-        wanted = [label] if label in pipe.labels else None
-        rows = explain(nlp, docs, component=view.component, labels=wanted)
-        for (each, _), explanations in zip(pairs, rows, strict=True):
-            for one in explanations:
-                if (one.start, one.end) == each.about[1:]:
-                    found[each] = one.contributions
+    for batch in minibatch_by_tokens(rows):
+        explained = explain_batch(nlp, view.component, batch)
+        for (i, _, _), one in zip(batch, explained, strict=True):
+            found[chosen[i]] = one.contributions
     return found
 
 

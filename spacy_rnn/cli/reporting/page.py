@@ -52,7 +52,7 @@ STYLE = """
 .report td { text-align: right; padding: .28rem .6rem; white-space: nowrap;
   border-top: 1px solid var(--line); }
 .report th:first-child, .report td:first-child { text-align: start; padding-left: 0;
-  white-space: normal; overflow-wrap: anywhere; min-width: 6rem; }
+  white-space: normal; overflow-wrap: anywhere; min-width: 7.5rem; }
 .report td.bar { text-align: left; min-width: 5rem; width: 30%; }
 .report td.bar i { display: block; position: relative; height: .7rem;
   border-radius: 2px; background: linear-gradient(var(--c0), var(--c0)) 0 / var(--v)
@@ -117,7 +117,8 @@ def draw_task(task: Task) -> Iterator[str]:
     yield f'<p class="about">{task.documents:,} documents with annotation</p>'
     yield f'<div class="tiles">{"".join(map(draw_score, task.scores))}</div>'
     yield draw_charts(task)
-    yield draw_labels(task)
+    if len(task.labels) > 1:
+        yield draw_labels(task)
     if task.mistakes:
         yield f"<h3>{title_mistakes(task)}</h3>"
         figures = "".join(draw_mistake(each, task) for each in task.mistakes)
@@ -175,9 +176,6 @@ def title_mistakes(task: Task) -> str:
 
 def draw_mistake(mistake: Mistake, task: Task) -> str:
     """Draw a mistake with its text."""
-    true = ", ".join(mistake.true) or "nothing"
-    verb = "missing" if mistake.is_missing else "predicted"
-    sure = "" if mistake.confidence is None else f" at {mistake.confidence:.1%}"
     is_whole = task.unit == "documents"
     values = mistake.contributions
     text = mark_tokens(
@@ -186,16 +184,23 @@ def draw_mistake(mistake: Mistake, task: Task) -> str:
         None if values is None else np.array(values),
         range(0) if is_whole else range(mistake.start, mistake.end),
     )
-    before, after = (
-        ("… " if mistake.is_cut[0] else ""),
-        (" …" if mistake.is_cut[1] else ""),
-    )
+    before, after = ("… " if cut else "" for cut in mistake.is_cut)
     return (
-        f'<figure lang="{escape(mistake.lang)}"><figcaption>{verb} '
-        f'<b class="wrong">{escape(mistake.predicted)}</b>{sure}, true '
-        f"<b>{escape(true)}</b> · document {mistake.document}</figcaption>"
+        f'<figure lang="{escape(mistake.lang)}"><figcaption>'
+        f"{describe_mistake(mistake, task)} · document {mistake.document}</figcaption>"
         f'<p dir="{escape(mistake.direction)}">{before}{text}{after}</p></figure>'
     )
+
+
+def describe_mistake(mistake: Mistake, task: Task) -> str:
+    """Say what is wrong."""
+    sure = "" if mistake.confidence is None else f" at {mistake.confidence:.1%}"
+    if task.unit == "sentences":
+        return f'<b class="wrong">chosen</b>{sure}, not in the reference'
+    true = ", ".join(mistake.true) or "nothing"
+    verb = "missing" if mistake.is_missing else "predicted"
+    label = f'<b class="wrong">{escape(mistake.predicted)}</b>'
+    return f"{verb} {label}{sure}, true <b>{escape(true)}</b>"
 
 
 def draw_others(others: dict[str, dict[str, float]]) -> Iterator[str]:

@@ -28,6 +28,7 @@ from spacy_rnn.corpora.files.rows import (
     shorten,
 )
 from spacy_rnn.corpora.pairs.pairs import Pair, make_pair
+from spacy_rnn.corpora.summaries.articles import join_lines
 from spacy_rnn.corpora.summaries.rows import (
     REFERENCE_COLUMN,
     SUMMARY_COLUMNS,
@@ -174,7 +175,10 @@ def _find_targets(row: Row, location: Location) -> list[str]:
 
 
 def _check_targets(value: Any, column: str, location: Location) -> list[str]:
-    """Return the strings of a value, which is one or a list. No value is none."""
+    """Return the strings of a value, which is one or a list. No value is none.
+
+    A list in a column for summaries has the sentences of one, as everywhere.
+    """
     values = value if isinstance(value, list) else [value]
     for each in values:
         if not isinstance(each, str | None):
@@ -182,4 +186,5 @@ def _check_targets(value: Any, column: str, location: Location) -> list[str]:
                 f"{location}: {column!r} must be a string or a list of strings, got "
                 f"{shorten(value)}"
             )
-    return [each for each in values if each is not None]
+    targets = [each for each in values if each is not None]
+    return [join_lines(targets)] if column in SUMMARY_COLUMNS else targets

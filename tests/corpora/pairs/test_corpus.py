@@ -212,6 +212,8 @@ def test_notices_of_a_summary_corpus_are_the_same(tmp_path):
         {"text": "Rain fell. We left.", "summary": "We left."},
         {"text": "Snow fell.", "refs": ["Snow.", "It snowed."], "summary": "It snows."},
         {"text": "The sun shone.", "refs": [], "summary": "Sun."},
+        {"text": "Wind blew. It was cold.", "summary": ["Wind.", "", "It blew."]},
+        {"document": "Hail fell.", "highlights": "Hail.\nIt fell."},
     ]
     path = write_rows(tmp_path / "a.jsonl", rows)
     pairs = read(path, extension="summary")

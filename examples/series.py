@@ -1,0 +1,176 @@
+"""Series of numbers for `forecast.py`: reading, windows, and simple forecasts."""
+
+import warnings
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+try:
+    import pandas as pd
+    from statsmodels.tsa.exponential_smoothing.ets import ETSModel
+except ImportError as error:
+    raise ImportError(f"{error}: pip install 'spacy-rnn[examples]'") from error
+
+LONGEST_SEASON = 48  # that exponential smoothing takes up
+
+
+class Table(NamedTuple):
+    """Series side by side. Shape (rows, S); gaps are filled, and not known."""
+
+    names: list[str]
+    values: np.ndarray
+    known: np.ndarray
+
+
+class Windows(NamedTuple):
+    """What is read and what comes after.
+
+    Attributes:
+        X: Shape (windows, S, window).
+        Y: Shape (windows, S, horizon).
+        start: The row where Y begins. Shape (windows,).
+    """
+
+    X: np.ndarray
+    Y: np.ndarray
+    start: np.ndarray
+
+    @property
+    def last(self) -> np.ndarray:
+        """The value before Y. Shape (windows, S, 1)."""
+        return self.X[..., -1:]
+
+    @property
+    def changes(self) -> "Windows":
+        """The same less the last value."""
+        return Windows(self.X - self.last, self.Y - self.last, self.start)
+
+    @property
+    def pace(self) -> np.ndarray:
+        """How much a series moves from step to step. Shape (windows, S, 1)."""
+        return np.abs(np.diff(self.X)).mean(axis=-1, keepdims=True) + 0.02
+
+
+def cut(values: np.ndarray, window: int, horizon: int, first: int, end: int) -> Windows:
+    """Cut the windows whose Y lies in some rows."""
+    start = np.arange(max(first, window), end - horizon + 1)
+    X, Y = (sliding_window_view(values, n, axis=0) for n in (window, horizon))
+    return Windows(X[start - window], Y[start], start)
+
+
+def synthesize(n: int = 2000) -> Table:
+    """Make a series with a trend, a season whose strength changes, and noise."""
+    rng, time = np.random.default_rng(0), np.arange(n)
+    season = np.sin(2 * np.pi * time / 7) * (2.0 + np.sin(2 * np.pi * time / 300))
+    values = 20.0 + 0.005 * time + 2.0 * season + rng.normal(0.0, 1.0, n)
+    return Table(["made"], values[:, None], np.ones((n, 1), bool))
+
+
+def read_csv(path: str, names: list[str], rows: int, max_gap: int) -> Table:
+    """Read a CSV, whose first column may be dates.
+
+    Args:
+        path: The file. It may be compressed.
+        names: The columns to read; all but dates if empty.
+        rows: How many rows to read, 0 for all.
+        max_gap: How many missing values in a row are filled, on a straight line.
+
+    Raises:
+        ValueError: If something is wrong with the file, naming the line.
+    """
+    try:
+        table = pd.read_csv(path, nrows=rows or None)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise ValueError(f"{path} is empty or no CSV: {error}") from error
+    if table.empty:
+        raise ValueError(f"{path} has no rows")
+    first, *others = table.columns
+    names = names or others or [first]
+    for name in names:
+        if name not in table:
+            raise ValueError(f"{path} has no column {name!r}, only {[*table]}")
+        numbers = pd.to_numeric(table[name], errors="coerce")
+        infinite = table[name].notna() & ~np.isfinite(numbers)
+        refuse(path, table[name], infinite, "is no number")
+        table[name] = numbers
+    if first not in names:
+        table = even_out(path, table, first)
+    table = table[names]
+    filled = table.interpolate(limit=max_gap, limit_area="inside") if max_gap else table
+    for name in names:
+        if filled[name].isna().any():
+            raise ValueError(
+                f"{path}: column {name!r} has no value at "
+                f"{filled.index[filled[name].isna()][0]}. Up to {max_gap} values in a "
+                f"row are filled (--max-gap), but none at the beginning or the end."
+            )
+    return Table(names, filled.to_numpy("float64"), table.notna().to_numpy())
+
+
+def even_out(path: str, table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Add the rows that are missing between the dates of a column."""
+    dates = pd.to_datetime(table[name], format="ISO8601", errors="coerce")
+    refuse(path, table[name], dates.isna(), "is no date like 2016-07-01 13:00")
+    steps = dates.diff()
+    refuse(path, table[name], steps <= pd.Timedelta(0), "isn't after the one before")
+    first, last, step = dates.iloc[0], dates.iloc[-1], steps.mode().min()
+    if len(dates) < 2:
+        return table
+    if step < pd.Timedelta(days=28):
+        every = pd.date_range(first, last, freq=step)
+    else:  # months, quarters or years
+        n, length = round(step.days / 30.4), (last.year - first.year) * 12
+        months = range(0, length + last.month - first.month + 1, n)
+        every = pd.DatetimeIndex([first + pd.DateOffset(months=i) for i in months])
+    refuse(path, table[name], ~dates.isin(every), "isn't where the dates before lead")
+    return table.set_index(dates).reindex(every)
+
+
+def refuse(path: str, column: Any, wrong: Any, what: str) -> None:
+    """Raise a ValueError for the first value that is wrong, if there is any."""
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        where = f"{path}, line {row + 2}, column {column.name!r}"
+        raise ValueError(f"{where}: {str(column.iloc[row])!r} {what}")
+
+
+def with_one(X: np.ndarray) -> np.ndarray:
+    """Add a feature that is always one."""
+    return np.concatenate([X, np.ones((*X.shape[:-1], 1))], axis=-1)
+
+
+def fit_linear(windows: Windows) -> np.ndarray:
+    """Fit a linear autoregression to each series. Shape (S, window + 1, horizon)."""
+    X, Y = (each.swapaxes(0, 1) for each in (with_one(windows.X), windows.Y))
+    return np.stack([np.linalg.lstsq(*pair)[0] for pair in zip(X, Y, strict=True)])
+
+
+def apply_linear(weights: np.ndarray, windows: Windows) -> np.ndarray:
+    """Forecast. Shape (windows, S, horizon)."""
+    return np.einsum("nsw,swh->nsh", with_one(windows.X), weights)
+
+
+def repeat(values: np.ndarray, windows: Windows, season: int) -> np.ndarray:
+    """Forecast what was there a season ago, 1 for the last value."""
+    ahead = np.arange(windows.Y.shape[-1])
+    rows = windows.start[:, None] + ahead - season * (ahead // season + 1)
+    return values[rows].swapaxes(1, 2)
+
+
+def smooth(values: np.ndarray, n: int, windows: Windows, season: int) -> np.ndarray:
+    """Forecast by exponential smoothing, fitted to the first n rows of each series."""
+    season = season if season <= LONGEST_SEASON else 1
+    options: Any = {"initialization_method": "heuristic"}
+    if season > 1:
+        options |= {"seasonal": "add", "seasonal_periods": season}
+    levels, seasons = np.zeros((2, *values.shape))
+    for i, series in enumerate(values.T):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a search that has not converged
+            params = ETSModel(series[:n], **options).fit(disp=False).params
+            states = ETSModel(series, **options).smooth(params)
+        levels[:, i] = states.level
+        if season > 1:
+            seasons[:, i] = states.season
+    return levels[windows.start - 1][..., None] + repeat(seasons, windows, season)
