@@ -12,6 +12,7 @@ SCRIPTS = (
     "accuracy",
     "batching",
     "crf_cost",
+    "endless_series",
     "faithfulness",
     "gpu",
     "kernels",
