@@ -72,7 +72,7 @@ def confidence_row(name: str, candidate: str, results: list[Result]) -> str:
         confidences, right = np.array(result.confidences), np.array(result.correct)
         runs.append(
             [
-                expected_calibration_error(confidences, right),
+                expected_calibration_error(confidences, right, n_bins=10),
                 roc_auc_score(right, confidences),
                 average_precision_score(~right, 1.0 - confidences),
                 np.mean(~right),

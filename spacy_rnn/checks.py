@@ -56,3 +56,15 @@ def check_not_negative(name: str, value: float) -> None:
     """Raise a ValueError for a number below 0, or none at all."""
     if not 0.0 <= value < float("inf"):
         raise ValueError(f"{name} has to be 0 or more, but it is {value}")
+
+
+def check_positive(name: str, value: float) -> None:
+    """Raise a ValueError for a number that isn't above 0, or none at all."""
+    if not 0.0 < value < float("inf"):
+        raise ValueError(f"{name} has to be above 0, but it is {value}")
+
+
+def check_finite(name: str, value: float) -> None:
+    """Raise a ValueError for what is no number, or an infinite one."""
+    if not float("-inf") < value < float("inf"):
+        raise ValueError(f"{name} has to be a number, but it is {value}")

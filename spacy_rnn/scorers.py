@@ -1,6 +1,6 @@
 """Scoring methods of components."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from statistics import fmean
 from typing import Any
 
@@ -9,6 +9,8 @@ from spacy.scorer import Scorer, get_ner_prf
 from spacy.tokens import Doc
 from spacy.training import Example
 
+from spacy_rnn.extensions import written_texts
+from spacy_rnn.metrics.bleu import translation_scores
 from spacy_rnn.metrics.rouge import rouge
 
 ROUGE_NAMES = {
@@ -79,40 +81,110 @@ def summary_score(
         labeled=False,
         allow_overlap=True,
     )
-    found = []
-    for example in examples:
-        references = summaries_of(example.reference, spans_key)
-        if references:
-            candidate, *_ = summaries_of(example.predicted, spans_key) or [""]
-            found.append(rouge(candidate, references))
+    return mean_rouge(examples, lambda doc: summaries_of(doc, spans_key)) | chosen
+
+
+def written_summary_score(
+    examples: Iterable[Example], *, extension: str = "summary", **settings: Any
+) -> dict[str, float | None]:
+    """Score summaries by nothing but the text that is written in an extension.
+
+    Args:
+        examples: Examples with predictions.
+        extension: The name of the extension. In a reference it may be a list of texts,
+            of which the best one counts.
+        settings: Further settings of the component, which don't matter here.
+
+    Returns:
+        The F1 of ROUGE as from `summary_score`.
+
+    Raises:
+        TypeError: If a summary is something else than a text.
+    """
+    return mean_rouge(list(examples), lambda doc: written_texts(doc, extension))
+
+
+def make_rouge_scorer(sentences: bool = True) -> Callable:
+    """Return a scoring method of summaries.
+
+    Args:
+        sentences: Whether summaries are made of sentences, as `rnn_summarizer` makes
+            them: these are scored as well, and make the text of a summary that is not
+            written. Otherwise the written text counts alone.
+    """
+    return summary_score if sentences else written_summary_score
+
+
+def mean_rouge(
+    examples: Iterable[Example], find_texts: Callable[[Doc], list[str]]
+) -> dict[str, float | None]:
+    """Return the mean of each type of ROUGE over the documents with a reference.
+
+    Args:
+        examples: Examples with predictions.
+        find_texts: Finds the summary, or several, of a document.
+    """
+    found = [
+        rouge(candidate, references)
+        for candidate, references in compared_texts(examples, find_texts)
+    ]
     return {
         name: fmean(scores[key].f1 for scores in found) if found else None
         for key, name in ROUGE_NAMES.items()
-    } | chosen
+    }
 
 
-def make_rouge_scorer() -> Callable:
-    """Return the scoring method of `rnn_summarizer`."""
-    return summary_score
+def translation_score(
+    examples: Iterable[Example], *, extension: str = "translation", **settings: Any
+) -> dict[str, float | None]:
+    """Score translations: BLEU, chrF, and how many are as in a reference.
+
+    Args:
+        examples: Examples with predictions.
+        extension: The name of the extension that has the translation. In a reference it
+            may be a list of texts, which count together.
+        settings: Further settings of the component, which don't matter here.
+
+    Returns:
+        `bleu`, `chrf` and `exact_match` of all documents whose reference has a
+        translation, in [0, 1], or None where none has one.
+
+    Raises:
+        ImportError: If `sacrebleu` isn't installed.
+    """
+    pairs = list(compared_texts(examples, lambda doc: written_texts(doc, extension)))
+    if not pairs:
+        return dict.fromkeys(("bleu", "chrf", "exact_match"))
+    candidates, references = zip(*pairs, strict=True)
+    return {**translation_scores(candidates, references)}
 
 
-def written_summaries(doc: Doc) -> list[str]:
-    """Return the texts in `doc._.summary` that aren't blank: mostly one, or none."""
-    written: Any = doc._.summary if Doc.has_extension("summary") else None
-    # What was a list comes as a tuple from a .spacy file.
-    several: Any = written if isinstance(written, list | tuple) else [written]
-    return [text for text in several if not is_blank(text)]
+def make_bleu_scorer() -> Callable:
+    """Return the scoring method of `rnn_translator`."""
+    return translation_score
+
+
+def compared_texts(
+    examples: Iterable[Example], find_texts: Callable[[Doc], list[str]]
+) -> Iterator[tuple[str, list[str]]]:
+    """Yield what was written, and its references, of documents that have any.
+
+    Args:
+        examples: Examples with predictions.
+        find_texts: Finds the text, or several, of a document. A prediction without any
+            is an empty text.
+    """
+    for example in examples:
+        references = find_texts(example.reference)
+        if references:
+            candidate, *_ = find_texts(example.predicted) or [""]
+            yield candidate, references
 
 
 def summaries_of(doc: Doc, spans_key: str) -> list[str]:
     """Return the written summaries of a document, or else the chosen sentences."""
-    texts = written_summaries(doc)
+    texts = written_texts(doc, "summary")
     if texts or spans_key not in doc.spans:
         return texts
     lines = [" ".join(sentence.text.split()) for sentence in doc.spans[spans_key]]
     return ["\n".join(lines)] if any(lines) else []
-
-
-def is_blank(text: Any) -> bool:
-    """Return whether there is no text, or nothing in it."""
-    return text is None or (isinstance(text, str) and not text.strip())

@@ -17,9 +17,12 @@ Shapes in docstrings are written with these letters:
     nO  width of the output
 """
 
-from dataclasses import dataclass
-from typing import Literal
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
+import numpy as np
 from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats1d, Floats2d
@@ -28,6 +31,9 @@ Cell = Literal["rnn_tanh", "rnn_relu", "lstm", "gru"]
 Pooling = Literal["last", "mean", "max", "attention"]
 CharEncoder = Literal["cnn", "lstm"]
 WordAttr = Literal["ORTH", "LOWER", "NORM"]  # attributes that are whole words
+DecoderCell = Literal["lstm", "gru"]
+Attention = Literal["dot", "general", "additive"]
+SubwordKind = Literal["bpe", "unigram"]
 
 EncoderT = Model[list[Floats2d], list[Floats2d]]  # token vectors of each document
 Tok2VecT = Model[list[Doc], list[Floats2d]]
@@ -39,6 +45,9 @@ PoolT = Model[list[Floats2d], Floats2d]  # (B, nO)
 ScorerT = Model[list[Doc], Floats2d]  # (B, K)
 SentenceScorerT = Model[list[Doc], list[Floats1d]]  # of each document's sentences
 TaggerT = Model[list[Doc], list[Floats2d]]  # label scores of each document's tokens
+SubwordsT = Model[Sequence[str], list[list[int]]]  # pieces of texts
+# Documents and their targets; the negative log-likelihood of each.
+Seq2SeqT = Model[tuple[list[Doc], Sequence[str | None]], Floats1d]
 
 
 @dataclass
@@ -59,6 +68,36 @@ class CRFScores:
     transitions: Floats2d
     start: Floats1d
     end: Floats1d
+
+
+@dataclass
+class Candidate:
+    """A text that was written about a document.
+
+    Attributes:
+        text: The text.
+        score: By which it was chosen: the log-probability, divided for its length.
+        log_probability: In nats.
+        pieces: What it's made of; "▁" stands for a space, the last one for the end.
+            T of them.
+        log_probabilities: Of each piece, after those before it.
+        attention: How much of each token of the document was read for each piece,
+            adding up to 1. Shape (T, tokens). None unless asked for.
+        copied: The token that each piece was copied from, or -1. Empty unless attention
+            was asked for, and where there is no copying.
+    """
+
+    text: str
+    score: float
+    log_probability: float
+    pieces: list[str]
+    log_probabilities: list[float]
+    attention: np.ndarray | None = None
+    copied: list[int] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what is known as values that can be saved with a document."""
+        return {**vars(self), "probability": math.exp(self.log_probability)}
 
 
 TagScores = CRFScores | list[Floats2d]  # of sequences, or of each token by itself

@@ -11,6 +11,7 @@ FOLDER = Path(__file__).parent.parent / "benchmarks"
 SCRIPTS = (
     "accuracy",
     "batching",
+    "calibration",
     "crf_cost",
     "endless_series",
     "faithfulness",
@@ -20,8 +21,10 @@ SCRIPTS = (
     "make_vectors",
     "memory",
     "memory_task",
+    "pairs_baselines",
     "pretraining",
     "rouge",
+    "scale",
     "sentences",
     "speed",
     "summaries",
@@ -347,3 +350,21 @@ def test_who_is_slow_gets_fewer_batches_but_at_least_one(benchmark, monkeypatch)
     gpu.compare({"slow": work}, [[0], [1, 2]], [3, 4, 5], 1, on_gpu=False)
     assert done == [1, 1, 1, 1]
     assert speeds["quick"].words > 0
+
+
+def test_without_learning_the_target_of_the_most_similar_source_is_taken(benchmark):
+    baselines = benchmark("pairs_baselines")
+    train = [
+        baselines.Pair(
+            "The dog sleeps.", ["Der Hund schläft.", "Es schläft der Hund."]
+        ),
+        baselines.Pair("The old dog barks.", ["Der alte Hund bellt."]),
+        baselines.Pair("A dog barks.", ["Ein Hund bellt."]),
+    ]
+    predict = baselines.make_baselines(train)
+    assert predict["the most similar"]("the DOG sleeps here") == "Der Hund schläft."
+    assert predict["the most similar"]("") == "Der Hund schläft."
+    assert predict["its first 3 words"]("One two three four.") == "One two three"
+    scores = baselines.score("notices", ["Ein Hund"], [train[2]])
+    assert scores["rouge1"] == pytest.approx(80)
+    assert scores["exact_match"] == 0

@@ -208,3 +208,113 @@ def test_no_sentence_of_an_article_stands_there_twice():
 def test_a_summary_is_in_words_of_its_own():
     for row in read("summaries", "train") + read("summaries", "dev"):
         assert not set(row["summary"]) & set(row["sents"])
+
+
+PAIR_SIZES = {
+    "translation": {"train": 1200, "dev": 150, "test": 150},
+    "notices": {"train": 400, "dev": 50, "test": 50},
+}
+PAIR_COLUMNS = {"translation": ("en", "de"), "notices": ("text", "summary")}
+PAIR_PARTS = ("train", "dev", "test")
+
+
+def read_sides(name, part):
+    """Read the sources and the targets of a part."""
+    rows = read(name, part)
+    source, target = PAIR_COLUMNS[name]
+    assert {frozenset(row) for row in rows} == {frozenset((source, target))}
+    return [row[source] for row in rows], [row[target] for row in rows]
+
+
+@pytest.mark.parametrize("name", PAIR_SIZES)
+def test_there_are_enough_pairs_with_something_on_each_side(name):
+    for part, size in PAIR_SIZES[name].items():
+        sources, targets = read_sides(name, part)
+        assert len(sources) >= size
+        assert all(text == " ".join(text.split()) != "" for text in sources + targets)
+
+
+@pytest.mark.parametrize("name", PAIR_SIZES)
+def test_no_source_stands_there_twice(name):
+    sources = [text for part in PAIR_PARTS for text in read_sides(name, part)[0]]
+    counts = Counter(map(normalize, sources))
+    assert [text for text, count in counts.items() if count > 1] == []
+
+
+@pytest.mark.parametrize("name", PAIR_SIZES)
+@pytest.mark.parametrize("part", ["dev", "test"])
+def test_no_source_is_much_like_a_training_one(name, part):
+    known = [four_grams(text) for text in read_sides(name, "train")[0]]
+    for text in read_sides(name, part)[0]:
+        grams = four_grams(text)
+        assert not any(len(grams & seen) > len(grams) / 2 for seen in known), text
+
+
+def test_translations_have_few_words_that_come_again():
+    seen = [read_sides("translation", part) for part in PAIR_PARTS]
+    for side in (0, 1):
+        words = [normalize(" ".join(each[side])).split() for each in seen]
+        train, dev, test = words
+        assert len(set(train)) <= 1300
+        assert len(train) >= 6 * len(set(train))
+        assert all(len(text.split()) <= 15 for each in seen for text in each[side])
+        unknown = [word for word in dev + test if word not in set(train)]
+        assert len(unknown) <= 0.05 * len(dev + test)
+
+
+def test_no_translation_stands_there_twice():
+    targets = [
+        text for part in PAIR_PARTS for text in read_sides("translation", part)[1]
+    ]
+    assert len(set(map(normalize, targets))) == len(targets)
+
+
+def test_notices_are_short_and_have_a_subject_line_of_few_words():
+    for part in PAIR_PARTS:
+        for text, subject in zip(*read_sides("notices", part), strict=True):
+            assert 25 <= len(text.split()) <= 80, text
+            assert 2 <= len(subject.split()) <= 8, subject
+
+
+def test_subject_lines_take_most_of_their_words_from_the_text_but_not_all():
+    for part in PAIR_PARTS:
+        shares = [
+            len(set(normalize(subject).split()) & set(normalize(text).split()))
+            / len(set(normalize(subject).split()))
+            for text, subject in zip(*read_sides("notices", part), strict=True)
+        ]
+        assert 0.6 < sum(shares) / len(shares) < 0.95
+        assert min(shares) < 0.5 < max(shares) == 1.0
+
+
+def readme_table(name):
+    """Return the figures of each row of a table of the README, by its title."""
+    text = (CORPUS / "README.md").read_text("utf-8").partition(f"\n| {name} |")[2]
+    rows = re.findall(
+        r"^\| ([\w ]+) \| (\d+) \| (\d+) \| (\d+) \|$", text, re.MULTILINE
+    )
+    return {title: list(map(int, figures)) for title, *figures in reversed(rows)}
+
+
+def split_words(texts):
+    return [re.findall(r"[\w']+", text.lower()) for text in texts]
+
+
+def test_the_sizes_of_the_translations_are_those_of_the_readme():
+    table = readme_table("translation")
+    for i, part in enumerate(PAIR_PARTS):
+        sides = [split_words(texts) for texts in read_sides("translation", part)]
+        assert table["pairs"][i] == len(sides[0])
+        for language, side in zip(("English", "German"), sides, strict=True):
+            words = [word for words in side for word in words]
+            assert table[f"{language} words"][i] == len(words)
+            assert table[f"distinct {language} words"][i] == len(set(words))
+
+
+def test_the_sizes_of_the_notices_are_those_of_the_readme():
+    table = readme_table("notices")
+    for i, part in enumerate(PAIR_PARTS):
+        texts, subjects = read_sides("notices", part)
+        assert table["texts"][i] == len(texts)
+        assert table["words in texts"][i] == len(" ".join(texts).split())
+        assert table["words in subject lines"][i] == len(" ".join(subjects).split())

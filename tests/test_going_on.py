@@ -1,54 +1,20 @@
 """The page about going on with a trained model, done from its top to its end."""
 
-import re
-import shlex
 from pathlib import Path
 
 import pytest
 import spacy
-from spacy.cli._util import app
-from typer.testing import CliRunner
-
-ROOT = Path(__file__).parent.parent
-PAGE = ROOT / "docs" / "going_on.md"
-BLOCK = re.compile(r"([^\n]*)\n\n```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-FEW_STEPS = ["--training.max_steps", "4", "--training.eval_frequency", "2"]
+from pages import ROOT, follow
 
 
 @pytest.fixture(scope="module")
 def outputs(tmp_path_factory):
     """Follow the page in a folder. Return what came of each of its blocks."""
     folder = tmp_path_factory.mktemp("going_on")
-    for name in ("configs", "corpus"):
-        (folder / name).symlink_to(ROOT / name)
+    outputs = list(follow(ROOT / "docs" / "going_on.md", folder))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        yield [follow(*found) for found in BLOCK.findall(PAGE.read_text("utf8"))]
-
-
-def follow(line, kind, body):
-    """Write a file that the line above the block names, or run the block."""
-    if kind == "bash":
-        return [run(command) for command in body.splitlines()]
-    if kind == "python":
-        scope = {"__name__": "__main__"}
-        exec(compile(body, str(PAGE), "exec"), scope)
-        return scope
-    (name,) = re.findall(r"`([\w.]+)`:$", line)
-    Path(name).write_text(body, encoding="utf8")
-    return name
-
-
-def run(command):
-    """Run a command, a training in a few steps."""
-    python, flag, module, *arguments = shlex.split(command)
-    assert (python, flag, module) == ("python", "-m", "spacy")
-    if arguments[0] == "train":
-        arguments += FEW_STEPS
-    spacy.registry.cli.get_all()
-    result = CliRunner().invoke(app, arguments)
-    assert result.exit_code == 0, result.output
-    return result.output
+        yield outputs
 
 
 def test_the_new_label_is_learned_in_python(outputs):

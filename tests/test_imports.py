@@ -19,13 +19,15 @@ ARRAYS = {"numpy"}
 # `checks`. A name stands for all that is below it.
 ALLOWED = {
     "modules": {"torch"},
-    "metrics": {"nltk.stem"},
+    "metrics": {"nltk.stem", "sacrebleu"} | ARRAYS,
     "nltk_text": {"nltk"},
     "checks": set(),
     "alignment": {"spacy.attrs", "spacy.training"} | ARRAYS,
-    "types": {"spacy.tokens", "thinc"},
+    "types": {"spacy.tokens", "thinc"} | ARRAYS,
+    "extensions": {"spacy.tokens"},
     "ragged": {"thinc"} | ARRAYS,
     "layers": {"torch", "thinc", "srsly", "modules", "ragged", "types"}
+    | {"sentencepiece"}  # the extra seq2seq
     | SPACY_DATA
     | ARRAYS,
     "architectures": {"thinc", "spacy", "layers", "types"},
@@ -33,10 +35,11 @@ ALLOWED = {
     "gradients": {"spacy", "thinc"} | ARRAYS,
     "losses": {"thinc"} | ARRAYS,
     "ctc": {"torch", "thinc"} | ARRAYS,
-    "scorers": {"spacy", "metrics"},
+    "scorers": {"spacy", "extensions", "metrics"},
     "pipeline": {
         "thinc",
         "spacy",
+        "extensions",
         "gradients",
         "losses",
         "alignment",
@@ -48,7 +51,8 @@ ALLOWED = {
         "types",
     }
     | ARRAYS,
-    "corpora": {"spacy", "nltk", "srsly", "alignment", "metrics", "nltk_text"},
+    "corpora": {"spacy", "nltk", "srsly", "alignment", "metrics", "nltk_text"}
+    | {"extensions"},
     "tokenizers": {"spacy", "nltk_text"},
     "loggers": {"spacy", "thinc", "gradients", "schedules"},
     "callbacks": {"spacy", "thinc", "gradients"},

@@ -8,8 +8,14 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
+from spacy_rnn.metrics.bleu import translation_scores
 from spacy_rnn.metrics.rouge import rouge
-from spacy_rnn.scorers import summary_score
+from spacy_rnn.scorers import (
+    make_bleu_scorer,
+    make_rouge_scorer,
+    summary_score,
+    translation_score,
+)
 
 SENTENCES = [
     "The council met on Monday .",
@@ -224,3 +230,79 @@ def test_a_pipeline_is_evaluated_with_it():
     assert 0.0 < found["rouge_2_f"] < 1.0
     assert all(type(found[name]) is float for name in [*ROUGE, *CHOSEN])
     json.dumps(found)
+
+
+def make_written(text, extension="translation"):
+    Doc.set_extension(extension, default=None, force=True)
+    doc = Doc(NLP.vocab, words=["a"])
+    doc._.set(extension, text)
+    return doc
+
+
+def score_texts(*pairs, score=translation_score, **settings):
+    """Score pairs of what was written and its reference."""
+    extension = settings.get("extension", "translation")
+    docs = [[make_written(text, extension) for text in pair] for pair in pairs]
+    return score([Example(*pair) for pair in docs], **settings)
+
+
+TEXTS = ["Der alte Hund schläft im Garten.", "Der Hund schläft jetzt im Garten."]
+
+
+def test_translations_are_scored_over_the_documents_with_a_reference():
+    found = score_texts((TEXTS[0], TEXTS[1]), ("Ja.", None), ("Nein.", " "))
+    assert found == translation_scores([TEXTS[0]], [[TEXTS[1]]])
+    assert 0.0 < found["bleu"] < found["chrf"] < 1.0
+
+
+@pytest.mark.parametrize("kind", [list, tuple])
+def test_all_references_of_a_translation_count(kind):
+    found = score_texts((TEXTS[0], kind(TEXTS)), ("Ja.", "Doch."))
+    assert found == translation_scores([TEXTS[0], "Ja."], [TEXTS, ["Doch."]])
+    assert found["exact_match"] == 0.5
+
+
+@pytest.mark.parametrize("missing", [None, "", []])
+def test_a_missing_translation_is_an_empty_one(missing):
+    assert set(score_texts((missing, TEXTS[0])).values()) == {0.0}
+
+
+def test_without_a_reference_translations_have_no_score():
+    names = {"bleu", "chrf", "exact_match"}
+    assert score_texts((TEXTS[0], None)) == dict.fromkeys(names)
+    assert score_texts() == dict.fromkeys(names)
+
+
+def test_translations_may_be_in_another_extension():
+    found = score_texts((TEXTS[0], TEXTS[0]), extension="german_for_a_test")
+    assert found["exact_match"] == 1.0
+
+
+def test_scorers_of_texts_are_registered():
+    scorers = spacy.registry.scorers
+    assert scorers.get("spacy-rnn.bleu_scorer.v1") is make_bleu_scorer
+    assert make_bleu_scorer() is translation_score
+    assert scorers.get("spacy-rnn.rouge_scorer.v1") is make_rouge_scorer
+    assert make_rouge_scorer() is summary_score
+
+
+@pytest.mark.usefixtures("extension")
+def test_chosen_sentences_count_nothing_where_only_texts_are_scored():
+    written = make_rouge_scorer(sentences=False)
+    reference = make_doc([0, 2], "A bridge will be built.")
+    chosen = make_doc([2], "Nothing will be built.")
+    found = written([Example(chosen, reference)])
+    assert found.keys() == ROUGE.keys()
+    check_rouge(found, "Nothing will be built.", "A bridge will be built.")
+    found = written([Example(make_doc([2]), reference)])
+    assert set(found.values()) == {0.0}
+    assert set(written([Example(chosen, make_doc([0]))]).values()) == {None}
+
+
+def test_texts_in_another_extension_are_scored_by_the_best_reference():
+    found = score_texts(
+        ("Nothing will be built.", ["Snow.", "A bridge will be built."]),
+        score=make_rouge_scorer(sentences=False),
+        extension="subject_for_a_test",
+    )
+    check_rouge(found, "Nothing will be built.", "A bridge will be built.")

@@ -16,8 +16,8 @@ def convert_cli(
     input_path: Annotated[
         Path,
         typer.Argument(
-            help="File of labelled texts, annotated tokens or articles, or folder of "
-            "such files"
+            help="File of labelled texts, annotated tokens, articles or pairs, or a "
+            "folder of them"
         ),
     ],
     output_path: Annotated[
@@ -166,8 +166,46 @@ def convert_cli(
             show_default="only the chosen sentences",
         ),
     ] = None,
+    source_column: Annotated[
+        str | None,
+        typer.Option(
+            help="Key or column that holds the source of a pair",
+            show_default="source, text, document or article",
+        ),
+    ] = None,
+    target_column: Annotated[
+        str | None,
+        typer.Option(
+            help="Key or column that holds the target, or several with a comma between "
+            "them",
+            show_default="refs, target, translation, summary or highlights",
+        ),
+    ] = None,
+    target_path: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Text file whose lines are the targets of those in input_path; once "
+            "for each such file"
+        ),
+    ] = None,
+    max_target_length: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Words of a target from which on its pair is left out, 0 for any "
+            "number",
+            show_default="0",
+        ),
+    ] = None,
+    extension: Annotated[
+        str | None,
+        typer.Option(
+            help="The extension of documents that has the targets",
+            show_default="translation",
+        ),
+    ] = None,
 ) -> None:
-    """Convert labelled texts, annotated tokens or summaries to .spacy files.
+    """Convert labelled texts, annotated tokens, summaries or pairs to .spacy files.
 
     The commands evaluate, find-threshold and benchmark speed read nothing else.
 
@@ -179,6 +217,9 @@ def convert_cli(
 
     Articles with summaries: .story files or archives of them, or with --summary-column
     .jsonl, .csv or .tsv, or with --summary-path folders of .txt files.
+
+    Texts with translations: with --target-column .jsonl, .csv or .tsv, or with
+    --target-path text files whose lines belong together. They are in doc._.translation.
     """
     settings = {
         "text_column": text_column,
@@ -201,6 +242,11 @@ def convert_cli(
         "clean": _split(clean),
         "max_sentences": max_sentences,
         "keep_summary": keep_summary,
+        "source_column": source_column,
+        "target_column": _split(target_column),
+        "target_path": target_path or None,
+        "max_target_length": max_target_length,
+        "extension": extension,
     }
     options = {"limit": limit, "errors": errors.value, "keep": False}
     options["max_size"] = max_size
@@ -212,7 +258,6 @@ def convert_cli(
             output_path,
             lang=lang,
             shard_size=shard_size,
-            store_user_data=bool(keep_summary),
         )
     msg.good(f"Wrote {n_docs} documents to {output_path}")
     if counts:

@@ -12,7 +12,7 @@ from spacy_rnn.atomic import check_writable, write_atomically
 from spacy_rnn.cli.messages import as_overrides, one_message, parse_overrides
 from spacy_rnn.cli.options import CodeOption, GpuOption
 from spacy_rnn.cli.output import add_counts
-from spacy_rnn.cli.score_tables import SPEED, print_scores
+from spacy_rnn.cli.score_tables import SPEED, TOKENS, print_scores
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
     from spacy.language import Language
@@ -22,7 +22,7 @@ ONLY_SPACY = "spacy.Corpus.v1"  # a reader of .spacy files
 LABELLED = "spacy-rnn.TextCorpus.v1"  # a reader of these and others
 COMPARED = ("doc.cats", "token.tag", "doc.ents")  # annotation of labels
 SHOWN = 30  # labels in a message
-ALWAYS_THERE = (SPEED, "token_acc", "token_p", "token_r", "token_f")
+ALWAYS_THERE = (SPEED, *TOKENS)
 
 
 def evaluate_cli(

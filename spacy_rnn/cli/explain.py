@@ -24,6 +24,7 @@ BATCH = 64  # texts that are explained together
 class WeightsOption(Enum):
     contributions = "contributions"
     attention = "attention"
+    sentences = "sentences"
 
 
 def explain_cli(
@@ -58,7 +59,8 @@ def explain_cli(
         typer.Option(
             "--weights",
             "-w",
-            help="What to show: contributions of tokens, or the weights of attention",
+            help="What to show: contributions of tokens, the weights of attention, or "
+            "those of sentences, which a summarizer has, and attention to them",
         ),
     ] = WeightsOption.contributions,
     text_column: Annotated[
@@ -88,7 +90,7 @@ def explain_cli(
 
     python -m spacy rnn explain training/sentiment/model-best mails.csv -o mails.html
     """
-    from spacy_rnn.visual.heat_map import draw_text, render
+    from spacy_rnn.visual.heat_map import draw_texts, render
 
     import_code(code_path)
     found: list[Explanation] = []
@@ -108,8 +110,8 @@ def explain_cli(
                 elif output is not None:
                     found.extend(explanations)
                 else:
-                    for each in explanations:
-                        typer.echo(draw_text(each, weights.value) + "\n")
+                    for each in draw_texts(explanations, weights.value):
+                        typer.echo(each + "\n")
         if output is not None:
             page = render(found, weights=weights.value, page=True, jupyter=False)
             write_atomically(output, page.encode())

@@ -18,7 +18,9 @@ def plot_gradients_cli(
 ) -> None:
     """Plot the gradients and gates that were written down in training.
 
-    Needs matplotlib. From a clone of the repository: pip install '.[plots]'
+    python -m spacy rnn plot-gradients training/gradients.jsonl training/gradients.html
+
+    A .png needs matplotlib. From a clone of the repository: pip install '.[plots]'
     """
     from spacy_rnn.visual.gradients import FORMATS, plot_gradients, read_log
 

@@ -8,12 +8,12 @@ import typer
 from wasabi import msg
 
 from spacy_rnn.atomic import write_atomically
+from spacy_rnn.cli.tables import print_table
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
     from spacy_rnn.cli.starter.data import Findings
 
 STDOUT = Path("-")
-MAX_ROWS = 30  # of the table of labels
 
 
 class OptimizeOption(Enum):
@@ -219,6 +219,8 @@ def init_config(
 
 def print_findings(found: "Findings", *, is_guess: bool, lang: str) -> None:
     """Say what was found in the data, and what was taken for granted."""
+    from spacy_rnn.cli.debugging.labels import label_table
+
     msg.info("Looked at the data")
     for part in (found.train, found.dev):
         if part is not None:
@@ -233,26 +235,13 @@ def print_findings(found: "Findings", *, is_guess: bool, lang: str) -> None:
             value = ", ".join(map(str, value)) if isinstance(value, list) else value
             msg.text(f"- {name.replace('_', ' ').capitalize()}: {value}")
     msg.text(f"- Language: {lang} (by --lang)")
-    for task in found.train.labels:
-        _print_labels(found, task)
+    for task, labels in found.train.labels.items():
+        dev_labels = None if found.dev is None else found.dev.labels[task]
+        print_table(label_table(f"Labels of {task}", labels, dev_labels))
     for task, names in found.unknown.items():
         msg.warn(f"Labels of {task} that training data lack: {', '.join(names)}")
     if found.dev is None:
         msg.warn("No development data: name it by --dev now, or by --paths.dev later")
-
-
-def _print_labels(found: "Findings", task: str) -> None:
-    """Print how often each label occurs."""
-    parts = {"Train": found.train} | ({"Dev": found.dev} if found.dev else {})
-    labels = found.train.labels[task].most_common()
-    rows = [
-        (label, *(part.labels[task][label] for part in parts.values()))
-        for label, _ in labels[:MAX_ROWS]
-    ]
-    header = (f"Labels of {task}", *parts)
-    msg.table(rows, header=header, aligns=("l", *("r" for _ in parts)))
-    if len(labels) > MAX_ROWS:
-        msg.text(f"and {len(labels) - MAX_ROWS} more labels")
 
 
 def _check_output(path: Path, inputs: list[Path | None], *, force: bool) -> None:

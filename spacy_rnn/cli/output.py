@@ -12,18 +12,18 @@ from spacy_rnn.corpora.files.rows import DOCBIN_SUFFIX
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
     from spacy.tokens import Doc
 
+    from spacy_rnn.corpora.pairs.corpus import PairCorpus
     from spacy_rnn.corpora.summaries.corpus import SummaryCorpus
     from spacy_rnn.corpora.texts.corpus import TextCorpus
     from spacy_rnn.corpora.tokens.corpus import TokenCorpus
 
 
 def convert(
-    corpus: "TextCorpus | TokenCorpus | SummaryCorpus",
+    corpus: "TextCorpus | TokenCorpus | SummaryCorpus | PairCorpus",
     output_path: Path,
     *,
     lang: str,
     shard_size: int = 0,
-    store_user_data: bool = False,
 ) -> tuple[int, dict[tuple[str, str], int]]:
     """Write a corpus as .spacy files, or leave what is there as it was.
 
@@ -32,7 +32,6 @@ def convert(
         output_path: A .spacy file, or a folder for shards.
         lang: Code of the language whose tokenizer makes the documents.
         shard_size: Documents in a shard; 0 writes a single file.
-        store_user_data: Whether to write `doc.user_data`, which takes longer to read.
 
     Returns:
         The number of documents, and how often each annotation has each label.
@@ -48,17 +47,23 @@ def convert(
     references = corpus.read_references(spacy.blank(lang))
     with tqdm(references, total=total, unit="doc", disable=None) as progress:
         n_docs = write_docs(
-            _count(progress, counts),
+            _count(progress, counts, corpus.extension),
             output_path,
             shard_size=shard_size,
-            store_user_data=store_user_data,
+            store_user_data=corpus.extension is not None,
         )
     return n_docs, counts
 
 
-def _count(docs: Iterable["Doc"], counts: Counter[tuple[str, str]]) -> Iterator["Doc"]:
+def _count(
+    docs: Iterable["Doc"], counts: Counter[tuple[str, str]], extension: str | None
+) -> Iterator["Doc"]:
+    from spacy_rnn.extensions import written_texts
+
     for doc in docs:
         add_counts(counts, doc)
+        if extension is not None:
+            counts[f"doc._.{extension}", ""] += len(written_texts(doc, extension))
         yield doc
 
 

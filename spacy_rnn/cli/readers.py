@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from spacy_rnn.corpora.files.lines import has_suffix
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
+    from spacy_rnn.corpora.pairs.corpus import PairCorpus
     from spacy_rnn.corpora.summaries.corpus import SummaryCorpus
     from spacy_rnn.corpora.texts.corpus import TextCorpus
     from spacy_rnn.corpora.tokens.corpus import TokenCorpus
@@ -17,6 +18,7 @@ if TYPE_CHECKING:  # the command line loads this module, whatever the command
 TEXTS = "labelled texts"
 TOKENS = "annotated tokens"
 SUMMARIES = "articles with summaries"
+PAIRS = "texts with what they become"
 OPTIONS = {  # of which reader, in the order in which one is looked for
     TEXTS: {"text_column", "label_column", "labels"},
     SUMMARIES: {
@@ -42,12 +44,19 @@ OPTIONS = {  # of which reader, in the order in which one is looked for
         "tag_column",
         "token_column",
     },
+    PAIRS: {
+        "extension",
+        "max_target_length",
+        "source_column",
+        "target_column",
+        "target_path",
+    },
 }
 
 
 def open_corpus(
     path: Path, options: Mapping[str, Any], settings: Mapping[str, Any]
-) -> "TextCorpus | TokenCorpus | SummaryCorpus":
+) -> "TextCorpus | TokenCorpus | SummaryCorpus | PairCorpus":
     """Make the reader that has all the options that are given.
 
     Args:
@@ -68,6 +77,10 @@ def open_corpus(
         from spacy_rnn.corpora.tokens.corpus import TokenCorpus
 
         return TokenCorpus(path, **options, **given)
+    if kind == PAIRS:
+        from spacy_rnn.corpora.pairs.corpus import PairCorpus
+
+        return PairCorpus(path, **options, **given)
     from spacy_rnn.corpora.summaries.corpus import SummaryCorpus
 
     # A blank pipeline has no component that finds sentences.
@@ -111,7 +124,8 @@ def _check_no_tokens(path: Path) -> None:
             f"{columns[0]}: such a file has annotated tokens. Name its columns with "
             "--columns, such as tokens,ner, and what to read with --entity-column, "
             "--span-column, --tag-column or --pos-column. Texts without labels can be "
-            "summarized: name the folder of summaries with --summary-path"
+            "summarized: name the folder of summaries with --summary-path. If its "
+            "lines are sources, name the file of the targets with --target-path"
         )
 
 

@@ -10,6 +10,7 @@ NAMES = {  # of scores, whole or up to the last underscore; as spaCy's evaluate 
     "cats_macro": "TEXTCAT macro",
     "cats_micro": "TEXTCAT micro",
     "cats_score": "TEXTCAT",
+    "chrf": "chrF",
     "dep_las": "LAS",
     "dep_uas": "UAS",
     "ents": "NER",
@@ -22,6 +23,7 @@ NAMES = {  # of scores, whole or up to the last underscore; as spaCy's evaluate 
 }
 GROUPS = ("_per_type", "_per_feat")  # how the names of mappings end
 DESCRIPTION = "_desc"  # of the score that is named before it
+TOKENS = ("token_acc", "token_p", "token_r", "token_f")
 SPEED = "speed"  # in words per second
 
 
@@ -34,6 +36,9 @@ def print_scores(
 ) -> None:
     """Print a table of the plain scores, and one of each mapping among them.
 
+    Scores of tokens that spaCy's scorer has no numbers for, since nobody knows where
+    spaces were, are not printed.
+
     Args:
         scores: By their names. Numbers are shares, which are printed in percent.
         title: Of the first table.
@@ -41,7 +46,9 @@ def print_scores(
         without: How the names of scores begin that are not printed.
     """
     scores = {
-        key: value for key, value in scores.items() if not key.startswith(without)
+        key: value
+        for key, value in scores.items()
+        if not key.startswith(without) and (value is not None or key not in TOKENS)
     }
     if spans_key is not None:
         scores = {

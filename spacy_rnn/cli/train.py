@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from wasabi import msg
+from wasabi import Printer, msg
 
 from spacy_rnn.cli.messages import one_message, parse_overrides
 from spacy_rnn.cli.options import GpuOption
@@ -47,6 +47,13 @@ def train_cli(
         typer.Option("--verbose", "-V", "-VV", help="Show more, tracebacks among it"),
     ] = False,
     use_gpu: GpuOption = -1,
+    rank_timeout: Annotated[
+        float,
+        typer.Option(
+            min=1.0,
+            help="With torchrun, seconds to wait for a process until it counts as lost",
+        ),
+    ] = 1800.0,
 ) -> None:
     """Train a pipeline as `spacy train` does, interruptible at any moment.
 
@@ -62,8 +69,9 @@ def train_cli(
     from spacy.cli._util import import_code, setup_gpu, show_validation_error
     from spacy.training.initialize import init_nlp
 
-    from spacy_rnn.training.loop import train_into
+    from spacy_rnn.training.loop import open_output, train_into
     from spacy_rnn.training.output import Output
+    from spacy_rnn.training.ranks import join_ranks, local_gpu
     from spacy_rnn.training.settings import check_settings
 
     if verbose:
@@ -72,32 +80,36 @@ def train_cli(
     with (
         one_message("Can't train the pipeline", verbose=verbose),
         show_validation_error(config_path, hint_fill=False),
+        join_ranks(on_gpu=use_gpu >= 0, timeout=rank_timeout) as ranks,
     ):
-        setup_gpu(use_gpu)
+        say = Printer(no_print=not ranks.is_first)
+        use_gpu = local_gpu(use_gpu)
+        setup_gpu(use_gpu, silent=not ranks.is_first)
         import_code(code_path)
         config = util.load_config(config_path, overrides=overrides, interpolate=False)
         interpolated = config.interpolate()
         check_settings(interpolated)
         output = Output(output_path)
-        with output.open(interpolated, resume=resume):
-            msg.info(f"Saving to output directory: {output_path}")
-            msg.divider("Initializing pipeline")
+        with open_output(output, interpolated, ranks, resume=resume):
+            say.info(f"Saving to output directory: {output_path}")
+            say.divider("Initializing pipeline")
             nlp = init_nlp(config, use_gpu=use_gpu)
-            msg.good("Initialized pipeline")
-            warn_of_unknown(nlp)
-            msg.divider("Training pipeline")
+            say.good("Initialized pipeline")
+            if ranks.is_first:
+                warn_of_unknown(nlp)
+            say.divider("Training pipeline")
             finished = train_into(
                 output,
                 nlp,
+                ranks=ranks,
                 checkpoint_frequency=checkpoint_frequency,
                 use_gpu=use_gpu,
                 stdout=sys.stdout,
                 stderr=sys.stderr,
             )
     if not finished:
-        msg.warn(
-            "Interrupted. To go on, give the same command with --resume", exits=130
-        )
+        say.warn("Interrupted. To go on, give the same command with --resume")
+        raise typer.Exit(130)
 
 
 def warn_of_unknown(nlp: "Language") -> None:

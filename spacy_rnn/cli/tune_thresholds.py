@@ -1,4 +1,3 @@
-import shutil
 import sys
 from contextlib import nullcontext, redirect_stdout
 from enum import Enum
@@ -9,10 +8,10 @@ import typer
 from spacy.cli._util import import_code, setup_gpu
 from wasabi import msg
 
-from spacy_rnn.atomic import check_writable, write_folder
 from spacy_rnn.cli.evaluate import check_labels, open_corpus
 from spacy_rnn.cli.messages import as_overrides, one_message, parse_overrides
 from spacy_rnn.cli.options import CodeOption, GpuOption
+from spacy_rnn.cli.pipelines import find_target, save
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
     from spacy.language import Language
@@ -134,33 +133,6 @@ def tune_thresholds_cli(
         msg.good(f"Saved the pipeline with its thresholds to {target}")
 
 
-def find_target(model: str, output: Path | None, *, in_place: bool) -> Path | None:
-    """Return the folder to write; None for none.
-
-    Raises:
-        ValueError: If there is already something, or it isn't clear what to write.
-        OSError: If it can't be written.
-    """
-    if output is not None and in_place:
-        raise ValueError("Either --output or --in-place, not both")
-    if in_place:
-        if not Path(model).is_dir():
-            raise ValueError(
-                f"{model}: only a folder can be changed in place. Use --output"
-            )
-        check_writable(Path(model) / "meta.json")
-        return Path(model)
-    if output is None:
-        return None
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise ValueError(
-            f"{output}: the output is there already. Name a new folder, or change a "
-            f"pipeline by --in-place"
-        )
-    check_writable(output / "meta.json")
-    return output
-
-
 def predict(
     nlp: "Language", data_path: Path, overrides: dict[str, Any]
 ) -> list["Example"]:
@@ -213,24 +185,6 @@ def find_component(nlp: "Language", component: str | None) -> Any:
         f"The pipeline has no {kinds}, only {nlp.pipe_names}: there is no threshold to "
         f"tune"
     )
-
-
-def save(nlp: "Language", folder: Path, *, source: Path | None) -> None:
-    """Write a pipeline, or leave what is there as it was.
-
-    Args:
-        nlp: The pipeline.
-        folder: Where to.
-        source: The folder with what else stands beside the pipeline, to be kept.
-    """
-
-    def write(path: Path) -> None:
-        if source is not None:
-            shutil.copytree(source, path)
-        nlp.to_disk(path)
-
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    write_folder(folder, write)
 
 
 def print_report(

@@ -89,12 +89,17 @@ class Report:
             for kind, places in self.places.items()
         ] + self.remarks
 
+    def take(self) -> list[str]:
+        """Describe all to what tells the user, once."""
+        if self._is_told:
+            return []
+        self._is_told = True
+        return self.describe()
+
     def warn(self) -> None:
         """Tell the user, once."""
-        if not self._is_told:
-            self._is_told = True
-            for line in self.describe():
-                logger.warning("%s", line)
+        for line in self.take():
+            logger.warning("%s", line)
 
 
 class Contents(NamedTuple, Generic[Known]):

@@ -62,7 +62,7 @@ class Explanation:
 
     @property
     def probability(self) -> float:
-        """The probability of the prediction, in [0, 1]."""
+        """The probability of the prediction, in [0, 1], before any calibration."""
         return float(0.5 * (1.0 + np.tanh(0.5 * self.score)))
 
 

@@ -1,6 +1,6 @@
 """The hashed embedding of documents as a Thinc layer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -25,6 +25,7 @@ from spacy_rnn.layers.features import (
     token_features,
     vectors_attr,
 )
+from spacy_rnn.layers.learning import Learning
 from spacy_rnn.layers.row_cache import RowCache
 from spacy_rnn.layers.torch_layer import as_tensor, backprop_nothing, run, torch_layer
 from spacy_rnn.layers.value_counts import ValueCounts
@@ -62,7 +63,7 @@ def HashEmbed(
             "word_dropout": word_dropout,
             "unknown_rate": unknown_rate,
             "row_cache": RowCache(),
-            **({"value_counts": ValueCounts()} if unknown_rate else {}),
+            **(known_values_attrs() if unknown_rate else {}),
         },
     )
 
@@ -76,26 +77,55 @@ def forward(
     if not lengths.any():
         nothing = split(model.ops.alloc2f(0, model.get_dim("nO")), lengths)
         return nothing, no_docs if is_train else backprop_nothing
-    columns, vocab = model.attrs["columns"], docs[0].vocab
-    if model.has_dim("nM"):
-        columns = [*columns, vectors_attr(vocab)]  # the last one names static vectors
-    features = token_features(docs, columns)
+    vocab = docs[0].vocab
+    features = read_features(model, docs)
     if "value_counts" in model.attrs:
-        known_values(model, features, is_train)
+        features = known_values(model, features, lengths, is_train)
     if is_train:
         return train(model, vocab, features, lengths)
     return split(predict(model, vocab, features), lengths), backprop_nothing
 
 
-def known_values(model: Tok2VecT, features: np.ndarray, is_train: bool) -> None:
+def read_features(model: Tok2VecT, docs: Sequence[Doc]) -> np.ndarray:
+    """Read what is embedded of tokens. Shape (N, A), uint64."""
+    columns = model.attrs["columns"]
+    if docs and model.has_dim("nM"):
+        # The last one names static vectors.
+        columns = [*columns, vectors_attr(docs[0].vocab)]
+    return token_features(docs, columns)
+
+
+def known_values_attrs() -> dict[str, Any]:
+    """Return what a layer has that tells known values from others."""
+    return {
+        "value_counts": ValueCounts(),
+        "learn": Learning(read_features, learn_values),
+    }
+
+
+def known_values(
+    model: Tok2VecT, features: np.ndarray, lengths: np.ndarray, is_train: bool
+) -> np.ndarray:
     """Put the unknown value in the place of some."""
+    if is_train:
+        learned = model.attrs["learn"].take(model, features)
+        if learned is None:
+            return learn_values(model, features, lengths)
+        return learned
+    embedded = features[:, : len(model.attrs["rows"])]
+    embedded[:] = model.attrs["value_counts"].replace_unseen(embedded)
+    return features
+
+
+def learn_values(
+    model: Tok2VecT, features: np.ndarray, lengths: np.ndarray
+) -> np.ndarray:
+    """Count the values of a batch, and put the unknown one in the place of some."""
     counts: ValueCounts = model.attrs["value_counts"]
     embedded = features[:, : len(model.attrs["rows"])]
-    if is_train:
-        counts.add(embedded)
-        embedded[:] = counts.replace_rare(embedded, model.attrs["unknown_rate"])
-    else:
-        embedded[:] = counts.replace_unseen(embedded)
+    counts.add(embedded)
+    embedded[:] = counts.replace_rare(embedded, model.attrs["unknown_rate"])
+    return features
 
 
 def train(

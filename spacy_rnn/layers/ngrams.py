@@ -14,6 +14,7 @@ from spacy_rnn.layers.batches import count, no_docs, to_device
 from spacy_rnn.layers.contributions import LinearPart
 from spacy_rnn.layers.features import mix_keys, token_features
 from spacy_rnn.layers.key_table import KeyTable
+from spacy_rnn.layers.learning import Learning
 from spacy_rnn.layers.probabilities import NEW_LABEL_BIAS
 from spacy_rnn.layers.torch_layer import as_array, run, torch_layer
 from spacy_rnn.modules.ngrams import NORM, NgramScores
@@ -42,6 +43,7 @@ def Ngrams(
             "column": attr,
             "ngram_dropout": ngram_dropout,
             "table": KeyTable(rows),
+            "learn": Learning(read_words, claim_rows),
             "linear": ngram_contributions,
         },
     )
@@ -52,11 +54,9 @@ def forward(
 ) -> tuple[Floats2d, Callable[[Floats2d], list[Doc]]]:
     table: KeyTable = model.attrs["table"]
     lengths = count(docs)
-    words = np.empty(0, dtype=np.uint64)
-    if lengths.any():
-        words = token_features(docs, [model.attrs["column"]])[:, 0]
-    ngrams, doc_of = extract_ngrams(words, lengths, model.attrs["ngram_size"])
-    if is_train:
+    words = read_words(model, docs)
+    ngrams, doc_of = extract_ngrams(words[:, 0], lengths, model.attrs["ngram_size"])
+    if is_train and model.attrs["learn"].take(model, words) is None:
         table.claim(ngrams)
     rows = table.find(ngrams)
     known = rows >= 0
@@ -76,6 +76,18 @@ def forward(
         return []
 
     return Y, backprop if is_train else no_docs
+
+
+def read_words(model: ScorerT, docs: Sequence[Doc]) -> np.ndarray:
+    """Read the attribute whose n-grams count. Shape (N, 1), uint64."""
+    return token_features(docs, [model.attrs["column"]])
+
+
+def claim_rows(model: ScorerT, words: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Give rows to the n-grams of a batch, and return its words as they are."""
+    ngrams, _ = extract_ngrams(words[:, 0], lengths, model.attrs["ngram_size"])
+    model.attrs["table"].claim(ngrams)
+    return words
 
 
 def extract_ngrams(
@@ -117,7 +129,7 @@ def ngram_contributions(
     """
     table: KeyTable = model.attrs["table"]
     lengths = np.array([len(doc) for doc in docs], dtype=np.int64)
-    words = token_features(docs, [model.attrs["column"]])[:, 0]
+    words = read_words(model, docs)[:, 0]
     size = model.attrs["ngram_size"]
     ngrams, doc_of = extract_ngrams(words, lengths, size)
     rows = table.find(ngrams)

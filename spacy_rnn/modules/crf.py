@@ -4,22 +4,23 @@ The forward-backward algorithm runs over time for all documents of a batch and b
 directions side by side.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from spacy_rnn.modules.lattice import Lattice, Steps
-from spacy_rnn.modules.recursion import run
-from spacy_rnn.modules.transitions import Transitions
+from spacy_rnn.modules.recursion import Algebra, run
+from spacy_rnn.modules.transitions import TINY, Transitions, finite, least
 
 # Sums of exponentiated scores, rescaled at each token, lose nothing in double precision
 # as long as no sum or product comes near its smallest number, 1e-308. Where one could,
 # everything is done with logarithms, which takes many times as long.
 WIDEST_STEP = 200.0  # in nats
 SMALLEST_SUM = 1e-100
-TINY = 1e-300
-SAME = 1e-11  # relative
+SAME, ROUGHLY_SAME = 1e-11, 1e-6  # relative
 FEW_TAGS = 160  # up to so many, both directions side by side are faster than in parts
 
 
@@ -27,47 +28,70 @@ class Messages(NamedTuple):
     """Sums over the ways through the lattice, or their logarithms.
 
     They say how each document's tag sequences are distributed: as a Markov chain. Where
-    a document has no possible sequence, they mean nothing.
+    a document has no possible sequence, they mean nothing. Tags are in the order of
+    `links`.
 
     Attributes:
-        log_partition: Logarithm of the sum over all sequences. Shape (B,).
         before: Sum over the ways from the start to a tag, this token included. Shape
             (N, K).
         beyond: Sum over the ways from a tag to the end, this token included. Shape
             (N, K).
         own: What tags contribute at their token. Shape (N, K).
+        passed: Logarithm of what each token's `before` was divided by. Shape (N,).
         scales: Logarithm of the scale of each token's `beyond`. Shape (N,).
-        transitions: What a transition contributes.
+        shift: What a document's log partition has beside all that. Shape ().
+        links: What a transition contributes.
         in_logs: Whether the sums are logarithms.
     """
 
-    log_partition: Tensor
     before: Tensor
     beyond: Tensor
     own: Tensor
+    passed: Tensor
     scales: Tensor
-    transitions: Transitions
+    shift: Tensor
+    links: Transitions
     in_logs: bool
 
-    def after(self, tokens: Any = slice(None), tags: Any = slice(None)) -> Tensor:
+    def after(self, tokens: Any = slice(None), columns: Any = slice(None)) -> Tensor:
         """Sum over the ways from tags to the end, this token not included.
 
         Returns:
             Shape (tokens, K), or (tokens,) if each of them has one tag.
         """
-        beyond, own = self.beyond[tokens, tags], self.own[tokens, tags]
+        beyond, own = self.beyond[tokens, columns], self.own[tokens, columns]
         scales = self.scales[tokens].view(-1, *[1] * (beyond.ndim - 1))
         if self.in_logs:
             return (beyond + finite(scales)).sub_(own).nan_to_num_(nan=-torch.inf)
         return (beyond * scales.exp()).div_(own).nan_to_num_(nan=0.0)
 
-    def marginals(self, tokens: Any = slice(None)) -> Tensor:
-        """Find the probability of each tag at some tokens. Shape (tokens, K)."""
+    def log_partition(self, steps: Steps) -> Tensor:
+        """Sum up all sequences of each document. Shape (B,), -inf if there is none."""
+        Z = self.passed.new_zeros(len(steps.lengths))
+        Z.index_add_(0, steps.doc_of, self.passed)
+        before, after = self.before[steps.last], self.after(steps.last)
+        if self.in_logs:
+            Z[steps.order] += torch.logsumexp(before + after, 1)
+        else:
+            Z[steps.order] += (before * after).sum(1).log() + self.shift
+        return Z
+
+    def ordered_marginals(self, tokens: Any = slice(None)) -> Tensor:
+        """Find the probability of each tag, in order, at some tokens."""
         before, after = self.before[tokens], self.after(tokens)
         if self.in_logs:
             return torch.softmax(before + after, 1)
         uses = before * after
         return uses.div_(uses.sum(1, keepdim=True))
+
+    def marginals(self) -> Tensor:
+        """Find the probability of each tag at each token. Shape (N, K)."""
+        return self.links.restore(self.ordered_marginals())
+
+    def marginal(self, tokens: Any, tags: Any) -> Tensor:
+        """Find the probability of one tag at each of some tokens. Shape (tokens,)."""
+        p = self.ordered_marginals(tokens)
+        return p[range(len(p)), self.links.columns[tags]]
 
     def conditional(self, tokens: Any, tags_before: Any, tags: Any) -> Tensor:
         """Find the probability of tags at some tokens, given those right before.
@@ -80,14 +104,13 @@ class Messages(NamedTuple):
         Returns:
             Probabilities, NaN after what is impossible. Shape (M,).
         """
-        step = self.transitions.scores[tags_before, tags]
-        beyond, all_ways = (
-            self.beyond[tokens, tags],
-            self.after(tokens - 1, tags_before),
-        )
+        links = self.links
+        step, columns = links.scores[tags_before, tags], links.columns
+        beyond = self.beyond[tokens, columns[tags]]
+        all_ways = self.after(tokens - 1, columns[tags_before])
         if self.in_logs:
             return (step + beyond - all_ways).exp()
-        return (step - self.transitions.highest).exp_() * beyond / all_ways
+        return (step - links.highest).exp_() * beyond / all_ways
 
     def uses(self, weights: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
         """Find how often tags and transitions are expected to be used.
@@ -100,21 +123,23 @@ class Messages(NamedTuple):
         Returns:
             Of the tags, shape (N, K), and of transitions, shape (K, K).
         """
+        links = self.links
         if self.in_logs:
-            tags = self.marginals().mul_(weights[:, None]).nan_to_num_(nan=0.0)
+            tags = self.ordered_marginals().mul_(weights[:, None]).nan_to_num_(nan=0.0)
             weights = weights.index_fill(0, last, 0.0)
             (here,) = weights.nonzero(as_tuple=True)
             before = self.before[here]
             before -= (before + self.after(here)).logsumexp(1, keepdim=True)
             weights, beyond = weights[here, None], self.beyond[here + 1]
-            return tags, self.transitions.log_uses(before, beyond, weights)
+            pairs = links.log_uses(before, beyond, weights)
+            return links.restore(tags), pairs
         tags = self.after().mul_(self.before)
         Z = tags.sum(1)
         shares = (weights / Z).masked_fill_(Z == 0, 0.0).unsqueeze(1)
         tags *= shares
         onward = self.before * shares
         onward[last] = 0.0
-        return tags, self.transitions.uses(onward[:-1], self.beyond[1:])
+        return links.restore(tags), links.uses(onward[:-1], self.beyond[1:])
 
 
 class Sums:
@@ -122,12 +147,11 @@ class Sums:
 
     one = 1.0
 
-    def __init__(self, transitions: Transitions) -> None:
-        self.both = transitions, transitions.backward
-        self.stacked: Tensor | None = None
-        if len(transitions.scores) <= FEW_TAGS:
-            scores = torch.stack([T.scores - T.highest for T in self.both])
-            self.stacked = scores.exp_()
+    def __init__(self, *links: Transitions, rough: bool = False) -> None:
+        self.links, self.stacked, self.rough = links[0], None, rough
+        if len(links) > 1:
+            scores = [each.square - each.highest for each in links]
+            self.stacked = torch.stack(scores).exp_()
 
     def times(self, X: Tensor, Y: Tensor) -> None:
         X *= Y
@@ -135,7 +159,7 @@ class Sums:
     def follow(self, X: Tensor) -> Tensor:
         if self.stacked is not None:
             return torch.bmm(X, self.stacked)
-        return torch.stack([T.sums(x) for T, x in zip(self.both, X, strict=True)])
+        return self.links.sums(X[0], self.rough).unsqueeze(0)
 
     def rescale(self, X: Tensor) -> Tensor:
         totals = X.sum(2, keepdim=True).clamp_(min=TINY)
@@ -143,7 +167,7 @@ class Sums:
         return totals.squeeze(2).log_()
 
     def differ(self, X: Tensor, Y: Tensor) -> Tensor:
-        return (X - Y).abs() > SAME * X
+        return (X - Y).abs() > (ROUGHLY_SAME if self.rough else SAME) * X
 
 
 class LogSums:
@@ -151,14 +175,14 @@ class LogSums:
 
     one = 0.0
 
-    def __init__(self, transitions: Transitions) -> None:
-        self.both = transitions, transitions.backward
+    def __init__(self, *links: Transitions) -> None:
+        self.links = links
 
     def times(self, X: Tensor, Y: Tensor) -> None:
         X += Y
 
     def follow(self, X: Tensor) -> Tensor:
-        return torch.stack([T.log_sums(x) for T, x in zip(self.both, X, strict=True)])
+        return torch.stack([T.log_sums(x) for T, x in zip(self.links, X, strict=True)])
 
     def rescale(self, X: Tensor) -> Tensor:
         totals = X.logsumexp(2)
@@ -178,8 +202,6 @@ def log_partition(lattice: Lattice) -> Tensor:
         The logarithm of the sum, -inf where no sequence is possible, 0 for an empty
         document. Shape (B,).
     """
-    if not len(lattice.emissions):
-        return lattice.emissions.new_zeros(len(lattice.lengths))
     result: Tensor = LogPartition.apply(
         *lattice.leaves, lattice.steps, posterior(lattice)
     )
@@ -187,62 +209,76 @@ def log_partition(lattice: Lattice) -> Tensor:
 
 
 @torch.no_grad()
-def posterior(lattice: Lattice) -> Messages:
-    """Find the distribution of each document's tag sequences."""
-    if not len(lattice.emissions):
-        zeros = lattice.emissions.new_zeros(len(lattice.lengths))
-        E, T = lattice.emissions, lattice.forward
-        return Messages(zeros, E, E, E, E[:, 0], T, in_logs=True)
-    return scaled_messages(lattice) or log_messages(lattice)
+def posterior(lattice: Lattice, within: Tensor | None = None) -> Messages:
+    """Find the distribution of each document's tag sequences.
+
+    Args:
+        lattice: The sequences.
+        within: The first and the last token of each document that are asked for, on the
+            CPU. Shape (2, B). What lies outside may be left out, and probabilities have
+            a relative error of up to 1e-5. All tokens, exactly, if not given.
+    """
+    E, links = lattice.emissions, lattice.forward
+    if not len(E):
+        return Messages(E, E, E, E[:, 0], E[:, 0], E.sum(), links, in_logs=True)
+    ahead = behind = lattice.steps
+    if within is not None and E.shape[1] > FEW_TAGS:
+        (first, last), starts, ends = within, ahead.starts, ahead.starts + ahead.lengths
+        ahead = Steps(last + 1 - starts, E.device, starts)
+        behind = Steps(ends - first, E.device, first)
+    scaled = scaled_messages(lattice, ahead, behind)
+    return scaled or log_messages(lattice, ahead, behind)
 
 
 @torch.no_grad()
-def scaled_messages(lattice: Lattice) -> Messages | None:
+def scaled_messages(lattice: Lattice, ahead: Steps, behind: Steps) -> Messages | None:
     """Compute messages, each token's up to a factor; None if they wouldn't be exact."""
-    steps = lattice.steps
-    E, T, S, F = lattice.leaves
+    links = lattice.forward
+    E, S, F = map(links.arrange, (lattice.emissions, lattice.start, lattice.end))
     e0 = finite(E.amax(1, keepdim=True))
-    t0, s0, f0 = (finite(scores.amax()) for scores in (T, S, F))
-    E, T, S, F = E - e0, T - t0, S - s0, F - f0
-    if float(sum(least(scores, -torch.inf) for scores in (E, T, S, F))) < -WIDEST_STEP:
+    s0, t0, f0 = finite(S.amax()), links.highest, finite(F.amax())
+    lowest = links.lowest - t0
+    for scores, highest in (E, e0), (S, s0), (F, f0):
+        lowest = lowest + least(scores.sub_(highest), -torch.inf)
+    if float(lowest) < -WIDEST_STEP:
         return None
     E, S, F = E.exp_(), S.exp_(), F.exp_()
-    algebra = Sums(lattice.forward)
-    (before, beyond), scales = run(lattice, E, torch.stack([S, F]), algebra)
+    # A GPU's product of single precision may be one of less, by the user's settings.
+    rough = ahead is not behind and not E.is_cuda and links.may_be_rough
+    kind = partial(Sums, rough=rough)
+    before, beyond, passed, scales = both_ways(kind, links, E, S, F, ahead, behind)
     if any(0.0 < least(sums, 0.0) < SMALLEST_SUM for sums in (before, beyond)):
         return None
-    per_token = scales[0] + e0.squeeze(1) + t0
-    Z = per_token.new_zeros(len(lattice.lengths)).index_add(0, steps.doc_of, per_token)
-    Z[steps.order] += (before[steps.last] @ F).log() + s0 + f0 - t0
-    links = lattice.forward
-    return Messages(Z, before, beyond, E, scales[1], links, in_logs=False)
+    passed = passed + e0.squeeze(1) + t0
+    return Messages(before, beyond, E, passed, scales, s0 + f0 - t0, links, False)
 
 
 @torch.no_grad()
-def log_messages(lattice: Lattice) -> Messages:
+def log_messages(lattice: Lattice, ahead: Steps, behind: Steps) -> Messages:
     """Compute the logarithms of messages, each token's up to a summand."""
-    steps = lattice.steps
-    E, T, S, F = lattice.leaves
-    algebra = LogSums(lattice.forward)
-    (before, beyond), scales = run(lattice, E, torch.stack([S, F]), algebra)
-    Z = E.new_zeros(len(lattice.lengths)).index_add(0, steps.doc_of, scales[0])
-    Z[steps.order] += torch.logsumexp(before[steps.last] + F, 1)
     links = lattice.forward
-    return Messages(Z, before, beyond, E, scales[1], links, in_logs=True)
+    E, S, F = map(links.arrange, (lattice.emissions, lattice.start, lattice.end))
+    before, beyond, passed, scales = both_ways(LogSums, links, E, S, F, ahead, behind)
+    return Messages(before, beyond, E, passed, scales, E.new_zeros(()), links, True)
 
 
-def finite(scores: Tensor) -> Tensor:
-    return scores.nan_to_num(neginf=0.0)
-
-
-def least(scores: Tensor, impossible: float) -> Tensor:
-    """Find the least score but for that of what is impossible, 0 if there is none."""
-    lowest = scores.amin(-1)
-    is_mixed = lowest == impossible  # few rows, as a rule
-    rest = scores[is_mixed]
-    rest = rest.masked_fill_(rest == impossible, torch.inf).amin(-1)
-    found = lowest.masked_scatter_(is_mixed, rest).amin()
-    return found.nan_to_num_(posinf=0.0)
+def both_ways(
+    kind: Callable[..., Algebra],
+    links: Transitions,
+    E: Tensor,
+    S: Tensor,
+    F: Tensor,
+    ahead: Steps,
+    behind: Steps,
+) -> tuple[Tensor, ...]:
+    """Run forwards and backwards, side by side if there are few tags."""
+    if len(S) <= FEW_TAGS and ahead is behind:
+        algebra = kind(links, links.backward)
+        messages, scales = run(ahead, E, torch.stack([S, F]), algebra, (0, 1))
+        return (*messages, *scales)
+    (before,), (passed,) = run(ahead, E, S[None], kind(links), (0,))
+    (beyond,), (scales,) = run(behind, E, F[None], kind(links.backward), (1,))
+    return before, beyond, passed, scales
 
 
 class LogPartition(torch.autograd.Function):
@@ -259,7 +295,9 @@ class LogPartition(torch.autograd.Function):
         messages: Messages,
     ) -> Tensor:
         ctx.steps, ctx.messages = steps, messages
-        return messages.log_partition
+        log_Z = messages.log_partition(steps)
+        ctx.impossible = log_Z.isneginf()
+        return log_Z
 
     @staticmethod
     def backward(  # type: ignore[override]
@@ -267,7 +305,7 @@ class LogPartition(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, None, None]:
         steps: Steps = ctx.steps
         messages: Messages = ctx.messages
-        weights = dZ.masked_fill(messages.log_partition.isneginf(), 0.0)[steps.doc_of]
+        weights = dZ.masked_fill(ctx.impossible, 0.0)[steps.doc_of]
         uses, pairs = messages.uses(weights, steps.last)
         starts, ends = uses[steps.first].sum(0), uses[steps.last].sum(0)
         return uses, pairs, starts, ends, None, None

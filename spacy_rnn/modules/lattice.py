@@ -1,5 +1,6 @@
 """The tag sequences of a batch of documents, laid out for recursions over time."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -7,7 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from spacy_rnn.modules.transitions import Transitions
+from spacy_rnn.modules.transitions import Transitions, lay_out
+
+# Numbers, at most. glibc returns larger pieces of memory to the system each time.
+PART = 2**21
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ class Lattice:
     @torch.no_grad()
     def forward(self) -> Transitions:
         """The transitions, laid out for steps over time."""
-        return Transitions(self.transitions)
+        return lay_out(self.transitions)
 
     def vary(self, **changes: Any) -> "Lattice":
         """Change what the documents are, and keep what is known of transitions."""
@@ -60,9 +64,28 @@ class Lattice:
 
     def select(self, docs: Tensor) -> "Lattice":
         """Make a lattice of some documents, which may repeat, given on the CPU."""
-        tokens = list_tokens(self.lengths, docs).to(self.emissions.device)
+        lengths, starts = self.lengths[docs], self.lengths.cumsum(0) - self.lengths
+        tokens = list_tokens(starts[docs], lengths).to(self.emissions.device)
         emissions = self.emissions.index_select(0, tokens)
-        return self.vary(emissions=emissions, lengths=self.lengths[docs])
+        return self.vary(emissions=emissions, lengths=lengths)
+
+    def parts(self) -> Iterator[tuple[int, "Lattice"]]:
+        """Cut into lattices of few documents, so that memory is used again for each.
+
+        Yields:
+            The first token of each part, and the part.
+        """
+        size = max(1, PART // self.emissions.shape[1])
+        if len(self.emissions) <= size or self.emissions.is_cuda:
+            yield 0, self
+            return
+        starts = self.lengths.cumsum(0) - self.lengths
+        counts = (starts // size).unique_consecutive(return_counts=True)[1].tolist()
+        sizes = [int(lengths.sum()) for lengths in self.lengths.split(counts)]
+        rows, first = self.emissions.split(sizes), 0
+        for emissions, lengths in zip(rows, self.lengths.split(counts), strict=True):
+            yield first, self.vary(emissions=emissions, lengths=lengths)
+            first += len(emissions)
 
     def append(self, other: "Lattice") -> "Lattice":
         """Put the documents of another lattice, of the same transitions, behind."""
@@ -72,47 +95,53 @@ class Lattice:
         )
 
 
-def list_tokens(lengths: Tensor, docs: Tensor) -> Tensor:
-    """List the tokens of some of the documents that lie end to end."""
-    chosen = lengths[docs]
-    first = (lengths.cumsum(0) - lengths)[docs]
-    shift = (first - chosen.cumsum(0) + chosen).repeat_interleave(chosen)
+def list_tokens(starts: Tensor, lengths: Tensor) -> Tensor:
+    """List tokens from where each document starts. Shape (N,)."""
+    shift = (starts - lengths.cumsum(0) + lengths).repeat_interleave(lengths)
     return torch.arange(len(shift)) + shift
 
 
 class Steps:
-    """The tokens of a batch in the order of time, as in torch's `PackedSequence`.
+    """Tokens of a batch in the order of time, as in torch's `PackedSequence`.
 
     First come the first tokens of all documents, longest document first, then the
     second ones of those that have two, and so on. So a step needs no padding, and the
     documents that go on are always the first ones of the step before.
 
     Attributes:
+        lengths: Tokens in each document, on the CPU. Shape (B,).
+        starts: The first token of each document, on the CPU. Shape (B,).
         counts: Number of documents at each step.
         order: The documents that have tokens, in their order at each step.
-        place: Of each token its place in the order of time, and in that of the
-            documents read from their end. Shape (2, N).
-        token: The tokens in these two orders. Shape (2, N).
+        token: The tokens in the order of time, and in that of the documents read from
+            their end. Shape (2, N).
         first: The first token of the documents in `order`.
         last: Their last token.
         doc_of: The document of each token, rising. Shape (N,).
     """
 
-    def __init__(self, lengths: Tensor, device: torch.device) -> None:
+    def __init__(
+        self, lengths: Tensor, device: torch.device, starts: Tensor | None = None
+    ) -> None:
+        """Order the tokens of documents that lie end to end, or have other starts."""
         order = lengths.argsort(descending=True, stable=True)
         rank = torch.empty_like(order).scatter_(0, order, torch.arange(len(order)))
         order = order[: int(lengths.count_nonzero())]
         ends = lengths.cumsum(0)
         doc_of = torch.repeat_interleave(lengths)
-        tokens = torch.arange(len(doc_of))
-        passed, left = tokens - (ends - lengths)[doc_of], ends[doc_of] - 1 - tokens
+        number = torch.arange(len(doc_of))
+        passed, left = number - (ends - lengths)[doc_of], ends[doc_of] - 1 - number
         counts = torch.bincount(passed)
-        starts = counts.cumsum(0) - counts
-        place = starts[torch.stack([passed, left])] + rank[doc_of]
+        step = counts.cumsum(0) - counts
+        place = step[torch.stack([passed, left])] + rank[doc_of]
+        self.lengths, self.starts = (
+            lengths,
+            ends - lengths if starts is None else starts,
+        )
+        tokens = list_tokens(self.starts, lengths)
         token = torch.empty_like(place).scatter_(1, place, tokens.expand(2, -1))
         self.counts: list[int] = counts.tolist()
         self.order = order.to(device)
-        self.place = place.to(device)
         self.token = token.to(device)
         self.first, self.last = token[:, : len(order)].to(device)
         self.doc_of = doc_of.to(device)

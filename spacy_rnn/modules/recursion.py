@@ -1,11 +1,12 @@
 """Recursions over the tokens of documents, in which long ones go in pieces at once."""
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
-from spacy_rnn.modules.lattice import Lattice, Steps, list_tokens
+from spacy_rnn.modules.lattice import Steps
 
 PIECE = 128  # tokens
 LONG = 4 * PIECE  # documents of more tokens are cut
@@ -34,38 +35,45 @@ class Pieces(NamedTuple):
 
     Attributes:
         lengths: Tokens in each piece. Shape (P,).
+        starts: The first token of each piece. Shape (P,).
         inner: The pieces that go on from the one before.
-        borders: The first token of each of these.
     """
 
     lengths: Tensor
+    starts: Tensor
     inner: Tensor
-    borders: Tensor
+
+    def select(self, chosen: Tensor, device: torch.device) -> Steps:
+        """Lay out some of the pieces."""
+        return Steps(self.lengths[chosen], device, self.starts[chosen])
 
 
-def cut(lengths: Tensor) -> Pieces | None:
+def cut(steps: Steps) -> Pieces | None:
     """Cut long documents. How depends on nothing but their own length.
 
     Returns:
         The pieces, but for those of no tokens; None if no document is long.
     """
-    lengths = lengths[lengths > 0]
-    if not (lengths > LONG).any():
+    if not (steps.lengths > LONG).any():
         return None
+    lengths, starts = (x[steps.lengths > 0] for x in (steps.lengths, steps.starts))
     counts = torch.where(lengths > LONG, -(-lengths // PIECE), 1)
     doc_of = torch.repeat_interleave(counts)
     number = torch.arange(len(doc_of)) - (counts.cumsum(0) - counts)[doc_of]
-    left = lengths[doc_of] - number * PIECE
+    passed = number * PIECE
     is_last = number == counts[doc_of] - 1
-    sizes = torch.where(is_last, left, PIECE)
-    inner = number.nonzero().squeeze(1)
-    return Pieces(sizes, inner, (sizes.cumsum(0) - sizes)[inner])
+    sizes = torch.where(is_last, lengths[doc_of] - passed, PIECE)
+    return Pieces(sizes, starts[doc_of] + passed, number.nonzero().squeeze(1))
 
 
 def run(
-    lattice: Lattice, values: Tensor, edges: Tensor, algebra: Algebra
+    steps: Steps,
+    values: Tensor,
+    edges: Tensor,
+    algebra: Algebra,
+    directions: Sequence[int] = (0,),
 ) -> tuple[Tensor, Tensor]:
-    """Run over time, forwards and perhaps backwards, rescaling at each token.
+    """Run over time, forwards, backwards or both ways, rescaling at each token.
 
     Long documents are cut. Their pieces run side by side from guesses of what comes
     before and behind, and again from what the neighbours found, as long as that
@@ -73,50 +81,62 @@ def run(
     end soon; at worst the pieces become right one after the other.
 
     Args:
-        lattice: The documents.
+        steps: The documents.
         values: What the tags of each token contribute. Shape (N, K).
-        edges: What the first tag contributes, forwards, and the last one, backwards.
-            Shape (D, K), with D of 1 or 2.
+        edges: What the first tag contributes, or read from their end, the last one.
+            Shape (D, K).
         algebra: The operations.
+        directions: 0 for forwards, 1 for backwards. Shape (D,).
 
     Returns:
         For each token the value of all ways that lead there, the token included, shape
-        (D, N, K), and the logarithm of its scale, shape (D, N).
+        (D, N, K), and the logarithm of its scale, shape (D, N). 1 and anything for
+        other tokens than those of the steps.
     """
+    found = (
+        values.new_empty(len(edges), *values.shape),
+        values.new_empty(len(edges), len(values)),
+    )
+    if steps.token.shape[1] < len(values):
+        found[0].fill_(1.0)
     edges = edges.unsqueeze(1)
-    pieces = cut(lattice.lengths)
+    pieces = cut(steps)
     if pieces is None:
-        edge = edges.expand(-1, len(lattice.steps.order), -1)
-        return sweep(values, edge, lattice.steps, algebra)
+        edge = edges.expand(-1, len(steps.order), -1)
+        sweep(values, edge, steps, algebra, directions, *found)
+        return found
     device, inner = values.device, pieces.inner
-    borders = pieces.borders.to(device)
-    sides = torch.stack([borders - 1, borders])[: len(edges), :, None]
-    to = torch.stack([inner, inner - 1])[: len(edges)].to(device)
-    direction = torch.arange(len(edges), device=device)[:, None]
+    borders, ahead = pieces.starts[inner].to(device), inner.to(device)
+    chosen = list(directions)
+    sides = torch.stack([borders - 1, borders])[chosen, :, None]
+    to = torch.stack([ahead, ahead - 1])[chosen]
+    side = torch.arange(len(edges), device=device)[:, None]
     edge = edges.repeat(1, len(pieces.lengths), 1)
-    edge[direction, to] = algebra.one
-    messages = values.new_empty(len(edges), *values.shape)
-    scales = values.new_empty(len(edges), len(values))
+    edge[side, to] = algebra.one
     stale = torch.arange(len(pieces.lengths))
     while len(stale):
-        tokens = list_tokens(pieces.lengths, stale).to(device)
-        steps = Steps(pieces.lengths[stale], device)
-        starts = edge[:, stale.to(device)][:, steps.order]
-        found = sweep(values[tokens], starts, steps, algebra)
-        messages[:, tokens], scales[:, tokens] = found
-        ends = messages.gather(1, sides.expand(-1, -1, values.shape[1]))
+        part = pieces.select(stale, device)
+        starts = edge[:, stale.to(device)][:, part.order]
+        sweep(values, starts, part, algebra, directions, *found)
+        ends = found[0].gather(1, sides.expand(-1, -1, values.shape[1]))
         fresh = algebra.follow(ends)
         moved = torch.zeros(edge.shape[:2], dtype=torch.bool, device=device)
-        moved[direction, to] = algebra.differ(fresh, edge[direction, to]).any(2)
-        edge[direction, to] = fresh
+        moved[side, to] = algebra.differ(fresh, edge[side, to]).any(2)
+        edge[side, to] = fresh
         stale = moved.any(0).nonzero().squeeze(1).cpu()
-    return messages, scales
+    return found
 
 
 def sweep(
-    values: Tensor, edge: Tensor, steps: Steps, algebra: Algebra
-) -> tuple[Tensor, Tensor]:
-    """Run over time, see `run`.
+    values: Tensor,
+    edge: Tensor,
+    steps: Steps,
+    algebra: Algebra,
+    directions: Sequence[int],
+    messages: Tensor,
+    scales: Tensor,
+) -> None:
+    """Run over time and fill in what is found, see `run`.
 
     Args:
         values: What the tags of each token contribute. Shape (N, K).
@@ -124,19 +144,20 @@ def sweep(
             (D, B, K).
         steps: The documents at each step.
         algebra: The operations.
+        directions: 0 for forwards, 1 for backwards. Shape (D,).
+        messages: The values of ways. Shape (D, N, K).
+        scales: The logarithms of their scales. Shape (D, N).
     """
-    n_directions, n_tokens = len(edge), len(values)
-    token = steps.token[:n_directions]
-    shift = torch.arange(n_directions, device=token.device)[:, None] * n_tokens
+    token = steps.token[list(directions)]
+    shift = torch.arange(len(token), device=token.device)[:, None] * len(values)
     by_step = [each.split(steps.counts, dim=1) for each in (token, token + shift)]
-    messages = values.new_empty(n_directions * n_tokens, values.shape[1])
-    scales, here = [], None
+    flat = messages.view(-1, values.shape[1])
+    found, here = [], None
     # Reading and writing rows step by step needs no copy of all in the order of time.
     for tokens, rows in zip(*by_step, strict=True):
         before = edge if here is None else algebra.follow(here[:, : tokens.shape[1]])
         here = values.index_select(0, tokens.flatten()).view(before.shape)
         algebra.times(here, before)
-        scales.append(algebra.rescale(here))
-        messages.index_copy_(0, rows.flatten(), here.flatten(0, 1))
-    in_order = torch.cat(scales, dim=1).gather(1, steps.place[:n_directions])
-    return messages.view(n_directions, *values.shape), in_order
+        found.append(algebra.rescale(here))
+        flat.index_copy_(0, rows.flatten(), here.flatten(0, 1))
+    scales.scatter_(1, token, torch.cat(found, dim=1))

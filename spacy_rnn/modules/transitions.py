@@ -1,47 +1,87 @@
 """Steps from tag to tag, of which a tag scheme leaves few possible."""
 
-from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 SMALL = 40  # up to so many tags, all at once is faster than in parts
+TINY = 1e-300
+ROUGH_SPREAD = 40.0  # nats, up to which single precision loses no transition
 TILE = 2**21  # numbers that are made at once, at most
 
 
-class Transitions:
-    """Transitions from the tags of rows to those of columns.
-
-    A tag in the midst of a span can only follow those of its own label. Where there are
-    many tags, such columns, which at most two others lead to, are kept apart, so that
-    their cost grows with the number of labels and not with its square.
+class Diagonal(NamedTuple):
+    """Steps from each of some tags to one tag of its own.
 
     Attributes:
-        scores: -inf where a transition is impossible. Shape (K, K).
-        sources: The tags that lead to `targets`. Shape (R,).
-        targets: The tags that many others lead to. Shape (C,).
-        dense: Scores between them. Shape (R, C).
-        bound: The other tags. Shape (D,).
-        before: The two tags that lead to each of these. Shape (2, D).
-        few: Their scores. Shape (2, D).
+        sources: Columns of the tags.
+        targets: Columns of the tags that follow them.
+        scores: Of the steps. Shape (D,).
     """
 
-    def __init__(self, scores: Tensor) -> None:
-        possible = ~scores.isneginf()
-        self.scores, self.is_small = scores, len(scores) <= SMALL
-        is_bound = (possible.sum(0) <= 2) & (not self.is_small)
-        self.targets = (~is_bound).nonzero().squeeze(1)
-        self.bound = is_bound.nonzero().squeeze(1)
-        leads = possible[:, self.targets].any(1) | (not len(self.bound))
-        self.sources = leads.nonzero().squeeze(1)
-        self.dense = scores[self.sources][:, self.targets]
-        self.few, self.before = scores[:, self.bound].topk(min(2, len(scores)), dim=0)
+    sources: slice
+    targets: slice
+    scores: Tensor
+
+
+@dataclass(frozen=True)
+class Transitions:
+    """Transitions from the tags of rows to those of columns, in parts.
+
+    A tag in the midst of a span can only follow those of its own label. Where there are
+    many tags, such ones, which at most two others lead to, are kept apart, so that
+    their cost grows with the number of labels and not with its square. All tags are put
+    in an order in which the parts are slices.
+
+    Attributes:
+        scores: -inf where a transition is impossible, tags as they were given. Shape
+            (K, K).
+        order: The tag of each column, None if they are as they were given. Shape (K,).
+        sources: Columns of the tags that lead to `targets`.
+        targets: Columns of the tags that many others lead to.
+        dense: Scores between them. Shape (R, C).
+        diagonals: All other steps.
+    """
+
+    scores: Tensor
+    order: Tensor | None
+    sources: slice
+    targets: slice
+    dense: Tensor
+    diagonals: tuple[Diagonal, ...]
 
     @cached_property
     def backward(self) -> "Transitions":
         """The same, from the tags of columns to those of rows."""
-        return Transitions(self.scores.T)
+        return replace(
+            self,
+            scores=self.scores.T,
+            sources=self.targets,
+            targets=self.sources,
+            dense=self.dense.T,
+            diagonals=tuple(Diagonal(t, s, scores) for s, t, scores in self.diagonals),
+        )
+
+    @cached_property
+    def columns(self) -> Tensor:
+        """The column of each tag. Shape (K,)."""
+        if self.order is None:
+            return torch.arange(len(self.scores), device=self.scores.device)
+        return self.order.argsort()
+
+    @cached_property
+    def square(self) -> Tensor:
+        """The scores, with tags in their order. Shape (K, K)."""
+        if self.order is None:
+            return self.scores
+        square = torch.full_like(self.scores, -torch.inf)
+        square[self.sources, self.targets] = self.dense
+        for source, target, scores in self.diagonals:
+            square[source, target].diagonal().copy_(scores)
+        return square
 
     @cached_property
     def extremes(self) -> tuple[Tensor, Tensor]:
@@ -51,83 +91,117 @@ class Transitions:
     @cached_property
     def highest(self) -> Tensor:
         """The score that exponentiated ones are relative to. Shape ()."""
-        return self.scores.amax().nan_to_num(neginf=0.0)
+        return finite(self.scores.amax())
 
     @cached_property
-    def exp_dense(self) -> Tensor:
-        return (self.dense - self.highest).exp_()
+    def lowest(self) -> Tensor:
+        """The least score of a possible transition. Shape ()."""
+        parts = [self.dense, *(each.scores for each in self.diagonals)]
+        return torch.stack([least(each, -torch.inf) for each in parts]).amin()
 
     @cached_property
-    def exp_few(self) -> Tensor:
-        return (self.few - self.highest).exp_()
+    def exponentiated(self) -> tuple[Tensor, list[Diagonal]]:
+        """The exponentiated parts, relative to the highest score."""
+        diagonals = [
+            each._replace(scores=(each.scores - self.highest).exp_())
+            for each in self.diagonals
+        ]
+        return (self.dense - self.highest).exp_(), diagonals
 
-    def sums(self, X: Tensor) -> Tensor:
+    @cached_property
+    def rough(self) -> Tensor:
+        """The exponentiated `dense` part in single precision."""
+        return self.exponentiated[0].float()
+
+    @property
+    def may_be_rough(self) -> bool:
+        """Whether `sums` may be rough: the dense part's least weight isn't tiny."""
+        least, _ = self.extremes
+        return bool(self.highest - least.amin() < ROUGH_SPREAD)
+
+    def arrange(self, X: Tensor) -> Tensor:
+        """Make a copy with the tags of columns in order. Shape (..., K)."""
+        if self.order is None:
+            return X.clone()
+        return X.gather(-1, self.order.expand(X.shape))
+
+    def restore(self, X: Tensor) -> Tensor:
+        """Undo `arrange`. Shape (..., K)."""
+        return X if self.order is None else X.gather(-1, self.columns.expand(X.shape))
+
+    def restore_both(self, X: Tensor) -> Tensor:
+        """Undo `arrange` of rows, too. Shape (K, K)."""
+        return X if self.order is None else self.restore(X[self.columns])
+
+    def sums(self, X: Tensor, rough: bool = False) -> Tensor:
         """Sum up the ways to each tag, given what leads to the tags before.
 
         Transitions count relative to the highest.
 
         Args:
-            X: Sums of exponentiated scores. Shape (B, K).
+            X: Sums of exponentiated scores, tags in order. Shape (B, K).
+            rough: Whether a relative error of 1e-6 is small enough.
 
         Returns:
             Shape (B, K).
         """
-        sources = X.index_select(1, self.sources) if len(self.bound) else X
-        return self.join(sources @ self.exp_dense, lambda: self.bound_sums(X))
+        dense, diagonals = self.exponentiated
+        Y, targets = self.make_room(X, 0.0)
+        here = X[:, self.sources]
+        if rough:
+            # Relative to their own sum, what single precision can't hold is negligible.
+            total = here.sum(1, keepdim=True).clamp_(min=TINY)
+            torch.mul(torch.mm((here / total).float(), self.rough), total, out=targets)
+        else:
+            torch.mm(here, dense, out=targets)
+        for source, target, weights in diagonals:
+            Y[:, target].addcmul_(X[:, source], weights)
+        return Y
 
     def log_sums(self, X: Tensor) -> Tensor:
         """Do what `sums` does in logarithms. Shape (B, K)."""
-        tiles = X[:, self.sources].split(max(1, TILE // self.dense.numel()))
-        ways = [torch.logsumexp(x[:, :, None] + self.dense, 1) for x in tiles]
-        return self.join(torch.cat(ways), lambda: torch.logaddexp(*self.bound_ways(X)))
-
-    def bound_sums(self, X: Tensor) -> Tensor:
-        ways = [
-            X.index_select(1, tags).mul_(weights)
-            for tags, weights in zip(self.before, self.exp_few, strict=True)
-        ]
-        return ways[0].add_(ways[1])
+        Y, targets = self.make_room(X, -torch.inf)
+        size = max(1, TILE // max(1, self.dense.numel()))
+        tiles = X[:, self.sources].split(size), targets.split(size)
+        for x, y in zip(*tiles, strict=True):
+            torch.logsumexp(x[:, :, None] + self.dense, 1, out=y)
+        for source, target, scores in self.diagonals:
+            y = Y[:, target]
+            torch.logaddexp(y, X[:, source] + scores, out=y)
+        return Y
 
     def best(self, X: Tensor) -> Tensor:
         """Find the score of the best way to each tag. Shape (B, K)."""
-        if self.is_small:
+        if self.order is None:
             # The documents come last: so the maximum is taken for many of them at once.
             return (X.T[:, None] + self.dense[:, :, None]).amax(0).T
-        return self.join(self.best_dense(X), lambda: torch.maximum(*self.bound_ways(X)))
+        Y, targets = self.make_room(X, -torch.inf)
+        self.best_dense(X[:, self.sources], targets)
+        for source, target, scores in self.diagonals:
+            y = Y[:, target]
+            torch.maximum(y, X[:, source] + scores, out=y)
+        return Y
 
-    def best_dense(self, X: Tensor) -> Tensor:
-        """Find the best way to each of the targets, from the best sources on.
+    def best_dense(self, X: Tensor, Y: Tensor) -> None:
+        """Fill Y with the best way to each of the targets, from the best sources on.
 
         A source from which even the best way is worse than the worst one from another
         is on the best way to no target.
         """
-        X, (least, greatest) = X.index_select(1, self.sources), self.extremes
+        least, greatest = self.extremes
         highest = X + greatest
         is_near = highest > (X + least).amax(1, keepdim=True)
         n_near = max(1, int(is_near.sum(1).amax()))
         tags = highest.topk(n_near, dim=1).indices
         scores = X.gather(1, tags)
-        found = self.dense[tags[:, 0]] + scores[:, :1]
-        for rank in range(1, n_near):
-            way = self.dense[tags[:, rank]].add_(scores[:, rank, None])
-            torch.maximum(found, way, out=found)
-        return found
+        for rank in range(n_near):
+            way = self.dense.index_select(0, tags[:, rank])
+            torch.maximum(Y, way.add_(scores[:, rank, None]), out=Y)
 
-    def bound_ways(self, X: Tensor) -> tuple[Tensor, Tensor]:
-        """Find the scores of the two ways to each bound tag. Shape (B, D) each."""
-        first, second = self.before
-        return (
-            X.index_select(1, first).add_(self.few[0]),
-            X.index_select(1, second).add_(self.few[1]),
-        )
-
-    def join(self, targets: Tensor, bound: Callable[[], Tensor]) -> Tensor:
-        """Put values of targets, shape (B, C), and of bound tags, (B, D), together."""
-        if not len(self.bound):
-            return targets
-        joined = targets.new_empty(len(targets), len(self.scores))
-        joined.index_copy_(1, self.targets, targets)
-        return joined.index_copy_(1, self.bound, bound())
+    def make_room(self, X: Tensor, nothing: float) -> tuple[Tensor, Tensor]:
+        """Make room for values of all tags, and point to those of targets in it."""
+        Y = torch.full_like(X, nothing)
+        return Y, Y[:, self.targets]
 
     def uses(self, before: Tensor, beyond: Tensor) -> Tensor:
         """Add up how often each transition is used.
@@ -140,23 +214,87 @@ class Transitions:
         Returns:
             Shape (K, K).
         """
-        dense = before[:, self.sources].T @ beyond[:, self.targets]
+        dense, diagonals = self.exponentiated
         total = before.new_zeros(self.scores.shape)
-        total[self.sources[:, None], self.targets] = dense * self.exp_dense
-        for tags, weights in zip(self.before, self.exp_few, strict=True):
-            here = before[:, tags] * beyond[:, self.bound]
-            total[tags, self.bound] += here.sum(0) * weights
-        return total
+        ways = before[:, self.sources].T @ beyond[:, self.targets]
+        torch.mul(ways, dense, out=total[self.sources, self.targets])
+        for source, target, weights in diagonals:
+            here = torch.einsum("mk,mk->k", before[:, source], beyond[:, target])
+            total[source, target].diagonal().add_(here.mul_(weights))
+        return self.restore_both(total)
 
     def log_uses(self, before: Tensor, beyond: Tensor, weights: Tensor) -> Tensor:
         """Do what `uses` does with logarithms, and weights, shape (M, 1), beside them.
 
         No logarithm of a use may be much above 0.
         """
-        total = torch.zeros_like(self.scores)
+        total = torch.zeros_like(self.square)
         size = max(1, TILE // total.numel())
         parts = (each.split(size) for each in (before, beyond, weights))
         for x, y, w in zip(*parts, strict=True):
-            ways = x[:, :, None] + self.scores + y[:, None]
+            ways = x[:, :, None] + self.square + y[:, None]
             total += (ways.exp_() * w[:, None]).sum(0)
-        return total
+        return self.restore_both(total)
+
+
+def finite(scores: Tensor) -> Tensor:
+    return scores.nan_to_num(neginf=0.0)
+
+
+def least(scores: Tensor, impossible: float) -> Tensor:
+    """Find the least score but for that of what is impossible, 0 if there is none."""
+    lowest = scores.amin(-1)
+    is_mixed = lowest == impossible  # few rows, as a rule
+    rest = scores[is_mixed]
+    rest = rest.masked_fill_(rest == impossible, torch.inf).amin(-1)
+    found = lowest.masked_scatter_(is_mixed, rest).amin()
+    return found.nan_to_num_(posinf=0.0)
+
+
+def lay_out(scores: Tensor) -> Transitions:
+    """Find the parts of transitions, of which many may be impossible. Shape (K, K)."""
+    everything = slice(0, len(scores))
+    if len(scores) <= SMALL:
+        return Transitions(scores, None, everything, everything, scores, ())
+    possible = ~scores.isneginf()
+    is_target = possible.sum(0, dtype=torch.int32) > 2
+    is_source = possible[:, is_target].any(1)
+    # First what is a source only, then what is a target, too, then targets only.
+    order = torch.where(is_source, 1 * is_target, 3 - 1 * is_target).argsort(
+        stable=True
+    )
+    first, n_targets = int((is_source & ~is_target).sum()), int(is_target.sum())
+    sources, targets = slice(0, int(is_source.sum())), slice(first, first + n_targets)
+    dense = scores[order[sources]][:, order[targets]]
+    (bound,) = (~is_target).nonzero(as_tuple=True)
+    before, which = possible[:, bound].nonzero(as_tuple=True)
+    diagonals = find_diagonals(scores, order.argsort(), before, bound[which])
+    return Transitions(scores, order, sources, targets, dense, diagonals)
+
+
+def find_diagonals(
+    scores: Tensor, columns: Tensor, before: Tensor, tags: Tensor
+) -> tuple[Diagonal, ...]:
+    """Join steps from neighbouring columns to neighbouring ones.
+
+    Args:
+        scores: Of all transitions. Shape (K, K).
+        columns: The column of each tag. Shape (K,).
+        before: The tags that steps are from. Shape (steps,).
+        tags: The tags that they lead to. Shape (steps,).
+    """
+    sources, targets = columns[before], columns[tags]
+    in_line, by_place = ((targets - sources) * 2 * len(columns) + sources).sort()
+    runs = in_line - torch.arange(len(in_line), device=in_line.device)
+    sizes = runs.unique_consecutive(return_counts=True)[1].tolist()
+    diagonals = []
+    for steps in by_place.split(sizes):
+        source, target = int(sources[steps[0]]), int(targets[steps[0]])
+        diagonals.append(
+            Diagonal(
+                slice(source, source + len(steps)),
+                slice(target, target + len(steps)),
+                scores[before[steps], tags[steps]],
+            )
+        )
+    return tuple(diagonals)

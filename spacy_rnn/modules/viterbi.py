@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from spacy_rnn.modules.lattice import Lattice, Steps, list_tokens
+from spacy_rnn.modules.lattice import Lattice, Steps
 from spacy_rnn.modules.recursion import cut, run
 from spacy_rnn.modules.transitions import Transitions
 
@@ -45,16 +45,16 @@ def best_paths(lattice: Lattice) -> tuple[Tensor, Tensor]:
     best = E.new_zeros(len(lattice.lengths))
     if not len(E):
         return best, torch.zeros(0, dtype=torch.long, device=E.device)
-    algebra = Best(lattice.forward)
-    (scores,), (scales,) = run(lattice, E, lattice.start[None], algebra)
-    steps = lattice.steps
+    steps, links = lattice.steps, lattice.forward
+    E, start, end = map(links.arrange, (E, lattice.start, lattice.end))
+    (scores,), (scales,) = run(steps, E, start[None], Best(links))
     best.index_add_(0, steps.doc_of, scales)
-    finals, last = (scores[steps.last] + lattice.end).max(1)
+    finals, last = (scores[steps.last] + end).max(1)
     best[steps.order] += finals
     path = torch.empty(len(E), dtype=torch.long, device=E.device)
     path[steps.last] = last
     trace(lattice, scores, path)
-    return best, path
+    return best, path if links.order is None else links.order[path]
 
 
 def trace(lattice: Lattice, scores: Tensor, path: Tensor) -> None:
@@ -66,36 +66,33 @@ def trace(lattice: Lattice, scores: Tensor, path: Tensor) -> None:
     Args:
         lattice: The sequences.
         scores: Of the best ways to each tag. Shape (N, K).
-        path: Is filled. Shape (N,).
+        path: Is filled with columns of tags. Shape (N,).
     """
-    to_tag = lattice.transitions.T.contiguous()
-    pieces = cut(lattice.lengths)
+    to_tag = lattice.forward.backward.square.contiguous()
+    pieces = cut(lattice.steps)
     if pieces is None:
-        steps = lattice.steps
-        path[:] = walk_back(scores, path[steps.last], to_tag, steps)
+        walk_back(scores, path, to_tag, lattice.steps)
         return
     device = path.device
-    borders = pieces.borders.to(device)
+    borders = pieces.starts[pieces.inner].to(device)
     path[borders - 1] = scores[borders - 1].argmax(1)
     stale = torch.arange(len(pieces.lengths))
     while len(stale):
-        tokens = list_tokens(pieces.lengths, stale).to(device)
-        steps = Steps(pieces.lengths[stale], device)
-        last = path[tokens[steps.last]]
-        path[tokens] = walk_back(scores[tokens], last, to_tag, steps)
+        walk_back(scores, path, to_tag, pieces.select(stale, device))
         fresh = (to_tag[path[borders]] + scores[borders - 1]).argmax(1)
         moved = (fresh != path[borders - 1]).cpu()
         path[borders - 1] = fresh
         stale = pieces.inner[moved] - 1
 
 
-def walk_back(scores: Tensor, last: Tensor, to_tag: Tensor, steps: Steps) -> Tensor:
-    """Follow the best ways back from the last tags, in the order of the steps."""
+def walk_back(scores: Tensor, path: Tensor, to_tag: Tensor, steps: Steps) -> None:
+    """Follow the best ways back from the last tags, which are in the path already."""
     by_step = steps.token[0].split(steps.counts)
-    tags = [last[: steps.counts[-1]]]
+    last = path[steps.last]
+    tags = last[: steps.counts[-1]]
     for count, tokens in zip(steps.counts[-2::-1], by_step[-2::-1], strict=True):
-        before = scores.index_select(0, tokens[: len(tags[-1])])
-        ways = to_tag.index_select(0, tags[-1]).add_(before)
+        before = scores.index_select(0, tokens[: len(tags)])
+        ways = to_tag.index_select(0, tags).add_(before)
         # Longer documents go on towards their start, others begin at their end.
-        tags.append(torch.cat([ways.argmax(1), last[len(tags[-1]) : count]]))
-    return torch.cat(tags[::-1])[steps.place[0]]
+        tags = torch.cat([ways.argmax(1), last[len(tags) : count]])
+        path[tokens] = tags

@@ -85,3 +85,15 @@ SUMMARIZER = {
     "attr": "LOWER",
     "tok2vec": tok2vec(few_words(64), {**ENCODER, "width": 64}),
 }
+TRANSLATOR = {
+    "@architectures": "spacy-rnn.Seq2Seq.v1",
+    "width": 256,
+    "hidden_width": 256,
+    "encode": {**ENCODER, "width": 256},
+    "subwords": {"@architectures": "spacy-rnn.Subwords.v1", "size": 8000},
+}
+ABSTRACTIVE_SUMMARIZER = {
+    **TRANSLATOR,
+    "copying": True,
+    "max_source": 400,
+}

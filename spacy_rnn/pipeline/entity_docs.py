@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from spacy.attrs import ENT_IOB, ENT_TYPE, IS_SPACE, SENT_START
 from spacy.tokens import Doc, Span, SpanGroup
+from thinc.api import Model
 
+from spacy_rnn.tags.decoding import best_paths
 from spacy_rnn.tags.known import (
     BEGIN,
     INSIDE,
@@ -17,7 +20,9 @@ from spacy_rnn.tags.known import (
     first_tokens,
     restrict,
 )
-from spacy_rnn.tags.tag_set import TagSet
+from spacy_rnn.tags.scores import to_lattice
+from spacy_rnn.tags.tag_set import TagSet, find_spans
+from spacy_rnn.types import TagScores
 
 
 @dataclass
@@ -60,6 +65,23 @@ def possible_tags(
     allowed[np.ix_(begins_sentence, tag_set.continues)] = False
     restrict(allowed, tag_set, known)
     return allowed
+
+
+def find_entities(
+    model: Model[list[Doc], TagScores],
+    tag_set: TagSet,
+    docs: list[Doc],
+    keep_entities: bool,
+) -> tuple[Any, np.ndarray]:
+    """Find the most probable entities of documents, of which one at least has a token.
+
+    Returns:
+        All tag sequences that are possible, and first token, end and row of the label
+        of each entity, documents end to end. Shape (spans, 3).
+    """
+    allowed = possible_tags(tag_set, docs, keep_entities=keep_entities)
+    lattice = to_lattice(model.predict(docs), tag_set, allowed)
+    return lattice, find_spans(tag_set, best_paths(lattice))
 
 
 def split_entities(

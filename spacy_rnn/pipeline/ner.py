@@ -15,7 +15,7 @@ from spacy_rnn.pipeline.default_models import NER
 from spacy_rnn.pipeline.entity_docs import (
     Entities,
     annotate,
-    possible_tags,
+    find_entities,
     split_entities,
 )
 from spacy_rnn.pipeline.entity_gold import read_gold, read_incorrect
@@ -29,7 +29,7 @@ from spacy_rnn.pipeline.guards import guarded
 from spacy_rnn.pipeline.labels import ignore_others
 from spacy_rnn.pipeline.settings import note_settings
 from spacy_rnn.scorers import ner_score
-from spacy_rnn.tags.decoding import best_paths, span_confidences
+from spacy_rnn.tags.decoding import span_confidences
 from spacy_rnn.tags.known import allowed_tags
 from spacy_rnn.tags.loss import crf_loss, divergence
 from spacy_rnn.tags.scores import from_gradient, to_lattice
@@ -37,7 +37,6 @@ from spacy_rnn.tags.tag_set import (
     Scheme,
     TagSet,
     count_tags,
-    find_spans,
     make_tag_set,
 )
 from spacy_rnn.types import TagScores
@@ -54,6 +53,7 @@ from spacy_rnn.types import TagScores
         "incorrect_spans_key": None,
         "scorer": {"@scorers": "spacy-rnn.ner_scorer.v1"},
         "max_gradient_norm": 0.0,
+        "temperature": 1.0,
     },
     default_score_weights={
         "ents_f": 1.0,
@@ -72,6 +72,7 @@ def make_rnn_ner(
     incorrect_spans_key: str | None,
     scorer: Callable | None,
     max_gradient_norm: float,
+    temperature: float,
 ) -> "RNNEntityRecognizer":
     """Create an entity recognizer.
 
@@ -89,6 +90,8 @@ def make_rnn_ner(
         scorer: The scoring method.
         max_gradient_norm: The largest norm that the gradients of all weights together
             may have; larger ones are scaled down. 0 for any.
+        temperature: What scores are divided by to find confidences, above 0. The
+            command `calibrate` finds it.
     """
     return RNNEntityRecognizer(
         nlp.vocab,
@@ -100,6 +103,7 @@ def make_rnn_ner(
         incorrect_spans_key=incorrect_spans_key,
         scorer=scorer,
         max_gradient_norm=max_gradient_norm,
+        temperature=temperature,
     )
 
 
@@ -123,6 +127,7 @@ class RNNEntityRecognizer(TrainablePipe):
         incorrect_spans_key: str | None = None,
         scorer: Callable | None = ner_score,
         max_gradient_norm: float = 0.0,
+        temperature: float = 1.0,
     ) -> None:
         if not annotate_ents and spans_key is None:
             raise ValueError(
@@ -139,6 +144,7 @@ class RNNEntityRecognizer(TrainablePipe):
             spans_key=spans_key,
             incorrect_spans_key=incorrect_spans_key,
             max_gradient_norm=max_gradient_norm,
+            temperature=temperature,
         )
         note_settings(self)
         self.scorer = scorer
@@ -230,13 +236,11 @@ class RNNEntityRecognizer(TrainablePipe):
         docs = list(docs)
         if not any(len(doc) for doc in docs):
             return [Entities([], []) for _ in docs]
-        tag_set, keep = self.tag_set, self.cfg["annotate_ents"]
-        allowed = possible_tags(tag_set, docs, keep_entities=keep)
-        lattice = to_lattice(self.model.predict(docs), tag_set, allowed)
-        spans = find_spans(tag_set, best_paths(lattice))
+        keep, temperature = self.cfg["annotate_ents"], self.cfg["temperature"]
+        lattice, spans = find_entities(self.model, self.tag_set, docs, keep)
         confidences = None
         if self.cfg["spans_key"] is not None:
-            confidences = span_confidences(lattice, tag_set, spans)
+            confidences = span_confidences(lattice, self.tag_set, spans, temperature)
         return split_entities(docs, self.labels, spans, confidences)
 
     def set_annotations(self, docs: Iterable[Doc], entities: list[Entities]) -> None:

@@ -9,6 +9,7 @@ from typing import Any, get_args
 from spacy.pipeline import TrainablePipe
 
 from spacy_rnn.checks import (
+    check_at_least,
     check_choice,
     check_flag,
     check_not_negative,
@@ -16,6 +17,7 @@ from spacy_rnn.checks import (
     check_rate,
     check_text,
 )
+from spacy_rnn.pipeline.calibration import check_calibration
 from spacy_rnn.pipeline.labels import check_class_weights
 from spacy_rnn.pipeline.summary_choice import Order, Unit, check_budget
 from spacy_rnn.pipeline.thresholds import check_thresholds
@@ -38,9 +40,17 @@ CHECKS: dict[str, Callable[[str, Any], None]] = {
     "spans_key": check_text,
     "incorrect_spans_key": check_text,
     "neg_prefix": check_text,
+    "beam_width": partial(check_at_least, lowest=1),
+    "n_best": partial(check_at_least, lowest=0),
+    "attention": check_flag,
+    "min_length": partial(check_at_least, lowest=0),
+    "max_length": partial(check_at_least, lowest=1),
+    "length_penalty": check_not_negative,
+    "coverage_penalty": check_not_negative,
+    "no_repeat": partial(check_at_least, lowest=0),
 }
 # What has been learned depends on them, or was found by `initialize`.
-FIXED = {"scheme", "class_weights", "neg_prefix"}
+FIXED = {"extension", "scheme", "class_weights", "neg_prefix"}
 
 
 def check_settings(pipe: TrainablePipe, cfg: dict[str, Any]) -> None:
@@ -48,10 +58,26 @@ def check_settings(pipe: TrainablePipe, cfg: dict[str, Any]) -> None:
     for name, check in CHECKS.items():
         if name in cfg:
             check(name, cfg[name])
+    if "beam_width" in cfg:
+        check_search(cfg)
     if "budget" in cfg:
         check_budget(cfg["budget"], cfg["unit"])
+    for name in ("temperature", "bias"):
+        if name in cfg:
+            by_label = not getattr(pipe, "exclusive", True)
+            check_calibration(name, cfg[name], cfg["labels"] if by_label else None)
     if "thresholds" in cfg:
         check_thresholds(cfg["thresholds"], cfg["labels"], exclusive=pipe.exclusive)
+
+
+def check_search(cfg: dict[str, Any]) -> None:
+    """Raise a ValueError for settings of a search that don't fit each other."""
+    for name, limit in (("n_best", "beam_width"), ("min_length", "max_length")):
+        if cfg[name] > cfg[limit]:
+            raise ValueError(
+                f"{name} can't be more than {limit}, but they are {cfg[name]} and "
+                f"{cfg[limit]}"
+            )
 
 
 def note_settings(pipe: TrainablePipe) -> None:

@@ -14,7 +14,9 @@ from thinc.api import Model
 from thinc.types import Floats1d
 from thinc.util import to_numpy
 
+from spacy_rnn.extensions import register_text
 from spacy_rnn.losses import cross_entropy
+from spacy_rnn.pipeline.calibration import scale_logistic
 from spacy_rnn.pipeline.default_models import SUMMARIZER
 from spacy_rnn.pipeline.guards import guarded
 from spacy_rnn.pipeline.settings import note_settings
@@ -39,6 +41,8 @@ SAMPLE = 10  # documents that a model is initialized with
         "soft_labels": None,
         "scorer": {"@scorers": "spacy-rnn.rouge_scorer.v1"},
         "max_gradient_norm": 0.0,
+        "temperature": 1.0,
+        "bias": 0.0,
     },
     default_score_weights={
         "rouge_1_f": 0.0,
@@ -62,6 +66,8 @@ def make_rnn_summarizer(
     soft_labels: float | None,
     scorer: Callable | None,
     max_gradient_norm: float,
+    temperature: float,
+    bias: float,
 ) -> "RNNSummarizer":
     """Create a component that makes a summary of the sentences that matter most.
 
@@ -84,6 +90,9 @@ def make_rnn_summarizer(
         scorer: The scoring method.
         max_gradient_norm: The largest norm that the gradients of all weights together
             may have; larger ones are scaled down. 0 for any.
+        temperature: What log odds are divided by at prediction, above 0. The command
+            `calibrate` finds it.
+        bias: What is added to them then, likewise.
     """
     return RNNSummarizer(
         nlp.vocab,
@@ -97,6 +106,8 @@ def make_rnn_summarizer(
         soft_labels=soft_labels,
         scorer=scorer,
         max_gradient_norm=max_gradient_norm,
+        temperature=temperature,
+        bias=bias,
     )
 
 
@@ -118,6 +129,8 @@ class RNNSummarizer(TrainablePipe):
         soft_labels: float | None = None,
         scorer: Callable | None = summary_score,
         max_gradient_norm: float = 0.0,
+        temperature: float = 1.0,
+        bias: float = 0.0,
     ) -> None:
         super().__init__(
             vocab,
@@ -130,11 +143,12 @@ class RNNSummarizer(TrainablePipe):
             spans_key=spans_key,
             max_gradient_norm=max_gradient_norm,
             soft_labels=soft_labels,
+            temperature=temperature,
+            bias=bias,
         )
         note_settings(self)
         self.scorer = scorer
-        if not Doc.has_extension("summary"):
-            Doc.set_extension("summary", default=None)
+        register_text("summary")
 
     def initialize(
         self,
@@ -163,8 +177,12 @@ class RNNSummarizer(TrainablePipe):
         if not scores:
             return []
         ops = self.model.ops
-        flat = to_numpy(ops.sigmoid(ops.xp.concatenate(scores)))
+        flat = self.calibrated(to_numpy(ops.sigmoid(ops.xp.concatenate(scores))))
         return np.split(flat, np.cumsum([len(each) for each in scores])[:-1])
+
+    def calibrated(self, probabilities: Any) -> Any:
+        """Turn the model's probabilities into those that the settings make of them."""
+        return scale_logistic(probabilities, self.cfg["temperature"], self.cfg["bias"])
 
     def set_annotations(self, docs: Iterable[Doc], scores: list[np.ndarray]) -> None:
         """Write the chosen sentences, their text, and the probabilities of all.

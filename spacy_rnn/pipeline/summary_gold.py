@@ -5,8 +5,9 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from spacy_rnn.alignment import same_tokens
+from spacy_rnn.extensions import written_texts
 from spacy_rnn.metrics.oracle import label_sentences, sentence_gains
-from spacy_rnn.scorers import summaries_of, written_summaries
+from spacy_rnn.scorers import summaries_of
 
 SHARPNESS = 1.5  # of soft labels: log odds for a standard deviation
 ENOUGH = 0.5  # share of a sentence's tokens that chosen sentences have to cover
@@ -70,7 +71,7 @@ def soften(truths: np.ndarray, example: Example, share: float | None) -> np.ndar
 
 def is_extract(truths: np.ndarray, example: Example) -> bool:
     """Return whether the first written summary is made of the chosen sentences."""
-    summaries = written_summaries(example.reference)
+    summaries = written_texts(example.reference, "summary")
     pairs = zip(example.predicted.sents, truths, strict=True)
     chosen = " ".join(sentence.text for sentence, truth in pairs if truth)
     return not summaries or sorted(chosen.split()) == sorted(summaries[0].split())
@@ -91,7 +92,7 @@ def common_parts(truths: np.ndarray, example: Example) -> np.ndarray:
         Values in (0, 1), shape (number of sentences,): about the mean of the truths for
         an average sentence. The truths, if the reference has no written summary.
     """
-    summaries = written_summaries(example.reference)
+    summaries = written_texts(example.reference, "summary")
     if not summaries or not len(truths):
         return truths
     texts = [sentence.text for sentence in example.predicted.sents]

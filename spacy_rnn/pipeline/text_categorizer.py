@@ -19,6 +19,12 @@ from thinc.types import Floats2d
 from thinc.util import to_numpy
 
 from spacy_rnn.losses import cross_entropy
+from spacy_rnn.pipeline.calibration import (
+    ByLabel,
+    scale_logistic,
+    scale_softmax,
+    spread,
+)
 from spacy_rnn.pipeline.guards import guarded
 from spacy_rnn.pipeline.labels import (
     ClassWeights,
@@ -62,12 +68,14 @@ class RNNTextCategorizer(TextCategorizer):
         class_weights: ClassWeights = None,
         label_smoothing: float = 0.0,
         max_gradient_norm: float = 0.0,
+        temperature: float = 1.0,
     ) -> None:
         super().__init__(vocab, model, name, threshold=threshold, scorer=scorer)
         self.cfg["thresholds"] = thresholds
         self.cfg["class_weights"] = class_weights
         self.cfg["label_smoothing"] = label_smoothing
         self.cfg["max_gradient_norm"] = max_gradient_norm
+        self.cfg["temperature"] = temperature
         self.cfg["label_weights"] = {}  # found by initialize
         note_settings(self)
 
@@ -111,7 +119,11 @@ class RNNTextCategorizer(TextCategorizer):
         if not any(map(len, docs)):
             docs.append(Doc(self.vocab, [FILLER]))
         scores = self.model.ops.asarray2f(self.model.predict(docs))
-        return scores[:n_docs]
+        return self.calibrated(scores[:n_docs])
+
+    def calibrated(self, probabilities: Any) -> Any:
+        """Turn the model's probabilities into those that the settings make of them."""
+        return scale_softmax(probabilities, self.cfg["temperature"])
 
     def set_annotations(self, docs: Iterable[Doc], scores: Floats2d) -> None:
         # One transfer from a GPU, where spaCy's method makes one for each score.
@@ -202,6 +214,8 @@ class RNNMultiLabelTextCategorizer(RNNTextCategorizer, MultiLabel_TextCategorize
         class_weights: ClassWeights = None,
         label_smoothing: float = 0.0,
         max_gradient_norm: float = 0.0,
+        temperature: ByLabel = 1.0,
+        bias: ByLabel = 0.0,
     ) -> None:
         super().__init__(
             vocab,
@@ -214,6 +228,14 @@ class RNNMultiLabelTextCategorizer(RNNTextCategorizer, MultiLabel_TextCategorize
             label_smoothing=label_smoothing,
             max_gradient_norm=max_gradient_norm,
         )
+        self.cfg |= {"temperature": temperature, "bias": bias}
+        note_settings(self)
+
+    def calibrated(self, probabilities: Any) -> Any:
+        """Turn the model's probabilities into those that the settings make of them."""
+        temperature = spread(self.cfg["temperature"], self.labels, 1.0)
+        bias = spread(self.cfg["bias"], self.labels, 0.0)
+        return scale_logistic(probabilities, temperature, bias)
 
     def initialize(  # type: ignore[override]
         self,

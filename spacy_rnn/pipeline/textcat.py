@@ -7,6 +7,7 @@ from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats2d
 
+from spacy_rnn.pipeline.calibration import ByLabel
 from spacy_rnn.pipeline.default_models import EXCLUSIVE_TEXTCAT, MULTILABEL_TEXTCAT
 from spacy_rnn.pipeline.labels import ClassWeights
 from spacy_rnn.pipeline.text_categorizer import (
@@ -40,6 +41,7 @@ SCORE_WEIGHTS = {
         "class_weights": None,
         "label_smoothing": 0.0,
         "max_gradient_norm": 0.0,
+        "temperature": 1.0,
     },
     default_score_weights=SCORE_WEIGHTS,
 )
@@ -53,6 +55,7 @@ def make_rnn_textcat(
     class_weights: ClassWeights,
     label_smoothing: float,
     max_gradient_norm: float,
+    temperature: float,
 ) -> "RNNTextCategorizer":
     """Create a text classifier that gives each document exactly one label.
 
@@ -70,6 +73,8 @@ def make_rnn_textcat(
         label_smoothing: Share of the truth, in [0, 1), that is spread over all labels.
         max_gradient_norm: The largest norm that the gradients of all weights together
             may have; larger ones are scaled down. 0 for any.
+        temperature: What the scores of labels are divided by at prediction, above 0.
+            The command `calibrate` finds it.
     """
     return RNNTextCategorizer(
         nlp.vocab,
@@ -81,6 +86,7 @@ def make_rnn_textcat(
         class_weights=class_weights,
         label_smoothing=label_smoothing,
         max_gradient_norm=max_gradient_norm,
+        temperature=temperature,
     )
 
 
@@ -95,6 +101,8 @@ def make_rnn_textcat(
         "class_weights": None,
         "label_smoothing": 0.0,
         "max_gradient_norm": 0.0,
+        "temperature": 1.0,
+        "bias": 0.0,
     },
     default_score_weights=SCORE_WEIGHTS,
 )
@@ -108,6 +116,8 @@ def make_rnn_textcat_multilabel(
     class_weights: ClassWeights,
     label_smoothing: float,
     max_gradient_norm: float,
+    temperature: ByLabel,
+    bias: ByLabel,
 ) -> "RNNMultiLabelTextCategorizer":
     """Create a text classifier that gives each document any number of labels.
 
@@ -124,6 +134,9 @@ def make_rnn_textcat_multilabel(
         label_smoothing: Share of the truth, in [0, 1), that is spread over yes and no.
         max_gradient_norm: The largest norm that the gradients of all weights together
             may have; larger ones are scaled down. 0 for any.
+        temperature: What log odds are divided by at prediction, above 0, for all labels
+            or by label, 1 for those not named. The command `calibrate` finds it.
+        bias: What is added to them then, for all labels or by label, likewise.
     """
     return RNNMultiLabelTextCategorizer(
         nlp.vocab,
@@ -135,4 +148,6 @@ def make_rnn_textcat_multilabel(
         class_weights=class_weights,
         label_smoothing=label_smoothing,
         max_gradient_norm=max_gradient_norm,
+        temperature=temperature,
+        bias=bias,
     )

@@ -12,6 +12,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from spacy_rnn.checks import check_portion
+from spacy_rnn.pipeline.calibration import scale_logistic, spread
 
 Thresholds = dict[str, float] | None
 
@@ -68,6 +69,36 @@ def decide(pipe: TextCategorizer, scores: np.ndarray) -> np.ndarray:
         column = pipe.labels.index(label)
         best = np.where(scores[:, column] >= threshold, column, 1 - column)
     return best[:, None] == np.arange(len(pipe.labels))
+
+
+def carry_thresholds(
+    pipe: TextCategorizer, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> Thresholds:
+    """Find the thresholds by which documents keep their labels when it is calibrated.
+
+    Args:
+        pipe: A text classifier of ours, with the thresholds of before.
+        before: The temperature and, where there is one, the bias so far.
+        after: Those to come.
+
+    Returns:
+        By label; None if half remains half for all.
+    """
+    own, common = pipe.cfg["thresholds"] or {}, pipe.cfg["threshold"]
+    exclusive = not isinstance(pipe, MultiLabel_TextCategorizer)
+    labels = list(own) if exclusive else pipe.labels
+    found = np.array([own.get(label, common) for label in labels], dtype="d")
+    (T1, b1), (T2, b2) = (
+        (
+            spread(settings["temperature"], labels, 1.0),
+            spread(settings.get("bias", 0.0), labels, 0.0),
+        )
+        for settings in (before, after)
+    )
+    carried = scale_logistic(scale_logistic(found, 1.0 / T1, -b1 * T1), T2, b2)
+    if not own and np.allclose(carried, common, rtol=0.0, atol=1e-9):
+        return None
+    return dict(zip(labels, carried.tolist(), strict=True))
 
 
 def read_scores(pipe: TextCategorizer, docs: Iterable[Doc]) -> np.ndarray:

@@ -19,14 +19,15 @@ def best_paths(lattice: Lattice) -> np.ndarray:
     Raises:
         ValueError: If a document has no possible sequence.
     """
-    best, path = viterbi.best_paths(lattice)
+    parts = [viterbi.best_paths(part) for _, part in lattice.parts()]
+    best, path = map(torch.cat, zip(*parts, strict=True))
     check_possible(best)
     found: np.ndarray = path.cpu().numpy()
     return found
 
 
 def span_confidences(
-    lattice: Lattice, tag_set: TagSet, spans: np.ndarray
+    lattice: Lattice, tag_set: TagSet, spans: np.ndarray, temperature: float = 1.0
 ) -> np.ndarray:
     """Find the probability that documents have spans, with labels and boundaries.
 
@@ -34,13 +35,31 @@ def span_confidences(
         lattice: The sequences.
         tag_set: The tags.
         spans: As from `find_spans`. Shape (spans, 3).
+        temperature: What all scores are divided by, above 0 (Guo et al., 2017).
 
     Returns:
         Probabilities, in [0, 1], 0 in documents without a possible sequence. Shape
         (spans,).
     """
     lattice, spans = leave_out_empty(lattice, spans)
-    found = posterior(lattice)
+    if temperature != 1.0:
+        lattice = Lattice(
+            lattice.emissions / temperature,
+            lattice.lengths,
+            *(scores / temperature for scores in lattice.leaves[1:]),
+        )
+    confidences = np.zeros(len(spans))
+    for first, part in lattice.parts():
+        passed = spans[:, 0] - first
+        here = (passed >= 0) & (passed < len(part.emissions))
+        moved = spans[here] - [first, first, 0]
+        confidences[here] = confidences_of(part, tag_set, moved)
+    return confidences
+
+
+def confidences_of(lattice: Lattice, tag_set: TagSet, spans: np.ndarray) -> np.ndarray:
+    """Do what `span_confidences` does for documents of which each has a span."""
+    found = posterior(lattice, find_range(lattice, spans[:, 0]))
     # Given its tag at one token, a document's tags at the later ones don't depend on
     # the earlier ones: the probability of a span is a product of conditional ones.
     span_of, tokens, tags = tag_spans(tag_set, spans)
@@ -51,8 +70,7 @@ def span_confidences(
     inner = np.flatnonzero(~np.isin(ends, lattice.lengths.cumsum(0).numpy()))
     last = np.flatnonzero(tokens == ends[span_of] - 1)[inner]
     longer = tag_set.of_label[rows[inner], 1]
-    firsts = np.arange(len(spans)), tags[is_first]
-    p = found.marginals(starts)[firsts]
+    p = found.marginal(starts, tags[is_first])
     steps = found.conditional(tokens[onward], tags[onward - 1], tags[onward])
     stops = 1.0 - found.conditional(ends[inner], tags[last], longer)
     p.log_().index_add_(0, torch.from_numpy(span_of[onward]).to(p.device), steps.log_())
@@ -60,6 +78,15 @@ def span_confidences(
     # Behind a tag that is impossible, nothing has a probability.
     confidences: np.ndarray = p.exp_().nan_to_num_(0.0).clamp_(max=1.0).cpu().numpy()
     return confidences
+
+
+def find_range(lattice: Lattice, tokens: np.ndarray) -> torch.Tensor:
+    """Find the first and the last of some tokens in each document. Shape (2, B)."""
+    docs = np.searchsorted(lattice.lengths.numpy().cumsum(), tokens, side="right")
+    found = np.repeat([[len(lattice.emissions)], [0]], len(lattice.lengths), axis=1)
+    np.minimum.at(found[0], docs, tokens)
+    np.maximum.at(found[1], docs, tokens)
+    return torch.from_numpy(found)
 
 
 def leave_out_empty(lattice: Lattice, spans: np.ndarray) -> tuple[Lattice, np.ndarray]:

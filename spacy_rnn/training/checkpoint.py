@@ -3,16 +3,31 @@
 import hashlib
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import srsly
 
 from spacy_rnn.atomic import write_atomically
 from spacy_rnn.training.identity import check_same
 from spacy_rnn.training.random_states import StreamState
 
-MAGIC = b"spacy-rnn checkpoint 1\n"
+MAGIC = b"spacy-rnn checkpoint 2\n"
 DIGEST_SIZE = hashlib.sha256().digest_size
+
+
+class RankState(NamedTuple):
+    """What each process of a run has for itself.
+
+    Attributes:
+        random: Random states before `next_step`.
+        torch: States of torch's generators, then.
+        losses: Losses since the last evaluation, by pipe.
+    """
+
+    random: StreamState
+    torch: list[np.ndarray]
+    losses: dict[str, float]
 
 
 @dataclass
@@ -24,12 +39,11 @@ class Checkpoint:
         next_step: The step to do next, counted from 0.
         words: Words seen in all steps before it.
         scores: The score of each evaluation so far.
-        losses: Losses since the last evaluation, by pipe.
         performance: The scores that go into the pipeline's meta.
         draws: Random states before those batches whose reading drew random numbers, by
             step, where they were not what the batches before had left.
-        random: Random states before `next_step`.
-        torch: States of torch's generators, then.
+        ranks: What each process has for itself.
+        shared: Random states, torch's as well, of what several processes draw alike.
         weights: Weights and the optimizer's memory, see `training.weights`.
         strings: The pipeline's strings.
     """
@@ -38,11 +52,10 @@ class Checkpoint:
     next_step: int = 0
     words: int = 0
     scores: list[float] = field(default_factory=list)
-    losses: dict[str, float] = field(default_factory=dict)
     performance: dict[str, Any] = field(default_factory=dict)
     draws: dict[int, StreamState] = field(default_factory=dict)
-    random: StreamState = field(default_factory=StreamState.now)
-    torch: list[Any] = field(default_factory=list)
+    ranks: list[RankState] = field(default_factory=list)
+    shared: tuple[StreamState, np.ndarray] | None = None
     weights: dict[str, Any] = field(default_factory=dict)
     strings: list[str] = field(default_factory=list)
 
@@ -53,17 +66,20 @@ class Checkpoint:
         write_atomically(path, MAGIC + hashlib.sha256(body).digest() + body)
 
     @classmethod
-    def load(cls, path: Path, identity: dict[str, Any]) -> "Checkpoint":
+    def load(
+        cls, path: Path, identity: dict[str, Any], content: bytes | None = None
+    ) -> "Checkpoint":
         """Read a checkpoint.
 
         Args:
             path: The file.
             identity: That of the run which is to go on.
+            content: What is in the file, where another process has read it.
 
         Raises:
             ValueError: If the file is damaged, isn't a checkpoint, or another run's.
         """
-        content = path.read_bytes()
+        content = path.read_bytes() if content is None else content
         body = content[len(MAGIC) + DIGEST_SIZE :]
         if not content.startswith(MAGIC):
             raise ValueError(f"{path} isn't a checkpoint that this version can read")
@@ -74,8 +90,13 @@ class Checkpoint:
         if data.keys() != {each.name for each in fields(cls)}:
             raise ValueError(f"{path} holds other things than this version writes")
         draws = {step: StreamState(*state) for step, state in data["draws"]}
-        random = StreamState(*data["random"])
-        checkpoint = cls(**data | {"draws": draws, "random": random})
+        ranks = [
+            RankState(StreamState(*random), *rest) for random, *rest in data["ranks"]
+        ]
+        shared = data["shared"]
+        if shared is not None:
+            shared = StreamState(*shared[0]), shared[1]
+        checkpoint = cls(**data | {"draws": draws, "ranks": ranks, "shared": shared})
         checkpoint.check(path)
         return checkpoint
 

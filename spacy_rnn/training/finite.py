@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from thinc.api import Model, PyTorchShim, torch2xp
+from thinc.api import Model
 from thinc.util import get_array_module, is_xp_array
 
-from spacy_rnn.training.weights import walk
+from spacy_rnn.training.weights import named_arrays
 
 ADVICE = (
     "so training stopped. What is in the output folder is what the last evaluation "
@@ -25,22 +25,12 @@ def check_losses(losses: dict[str, float]) -> None:
 
 def check_weights(models: dict[str, Model[Any, Any]]) -> None:
     """Raise a ValueError for a weight that is not a finite number."""
-    for place, _, node in walk(models):
-        arrays: dict[str, Any] = {}
-        if place.shim is None:
-            names = [name for name in node.param_names if node.has_param(name)]
-            arrays = {name: node.get_param(name) for name in names}
-        elif isinstance(shim := node.shims[place.shim], PyTorchShim):
-            arrays = {
-                name: torch2xp(weight.detach())
-                for name, weight in shim._model.named_parameters()
-            }
-        for name, array in arrays.items():
-            if not node.ops.xp.isfinite(array).all():
-                raise ValueError(
-                    f"The weights of '{place.pipe}' are no longer finite numbers, in "
-                    f"{name!r} of its layer {node.name!r}, {ADVICE}"
-                )
+    for pipe, layer, name, array in named_arrays(models):
+        if not get_array_module(array).isfinite(array).all():
+            raise ValueError(
+                f"The weights of '{pipe}' are no longer finite numbers, in {name!r} of "
+                f"its layer {layer!r}, {ADVICE}"
+            )
 
 
 @contextmanager

@@ -21,13 +21,14 @@ DATA = ("corpora.", "initialize.")
 PACKAGES = ("spacy-rnn", "spacy", "thinc", "torch", "numpy")
 
 
-def identify(config: Config) -> dict[str, Any]:
+def identify(config: Config, n_ranks: int = 1) -> dict[str, Any]:
     """Describe a run: its settings, with files by content, and the versions.
 
     Args:
         config: The full config, interpolated.
+        n_ranks: How many processes train together.
     """
-    identity: dict[str, Any] = {}
+    identity: dict[str, Any] = {"number of ranks": n_ranks}
     for name, value in flatten(config):
         if not name.startswith(FREE):
             identity[name] = value
@@ -80,17 +81,34 @@ def is_path(value: str) -> bool:
 
 def check_same(saved: dict[str, Any], current: dict[str, Any]) -> None:
     """Raise a ValueError if a run isn't the one that a checkpoint was made by."""
-    differences = [
-        f"  {name}: {show(saved.get(name))} in the checkpoint, "
-        f"{show(current.get(name))} now"
-        for name in sorted(saved.keys() | current.keys())
-        if saved.get(name) != current.get(name) and not name.startswith(FREE)
-    ]
-    if differences:
+    saved = {name: value for name, value in saved.items() if not name.startswith(FREE)}
+    if differences := compare(saved, current, ("in the checkpoint", "now")):
         raise ValueError(
             "The checkpoint was made by another run, so this one can't go on from it. "
             "What differs:\n" + "\n".join(differences)
         )
+
+
+def check_alike(states: list[dict[str, Any]]) -> None:
+    """Raise a ValueError if not all ranks have the same; each has a state."""
+    for rank, state in enumerate(states):
+        if differences := compare(states[0], state, ("on rank 0", f"on rank {rank}")):
+            raise ValueError(
+                "The processes that train together differ, so they can't. What "
+                "differs:\n" + "\n".join(differences)
+            )
+
+
+def compare(
+    first: dict[str, Any], second: dict[str, Any], places: tuple[str, str]
+) -> list[str]:
+    """Say where two descriptions differ, given where they come from."""
+    return [
+        f"  {name}: {show(first.get(name))} {places[0]}, "
+        f"{show(second.get(name))} {places[1]}"
+        for name in sorted(first.keys() | second.keys())
+        if first.get(name) != second.get(name)
+    ]
 
 
 def show(value: Any) -> str:

@@ -1,6 +1,8 @@
 """spaCy's training loop, with checkpoints from which it can go on."""
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, Any
 
@@ -9,9 +11,9 @@ from spacy.training.loop import update_meta
 from wasabi import Printer
 
 from spacy_rnn.training.checkpoint import Checkpoint
-from spacy_rnn.training.interrupts import Interrupts
 from spacy_rnn.training.output import Output
-from spacy_rnn.training.run import Run
+from spacy_rnn.training.ranks import TIMEOUT, Ranks, join_ranks
+from spacy_rnn.training.run import ALONE, Run
 from spacy_rnn.training.settings import check_settings
 
 
@@ -22,6 +24,7 @@ def train(
     resume: bool = False,
     checkpoint_frequency: int = 0,
     use_gpu: int = -1,
+    rank_timeout: float = TIMEOUT,
     stdout: IO[str] = sys.stdout,
     stderr: IO[str] = sys.stderr,
 ) -> bool:
@@ -40,6 +43,8 @@ def train(
         checkpoint_frequency: Steps from one checkpoint to the next, besides those at
             evaluations; 0 for none besides.
         use_gpu: Number of the GPU, -1 for the CPU.
+        rank_timeout: Where torchrun started several processes, seconds to wait for one
+            before it counts as lost.
         stdout: Where the table is printed.
         stderr: Where a progress bar is printed.
 
@@ -56,10 +61,14 @@ def train(
     config = nlp.config.interpolate()
     check_settings(config)
     output = Output(output_path)
-    with output.open(config, resume=resume):
+    with (
+        join_ranks(on_gpu=use_gpu >= 0, timeout=rank_timeout) as ranks,
+        open_output(output, config, ranks, resume=resume),
+    ):
         return train_into(
             output,
             nlp,
+            ranks=ranks,
             checkpoint_frequency=checkpoint_frequency,
             use_gpu=use_gpu,
             stdout=stdout,
@@ -67,43 +76,74 @@ def train(
         )
 
 
+@contextmanager
+def open_output(
+    output: Output, config: dict[str, Any], ranks: Ranks, *, resume: bool
+) -> Iterator[None]:
+    """Open the output folder on the first rank, the only one that needs it."""
+    opened = output.open(config, resume=resume) if ranks.is_first else nullcontext()
+    with opened:
+        ranks.gather(None)  # if it can't be opened, no rank goes on
+        yield
+
+
 def train_into(
     output: Output,
     nlp: Language,
     *,
+    ranks: Ranks = ALONE,
     checkpoint_frequency: int = 0,
     use_gpu: int = -1,
     stdout: IO[str] = sys.stdout,
     stderr: IO[str] = sys.stderr,
 ) -> bool:
     """Train as `train` does, into a folder that was opened before."""
-    run = Run(nlp, use_gpu=use_gpu)
-    if output.checkpoint.exists():
-        run.go_on_from(Checkpoint.load(output.checkpoint, run.identity))
-    announce(run, stdout)
-    with nlp.select_pipes(disable=run.frozen):
-        log_step, finish_log = run.settings["logger"](nlp, stdout, stderr)
-    try:
-        with Interrupts() as interrupts:
-            for info, is_best in run.steps():
-                evaluated = is_best is not None
-                if evaluated:
-                    write_model(run, output, info, is_best=bool(is_best))
-                log_step(info if evaluated else None)
-                done = info["step"] + 1
-                due = checkpoint_frequency and done % checkpoint_frequency == 0
-                if evaluated or due or interrupts.received:
-                    losses = {} if evaluated else info["losses"]
-                    run.checkpoint(next_step=done, losses=losses).save(
-                        output.checkpoint
-                    )
-                if interrupts.received:
-                    return False
-    finally:
-        finish_log()
-    run.save_model(output, is_best=False)
-    conclude(run, output, stdout)
+    run = Run(nlp, use_gpu=use_gpu, ranks=ranks)
+    content = None
+    if ranks.is_first and output.checkpoint.exists():
+        content = output.checkpoint.read_bytes()
+    if (content := ranks.hand_on(content)) is not None:
+        run.go_on_from(Checkpoint.load(output.checkpoint, run.identity, content))
+    together = run.together
+    with (
+        together.exchanging(run.learned),
+        logging(run, stdout, stderr) as log_step,
+        together.interrupts,
+    ):
+        for info, is_best in run.steps():
+            evaluated = is_best is not None
+            if evaluated and ranks.is_first:
+                write_model(run, output, info, is_best=bool(is_best))
+            log_step(info if evaluated else None)
+            must_stop = together.must_stop
+            done = info["step"] + 1
+            due = checkpoint_frequency and done % checkpoint_frequency == 0
+            if evaluated or due or must_stop:
+                losses = {} if evaluated else info["losses"]
+                checkpoint = run.checkpoint(next_step=done, losses=losses)
+                if ranks.is_first:
+                    checkpoint.save(output.checkpoint)
+            if must_stop:
+                return False
+    if ranks.is_first:
+        run.save_model(output, is_best=False)
+        conclude(run, output, stdout)
     return True
+
+
+@contextmanager
+def logging(run: Run, stdout: IO[str], stderr: IO[str]) -> Iterator[Callable]:
+    """Give a function to log a step with, which only does so on the first rank."""
+    if not run.ranks.is_first:
+        yield lambda info: None
+        return
+    announce(run, stdout)
+    with run.nlp.select_pipes(disable=run.frozen):
+        log_step, finish = run.settings["logger"](run.nlp, stdout, stderr)
+    try:
+        yield log_step
+    finally:
+        finish()
 
 
 def write_model(

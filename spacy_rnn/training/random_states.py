@@ -1,10 +1,13 @@
 """The states of all random generators that training draws from."""
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from thinc.api import fix_random_seed
 
 
 class StreamState(NamedTuple):
@@ -26,6 +29,43 @@ class StreamState(NamedTuple):
         name, words, *rest = self.numpy
         keys = np.frombuffer(words, dtype=np.uint32)
         np.random.set_state((name, keys, *rest))  # noqa: NPY002
+
+
+class SharedStream:
+    """Random numbers that all ranks draw alike, where each draws others by itself.
+
+    With one process there is one stream for everything.
+
+    Attributes:
+        state: The state of the generators of Python, NumPy and torch, while they are
+            not in use; None for one process.
+    """
+
+    def __init__(self) -> None:
+        self.state: tuple[StreamState, np.ndarray] | None = None
+
+    def part(self, seed: int, rank: int) -> None:
+        """Let what the generators are to draw be shared, and seed them for a rank."""
+        self.state = StreamState.now(), torch.get_rng_state().numpy()
+        fix_random_seed(int(np.random.SeedSequence([seed, rank]).generate_state(1)[0]))
+
+    @contextmanager
+    def drawn(self) -> Iterator[None]:
+        """Draw from it while in the context."""
+        if self.state is None:
+            yield
+            return
+        own = StreamState.now(), torch.get_rng_state().numpy()
+        self._set(self.state)
+        try:
+            yield
+        finally:
+            self.state = StreamState.now(), torch.get_rng_state().numpy()
+            self._set(own)
+
+    def _set(self, state: tuple[StreamState, np.ndarray]) -> None:
+        state[0].restore()
+        torch.set_rng_state(torch.tensor(state[1]))
 
 
 def torch_states() -> list[np.ndarray]:

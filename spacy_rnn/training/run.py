@@ -6,6 +6,7 @@ from typing import Any
 
 from spacy.language import Language
 from spacy.schemas import ConfigSchemaTraining
+from spacy.training import Example
 from spacy.training.loop import (
     create_before_to_disk_callback,
     create_evaluation_callback,
@@ -17,7 +18,7 @@ from thinc.api import fix_random_seed, set_gpu_allocator
 
 from spacy_rnn.gradients import trained_models
 from spacy_rnn.schedules import report_score
-from spacy_rnn.training.checkpoint import Checkpoint
+from spacy_rnn.training.checkpoint import Checkpoint, RankState
 from spacy_rnn.training.finite import (
     check_losses,
     check_weights,
@@ -30,9 +31,12 @@ from spacy_rnn.training.random_states import (
     restore_torch,
     torch_states,
 )
+from spacy_rnn.training.ranks import Ranks
 from spacy_rnn.training.stream import Stream, batch_all
+from spacy_rnn.training.together import Together
 from spacy_rnn.training.weights import get_weights, restore_weights
 
+ALONE = Ranks()
 SHOWN = 60  # characters of a text in a message
 
 
@@ -45,7 +49,9 @@ class Run:
     restored.
     """
 
-    def __init__(self, nlp: Language, *, use_gpu: int = -1) -> None:
+    def __init__(
+        self, nlp: Language, *, use_gpu: int = -1, ranks: Ranks = ALONE
+    ) -> None:
         config = nlp.config.interpolate()
         if config["training"]["seed"] is not None:
             fix_random_seed(config["training"]["seed"])
@@ -57,13 +63,14 @@ class Run:
         names = [settings["train_corpus"], settings["dev_corpus"]]
         train_corpus, dev_corpus = resolve_dot_names(config, names)
         self.nlp = nlp
+        self.ranks = ranks
         self.settings = settings
         self.optimizer = settings["optimizer"]
         self.frozen: list[str] = settings["frozen_components"]
         self.models = trained_models(nlp)
         if not self.models:
             raise ValueError(f"No component of {nlp.pipe_names} is there to be trained")
-        self.identity = identify(config)
+        self.identity = identify(config, ranks.size)
         self.start = 0
         self.saved: Checkpoint | None = None
         self.scores: list[float] = []
@@ -71,7 +78,9 @@ class Run:
         self.batches = create_train_batches(
             nlp, train_corpus, batcher, settings["max_epochs"]
         )
-        self.stream = Stream(self.batches, start=0, draws={})
+        self.together = Together(ranks, self.models)
+        self.together.start(nlp, config, self.identity)
+        self._read(start=0, draws={})
         self._evaluate = create_evaluation_callback(
             nlp, dev_corpus, settings["score_weights"]
         )
@@ -82,7 +91,11 @@ class Run:
     def go_on_from(self, checkpoint: Checkpoint) -> None:
         """Let `steps` begin where a checkpoint was written."""
         self.saved, self.start = checkpoint, checkpoint.next_step
-        self.stream = Stream(self.batches, start=self.start, draws=checkpoint.draws)
+        self._read(start=self.start, draws=checkpoint.draws)
+
+    def learned(self) -> list[Example] | None:
+        """Return the batch of the step, None if it is only replayed."""
+        return self.stream.batch if self.stream.step >= self.start else None
 
     def steps(self) -> Iterator[tuple[dict[str, Any], bool | None]]:
         """Train, one step at a time.
@@ -104,6 +117,8 @@ class Run:
                     continue
                 check_losses(info["losses"])
                 info["words"] = self.stream.words
+                if is_best is not None:
+                    info["losses"] = self.together.add_losses(info["losses"])
                 yield info, is_best
         except Exception as error:
             if self.stream.step >= self.start:
@@ -117,18 +132,24 @@ class Run:
             )
 
     def checkpoint(self, *, next_step: int, losses: dict[str, float]) -> Checkpoint:
-        """Take down the state of the run, which no weight may spoil."""
+        """Take down the state of the run, which no weight may spoil.
+
+        Args:
+            next_step: The step to do next.
+            losses: This rank's losses since the last evaluation, by pipe.
+        """
         check_weights(self.models)
+        losses = {name: float(loss) for name, loss in losses.items()}
+        state = RankState(StreamState.now(), torch_states(), losses)
         return Checkpoint(
             self.identity,
             next_step=next_step,
             words=self.stream.words,
             scores=self.scores,
-            losses={name: float(loss) for name, loss in losses.items()},
             performance=self.nlp.meta.get("performance", {}),
             draws=self.stream.draws,
-            random=StreamState.now(),
-            torch=torch_states(),
+            ranks=self.ranks.gather(state),
+            shared=self.together.shared.state,
             weights=get_weights(self.models, self.optimizer),
             strings=list(self.nlp.vocab.strings),
         )
@@ -139,9 +160,17 @@ class Run:
             check_weights(self.models)
             output.save(self._before_to_disk(self.nlp), is_best=is_best)
 
+    def _read(self, *, start: int, draws: dict[int, StreamState]) -> None:
+        self.stream = Stream(
+            self.batches,
+            start=start,
+            draws=draws,
+            drawing=self.together.shared.drawn,
+        )
+
     def _loop(self) -> Iterator[Any]:
         return train_while_improving(
-            self.nlp,
+            self.together.learner(self.nlp),
             self.optimizer,
             self.stream,
             self._score,
@@ -158,18 +187,21 @@ class Run:
     def _before_update(self, nlp: Language, step: dict[str, Any]) -> None:
         callback = self.settings["before_update"]
         if callback is not None and step["step"] >= self.start:
-            callback(nlp, step)
+            callback(self.nlp, step)
 
     def _score(self) -> tuple[float, dict[str, Any]]:
         """Evaluate, or recall the score of an evaluation that was done before."""
         known = self.saved.scores if self.saved is not None else []
+        score: float = 0.0
         scores: dict[str, Any] = {}
         if len(self.scores) < len(known):
             score = known[len(self.scores)]
         else:
-            check_weights(self.models)
-            with checked_predictions(self.models):
-                score, scores = self._evaluate()
+            if self.ranks.is_first:
+                check_weights(self.models)
+                with checked_predictions(self.models):
+                    score, scores = self._evaluate()
+            score, scores = self.ranks.hand_on((score, scores))
         self.scores.append(float(score))
         report_score(score, self.stream.step)
         return score, scores
@@ -186,11 +218,13 @@ class Run:
         for string in saved.strings:
             self.nlp.vocab.strings.add(string)
         self.nlp.meta["performance"] = saved.performance
-        losses.update(saved.losses)
+        own = saved.ranks[self.ranks.rank]
+        losses.update(own.losses)
         restore_weights(self.models, self.optimizer, saved.weights)
         check_weights(self.models)
-        restore_torch(saved.torch)
-        saved.random.restore()
+        restore_torch(own.torch)
+        own.random.restore()
+        self.together.shared.state = saved.shared
         self.saved = None  # the weights in it are no longer needed
 
     def _describe_step(self) -> str:

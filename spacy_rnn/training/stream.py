@@ -1,6 +1,7 @@
 """The batches of a run, those of steps that were done before left empty."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from itertools import count
 
 from spacy.training import Example
@@ -23,37 +24,50 @@ class Stream:
         batch: The last batch, as it was read.
         words: Words in all batches so far.
         draws: By step, random states that were not what the last draw had left.
+        drawing: Gives the context to read in.
     """
 
     def __init__(
-        self, batches: Iterable[Batch], *, start: int, draws: dict[int, StreamState]
+        self,
+        batches: Iterable[Batch],
+        *,
+        start: int,
+        draws: dict[int, StreamState],
+        drawing: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self.batches = batches
+        self.drawing = drawing
         self.start = start
         self.draws = draws
         self.step = -1
         self.batch: list[Example] = []
         self.words = 0
+        self._left: StreamState | None = None  # by the last batch that drew
 
     def __iter__(self) -> Iterator[Batch]:
         batches = iter(self.batches)
-        left: StreamState | None = None
         for step in count():
-            if step < self.start and step in self.draws:
-                self.draws[step].restore()
-            before = StreamState.now()
-            try:
-                epoch, batch = next(batches)
-            except StopIteration:
+            with self.drawing():
+                read = self._read(step, batches)
+            if read is None:
                 return
-            after = StreamState.now()
-            if before != after:
-                if before != left:
-                    self.draws[step] = before
-                left = after
+            epoch, batch = read
             self.step, self.batch = step, list(batch)
             self.words += sum(len(example) for example in self.batch)
             yield epoch, [] if step < self.start else self.batch
+
+    def _read(self, step: int, batches: Iterator[Batch]) -> Batch | None:
+        """Read a batch, None after the last one, and take down what was drawn from."""
+        if step < self.start and step in self.draws:
+            self.draws[step].restore()
+        before = StreamState.now()
+        read = next(batches, None)
+        after = StreamState.now()
+        if before != after:
+            if before != self._left:
+                self.draws[step] = before
+            self._left = after
+        return read
 
 
 def batch_all(

@@ -8,8 +8,9 @@ name.
 import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
+from zlib import crc32
 
-from thinc.api import Model, Ops, Optimizer
+from thinc.api import Model, Ops, Optimizer, PyTorchShim, torch2xp
 from thinc.util import to_numpy
 
 ARRAYS = ("mom1", "mom2", "averages")
@@ -102,6 +103,29 @@ def walk(
             yield Place(pipe, layer, None), node.id, node
             for number, shim in enumerate(node.shims):
                 yield Place(pipe, layer, number), shim.id, node
+
+
+def named_arrays(
+    models: dict[str, Model[Any, Any]],
+) -> Iterator[tuple[str, str, str, Any]]:
+    """Yield pipe, layer and name of all weights, and the weights."""
+    for place, _, node in walk(models):
+        if place.shim is None:
+            for name in node.param_names:
+                if node.has_param(name):
+                    yield place.pipe, node.name, name, node.get_param(name)
+        elif isinstance(shim := node.shims[place.shim], PyTorchShim):
+            for name, weight in shim._model.named_parameters():
+                yield place.pipe, node.name, name, torch2xp(weight.detach())
+
+
+def checksums(models: dict[str, Model[Any, Any]]) -> dict[str, int]:
+    """Return a checksum of the weights of each pipe, 32 bits, with what it is of."""
+    sums = {f"weights of {name}": 0 for name in models}
+    for pipe, _, _, array in named_arrays(models):
+        name = f"weights of {pipe}"
+        sums[name] = crc32(to_numpy(array).tobytes(), sums[name])
+    return sums
 
 
 def remember(optimizer: Optimizer, key: tuple[int, str]) -> dict[str, Any]:

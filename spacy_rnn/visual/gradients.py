@@ -1,16 +1,23 @@
 """Plot what `spacy-rnn.GradientLogger.v1` wrote."""
 
-import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from spacy_rnn.visual.chart import Axis, Chart, Mark, Series
+from spacy_rnn.visual.page import make_page
+from spacy_rnn.visual.png import draw_png
+from spacy_rnn.visual.svg import STYLE, draw_chart, make_sheet
+
 Line = dict[str, Any]
 NAN = float("nan")
 CURVES = 6  # steps whose gradients by distance are shown
 FORMATS = (".png", ".svg", ".html")
-PAGE = '<!doctype html>\n<meta charset="utf-8">\n<title>{title}</title>\n{svg}\n'
+SIDES: tuple[tuple[str, str, Mark], ...] = (
+    ("high", "> 0.9", "line"),
+    ("low", "< 0.1", "dashed"),
+)
 
 
 class Cell(NamedTuple):
@@ -53,85 +60,84 @@ def plot_gradients(lines: list[Line], form: str) -> bytes:
 
     Args:
         lines: The lines of a log.
-        form: ".png", ".svg" or ".html", which is a page with an SVG in it.
+        form: ".png", ".svg" or ".html", which is a page.
 
     Raises:
-        ImportError: If matplotlib isn't there.
+        ImportError: If matplotlib isn't there, which ".png" needs.
     """
-    figure = draw(lines)
-    data = io.BytesIO()
-    figure.savefig(data, format="png" if form == ".png" else "svg", dpi=150)
-    if form == ".html":
-        svg = data.getvalue().decode("utf8")
-        page = PAGE.format(title="Gradients", svg=svg[svg.index("<svg") :])
-        return page.encode("utf8")
-    return data.getvalue()
+    charts = make_charts(lines)
+    if form == ".png":
+        return draw_png(charts)
+    pictures = [draw_chart(each) for each in charts]
+    if form == ".svg":
+        return make_sheet(pictures).encode()
+    cells = "".join(f"<div>{each}</div>" for each in pictures)
+    body = f'<main class="rnn-charts">{cells}</main>'
+    return make_page(body, title="Gradients", style=STYLE).encode()
 
 
-def draw(lines: list[Line]) -> Any:
-    """Make a figure: a row for each component, and one for each cell."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError(
-            "Plots need matplotlib, which comes with an extra of this package. From "
-            "a clone of its repository: pip install '.[plots]'"
-        ) from error
-    components = [*dict.fromkeys(name for each in lines for name in each["components"])]
-    cells = list(find_cells(lines))
-    n_rows = len(components) + len(cells)
-    figure = Figure(figsize=(11, 3.2 * n_rows), layout="constrained")
-    grid = figure.add_gridspec(n_rows, 2)
-    for row, component in enumerate(components):
-        draw_norms(figure.add_subplot(grid[row, :]), lines, component)
-    for row, cell in enumerate(cells, start=len(components)):
-        draw_gates(figure.add_subplot(grid[row, 0]), cell)
-        draw_distances(figure.add_subplot(grid[row, 1]), cell)
-    return figure
+def make_charts(lines: list[Line]) -> list[Chart]:
+    """Make a chart for each component, and two for each cell."""
+    components = dict.fromkeys(name for each in lines for name in each["components"])
+    charts = [chart_norms(lines, each) for each in components]
+    for cell in find_cells(lines):
+        charts += [chart_gates(cell), chart_distances(cell)]
+    return charts
 
 
-def draw_norms(axes: Any, lines: list[Line], component: str) -> None:
-    """Draw the norms of a component, and of its layers."""
+def chart_norms(lines: list[Line], component: str) -> Chart:
+    """Show the norms of a component, and of its layers."""
     rows = [line["components"].get(component, {}) for line in lines]
     steps = [line["step"] for line in lines]
-    norms = [number(row.get("norm")) for row in rows]
-    axes.plot(steps, norms, color="black", linewidth=2, label="all")
-    for name in dict.fromkeys(name for row in rows for name in row.get("layers", {})):
-        layers = [row.get("layers", {}).get(name, {}) for row in rows]
-        axes.plot(steps, [number(layer.get("norm")) for layer in layers], label=name)
-    axes.set(yscale="log", xlabel="step", ylabel="norm of the gradient")
-    axes.set_title(component)
-    axes.legend(fontsize="small")
+    layers = dict.fromkeys(name for row in rows for name in row.get("layers", {}))
+    series = [
+        Series(
+            name,
+            steps,
+            norms_of([row.get("layers", {}).get(name) for row in rows]),
+            colour=i,
+        )
+        for i, name in enumerate(layers)
+    ]
+    series.append(Series("all", steps, norms_of(rows), colour=None))
+    y = Axis("norm of the gradient", scale="log")
+    return Chart(component, series, Axis("step"), y)
 
 
-def draw_gates(axes: Any, cell: Cell) -> None:
-    """Draw the shares of saturated gates."""
+def chart_gates(cell: Cell) -> Chart:
+    """Show the shares of saturated gates."""
     reports = cell.reports.values()
-    gates = dict.fromkeys(gate for report in reports for gate in report["low"])
-    for i, gate in enumerate(gates):
-        for side, style in (("high", "-"), ("low", "--")):
-            shares = [report[side].get(gate, NAN) for report in reports]
-            label = f"{gate} {'> 0.9' if side == 'high' else '< 0.1'}"
-            axes.plot([*cell.reports], shares, style, color=f"C{i}", label=label)
-    if gates:
-        axes.legend(fontsize="small")
-    else:
-        axes.text(0.5, 0.5, "no gates", ha="center", transform=axes.transAxes)
-    axes.set(xlabel="step", ylabel="share of values", ylim=(0, 1))
-    axes.set_title(cell.name, fontsize="medium")
+    series = [
+        Series(
+            f"{gate} {sign}",
+            [*cell.reports],
+            [report[side].get(gate, NAN) for report in reports],
+            mark,
+            colour=i,
+        )
+        for i, gate in enumerate(
+            dict.fromkeys(g for each in reports for g in each["low"])
+        )
+        for side, sign, mark in SIDES
+    ]
+    y = Axis("share of saturated values", low=0.0, high=1.0, percent=True)
+    note = "" if series else "no gates"
+    return Chart(cell.name, series, Axis("step"), y, note=note)
 
 
-def draw_distances(axes: Any, cell: Cell) -> None:
-    """Draw the gradient by distance, at a few steps from the first to the last."""
+def chart_distances(cell: Cell) -> Chart:
+    """Show the gradient by distance, at a few steps from the first to the last."""
     steps = list(cell.reports)
-    chosen = {round(i * (len(steps) - 1) / (CURVES - 1)) for i in range(CURVES)}
-    for i in sorted(chosen):
+    last = len(steps) - 1
+    chosen = sorted({round(i * last / (CURVES - 1)) for i in range(CURVES)})
+    series = []
+    for i in chosen:
         gradient = [number(each) for each in cell.reports[steps[i]]["gradient"]]
-        shade = str(0.75 * (1 - i / max(1, len(steps) - 1)))  # of grey, the last black
-        axes.plot(gradient, color=shade, label=f"step {steps[i]}")
-    axes.set(yscale="log", xlabel="distance in tokens", ylabel="norm of the Jacobian")
-    axes.set_title("the last output by the inputs before", fontsize="medium")
-    axes.legend(fontsize="small")
+        colour = 0 if i == last else None
+        distances = range(len(gradient))
+        series.append(Series(f"step {steps[i]}", distances, gradient, colour=colour))
+    y = Axis("norm of the Jacobian of the last output by the inputs", scale="log")
+    return Chart(cell.name, series, Axis("distance in tokens"), y)
 
 
 def find_cells(lines: list[Line]) -> Iterator[Cell]:
@@ -150,3 +156,8 @@ def find_cells(lines: list[Line]) -> Iterator[Cell]:
 def number(value: float | None) -> float:
     """Read a number that JSON may not have had."""
     return NAN if value is None else value
+
+
+def norms_of(rows: list[dict[str, Any] | None]) -> list[float]:
+    """Read the norms that there are."""
+    return [number((row or {}).get("norm")) for row in rows]

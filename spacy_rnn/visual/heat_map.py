@@ -1,57 +1,34 @@
-"""Texts with the weights of their tokens, as HTML and for the terminal."""
+"""Texts with the weights of their tokens and sentences: HTML, and for the terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any, Literal
 from wsgiref import simple_server
 
 import numpy as np
+from spacy.tokens import Doc
 from spacy.util import find_available_port, is_in_jupyter
 
 from spacy_rnn.explain import Explanation
+from spacy_rnn.visual import sentences, tokens
+from spacy_rnn.visual.page import THEME, make_page
+from spacy_rnn.visual.sentences import (
+    WeightedSentences,
+    draw_sentences_html,
+    draw_sentences_text,
+    weigh_by_attention,
+    weigh_by_summary,
+)
+from spacy_rnn.visual.tokens import direction_of, mark_tokens, shade_tokens
 
-Weights = Literal["contributions", "attention"]
+Weights = Literal["contributions", "attention", "sentences"]
+Picture = Explanation | WeightedSentences
 
-PAGE = """<!DOCTYPE html>
-<html lang="{lang}">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-</head>
-<body>
-{body}
-</body>
-</html>
-"""
-# A page and a cell of a notebook have the same rules, which reach nothing else.
-STYLE = """<style>
-.rnn-texts { color-scheme: light dark; --more: 0 90 181; --less: 200 70 0;
-  --ink: #1b1b1b; --faint: #5c5c5c; --paper: #fff; --line: #d9d9d9;
-  font: 16px/1.9 system-ui, sans-serif; color: var(--ink); background: var(--paper);
-  padding: 1rem; margin: 0 auto; max-width: 60rem; }
-@media (prefers-color-scheme: dark) { .rnn-texts { --more: 96 165 250;
-  --less: 251 146 60; --ink: #ededed; --faint: #a8a8a8; --paper: #161616;
-  --line: #3a3a3a; } }
-.rnn-texts figure { margin: 0 0 1.5rem; padding: 0 0 1rem;
-  border-bottom: 1px solid var(--line); }
-.rnn-texts figcaption { color: var(--faint); font-size: .875rem; }
-.rnn-texts figcaption b { color: var(--ink); font-size: 1rem; }
-.rnn-texts p { margin: .25rem 0 0; overflow-wrap: anywhere; white-space: pre-wrap; }
-.rnn-texts span { border-radius: .2em; padding: .1em 0;
-  background: rgb(var(--more) / calc(var(--w) * .65)); }
-.rnn-texts span.less { background: rgb(var(--less) / calc(var(--w) * .65)); }
-.rnn-texts u { text-decoration: underline 2px; text-underline-offset: .25em; }
-body:has(> .rnn-texts) { margin: 0; }
-@media (prefers-color-scheme: dark) { body:has(> .rnn-texts) { background: #161616; } }
-</style>"""
-SHADES = 5  # of a colour in the terminal
-MORE = (189, 153, 117, 75, 33)  # blue, of the 256 colours of a terminal
-LESS = (223, 216, 215, 209, 202)  # orange
+STYLE = tokens.STYLE + sentences.STYLE
 
 
 def render(
-    explanations: Sequence[Explanation],
+    explanations: Sequence[Explanation | Doc],
     *,
     weights: Weights = "contributions",
     page: bool = False,
@@ -64,8 +41,11 @@ def render(
     are all.
 
     Args:
-        explanations: Explanations, such as `explain` returns of a document.
-        weights: "contributions", or "attention" of the words.
+        explanations: Explanations, such as `explain` returns of a document, or
+            documents that `rnn_summarizer` has processed, which are drawn with the
+            probabilities of their sentences.
+        weights: "contributions", "attention" of the words, or "sentences", which draws
+            a row for each of them, with its attention or its probability.
         page: Whether to make a whole page.
         jupyter: Whether to show it in a notebook. None finds out if there is one.
 
@@ -73,24 +53,25 @@ def render(
         The markup, empty where it is shown in a notebook.
 
     Raises:
-        ValueError: If there is no attention to show.
+        ValueError: If there are no such weights to show.
     """
-    figures = [draw_html(each, weights) for each in explanations]
-    body = "\n".join([STYLE, '<div class="rnn-texts">', *figures, "</div>"])
+    pictures = list(find_pictures(explanations, weights))
+    figures = [draw_html(each, weights) for each in pictures]
+    body = "\n".join(['<div class="rnn rnn-texts">', *figures, "</div>"])
+    cell = f"<style>{THEME}{STYLE}</style>\n{body}"
     if jupyter or (jupyter is None and is_in_jupyter()):
         from IPython.display import HTML, display
 
-        display(HTML(body))
+        display(HTML(cell))
         return ""
     if not page:
-        return body
-    lang = explanations[0].doc.lang_ if explanations else "en"
-    title = "Explanations"
-    return PAGE.format(lang=escape(lang), title=title, body=body)
+        return cell
+    lang = pictures[0].doc.lang_ if pictures else "en"
+    return make_page(body, title="Explanations", lang=lang, style=STYLE)
 
 
 def serve(
-    explanations: Sequence[Explanation],
+    explanations: Sequence[Explanation | Doc],
     *,
     weights: Weights = "contributions",
     port: int = 5000,
@@ -118,44 +99,67 @@ def serve(
             return
 
 
-def draw_html(explanation: Explanation, weights: Weights) -> str:
-    """Draw one explanation as a figure."""
-    doc = explanation.doc
-    direction = doc.vocab.writing_system.get("direction", "ltr")
-    values = find_weights(explanation, weights)
-    parts = []
-    for token, value, share in zip(doc, values, shares(values), strict=True):
-        text = escape(token.text)
-        if has_underline(explanation, token.i):
-            text = f"<u>{text}</u>"
-        kind = ' class="less"' if value < 0 else ""
-        style = f'style="--w:{abs(share):.2f}"'
-        parts.append(f'<span{kind} {style} title="{value:+.3f}">{text}</span>')
-        parts.append(escape(token.whitespace_))
+def draw_texts(
+    explanations: Sequence[Explanation | Doc], weights: Weights = "contributions"
+) -> Iterator[str]:
+    """Draw explanations for a terminal with 256 colours.
+
+    Args:
+        explanations: See `render`.
+        weights: See `render`.
+
+    Raises:
+        ValueError: If there are no such weights to show.
+    """
+    for each in find_pictures(explanations, weights):
+        if isinstance(each, WeightedSentences):
+            yield draw_sentences_text(each)
+        else:
+            yield draw_text(each, weights)
+
+
+def find_pictures(
+    explanations: Sequence[Explanation | Doc], weights: Weights
+) -> Iterator[Picture]:
+    """Find what there is to draw. All sentences of a summary make one picture."""
+    last: Doc | None = None
+    for each in explanations:
+        if isinstance(each, Doc):
+            yield weigh_by_summary(each)
+        elif weights != "sentences":
+            yield each
+        elif "sentence_scores" not in getattr(
+            each.doc.spans.get(each.label), "attrs", {}
+        ):
+            yield weigh_by_attention(each, describe(each))
+        elif each.doc is not last:
+            last = each.doc
+            yield weigh_by_summary(each.doc, each.label)
+
+
+def draw_html(picture: Picture, weights: Weights) -> str:
+    """Draw a picture as a figure."""
+    if isinstance(picture, WeightedSentences):
+        return draw_sentences_html(picture)
+    doc = picture.doc
+    text = mark_tokens(
+        [token.text for token in doc],
+        [token.whitespace_ for token in doc],
+        find_weights(picture, weights),
+        find_underlined(picture),
+    )
     return (
-        f'<figure lang="{escape(doc.lang_)}"><figcaption><b>{escape(explanation.label)}'
-        f"</b> {describe(explanation)}</figcaption>"
-        f'<p dir="{escape(direction)}">{"".join(parts)}</p></figure>'
+        f'<figure lang="{escape(doc.lang_)}"><figcaption><b>{escape(picture.label)}'
+        f"</b> {describe(picture)}</figcaption>"
+        f'<p dir="{escape(direction_of(doc))}">{text}</p></figure>'
     )
 
 
 def draw_text(explanation: Explanation, weights: Weights = "contributions") -> str:
     """Draw one explanation for a terminal with 256 colours."""
     values = find_weights(explanation, weights)
-    parts = []
-    for token, share in zip(explanation.doc, shares(values), strict=True):
-        shade = round(abs(share) * SHADES)
-        codes = ["4"] if has_underline(explanation, token.i) else []
-        if shade:
-            colours = LESS if share < 0 else MORE
-            codes += ["38;5;16", f"48;5;{colours[shade - 1]}"]
-        text = token.text
-        if codes:
-            text = f"\x1b[{';'.join(codes)}m{text}\x1b[0m"
-        parts.append(text + token.whitespace_)
-    return (
-        f"\x1b[1m{explanation.label}\x1b[0m {describe(explanation)}\n{''.join(parts)}"
-    )
+    text = shade_tokens(explanation.doc, values, find_underlined(explanation))
+    return f"\x1b[1m{explanation.label}\x1b[0m {describe(explanation)}\n{text}"
 
 
 def find_weights(explanation: Explanation, weights: Weights) -> np.ndarray:
@@ -173,16 +177,10 @@ def find_weights(explanation: Explanation, weights: Weights) -> np.ndarray:
     return explanation.attention["words"]
 
 
-def shares(values: np.ndarray) -> np.ndarray:
-    """Scale weights to at most 1, the sign kept. Shape (tokens,)."""
-    largest = np.abs(values).max(initial=0.0)
-    return values / largest if largest else values
-
-
-def has_underline(explanation: Explanation, i: int) -> bool:
-    """Whether a token is what is predicted of, if not all are."""
+def find_underlined(explanation: Explanation) -> range:
+    """Return the tokens that are predicted of, none if they are all."""
     start, end = explanation.start, explanation.end
-    return start <= i < end and end - start < len(explanation.doc)
+    return range(0) if end - start == len(explanation.doc) else range(start, end)
 
 
 def describe(explanation: Explanation) -> str:

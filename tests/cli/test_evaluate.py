@@ -5,13 +5,21 @@ import pytest
 import spacy
 import srsly
 from spacy.cli import app
+from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 from thinc.api import Config
 from typer.testing import CliRunner
 
 import spacy_rnn.cli  # noqa: F401 (adds the commands to those of spaCy)
-from spacy_rnn.cli.score_tables import format_score, name_group, name_score
+from spacy_rnn.cli.score_tables import (
+    format_score,
+    name_group,
+    name_score,
+    print_scores,
+)
+from spacy_rnn.extensions import register_text
+from spacy_rnn.scorers import translation_score
 
 ROWS = [
     {"text": "Good soup.", "label": "good"},
@@ -79,6 +87,32 @@ def ruler(tmp_path_factory):
     return save(nlp, tmp_path_factory.mktemp("ruler"))
 
 
+class Copying:
+    """A component that takes each text for its translation."""
+
+    def __init__(self, nlp, name):
+        register_text("translation")
+
+    def __call__(self, doc):
+        doc._.translation = doc.text
+        return doc
+
+    def score(self, examples, **settings):
+        return translation_score(examples)
+
+
+Language.factory("copying_for_a_test", func=Copying)
+
+
+@pytest.fixture(scope="module")
+def translator(tmp_path_factory):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("copying_for_a_test")
+    reader = {"@readers": "spacy-rnn.PairCorpus.v1", "source_column": "en"}
+    reader["target_column"] = ["de", "de2"]
+    return save(nlp, tmp_path_factory.mktemp("translator"), reader)
+
+
 def run(*arguments):
     result = CliRunner().invoke(app, ["rnn", "evaluate", *map(str, arguments)])
     if result.exception and not isinstance(result.exception, SystemExit):
@@ -115,6 +149,41 @@ def test_rouge_is_printed_with_what_else_a_summarizer_scores(summarizer, tmp_pat
     assert scores["sents_f"] == 1.0  # the sentences are those of the file
     assert "SENT" not in output
     assert "TOK" not in output
+
+
+PAIRS = [
+    {"en": "Anna and Max are here.", "de": "Anna, Max sind da.", "de2": ""},
+    {"en": "Max is in Berlin now.", "de": "Max", "de2": "Max is in Berlin now."},
+]
+
+
+def test_scores_of_translations_are_printed_and_written(translator, tmp_path):
+    data = write(tmp_path / "data.jsonl", PAIRS)
+    exit_code, output = run(translator, data, "--output", tmp_path / "scores.json")
+    assert exit_code == 0, output
+    scores = srsly.read_json(tmp_path / "scores.json")
+    assert scores["exact_match"] == 0.5
+    names = {"BLEU": "bleu", "chrF": "chrf", "EXACT MATCH": "exact_match"}
+    for name, key in names.items():
+        assert f"{name} {100 * scores[key]:.2f}" in output
+    only_first = ["--corpora.dev.target_column", "de"]
+    _, output = run(translator, data, *only_first)
+    assert "EXACT MATCH 0.00" in output
+
+
+def test_spacy_writes_scores_of_translations_by_component(translator, tmp_path):
+    reader = spacy.registry.readers.get("spacy-rnn.PairCorpus.v1")
+    path = write(tmp_path / "data.jsonl", PAIRS)
+    corpus = reader(path, source_column="en", target_column=["de", "de2"])
+    docs = corpus.read_references(spacy.blank("en"))
+    DocBin(store_user_data=True, docs=docs).to_disk(tmp_path / "data.spacy")
+    arguments = ["evaluate", translator, tmp_path / "data.spacy", "--per-component"]
+    arguments += ["--output", tmp_path / "scores.json"]
+    result = CliRunner().invoke(app, list(map(str, arguments)))
+    assert result.exit_code == 0, result.output
+    scores = srsly.read_json(tmp_path / "scores.json")
+    assert scores["copying_for_a_test"]["exact_match"] == 0.5
+    assert 0.0 < scores["copying_for_a_test"]["bleu"] < 1.0
 
 
 def test_tokens_and_sentences_that_are_predicted_are_printed(summarizer, tmp_path):
@@ -348,3 +417,11 @@ def test_any_value_can_be_printed():
     assert format_score("ents_f", None) == "-"
     assert format_score("speed", 1234.5) == "1234"
     assert format_score("note", "words") == "words"
+
+
+def test_tokens_without_spaces_have_no_scores_to_print(capsys):
+    scores = {"token_acc": None, "token_f": None, "tag_acc": None, "pos_acc": 0.5}
+    print_scores(scores, title="Results")
+    printed = capsys.readouterr().out
+    assert "TOK" not in printed
+    assert re.search(r"TAG +-", printed)

@@ -141,3 +141,9 @@ def test_a_page_that_cant_be_made_leaves_the_old_one(classifier, tmp_path):
     path.write_text("old")
     assert explain(classifier, "", "--output", path).exit_code == 1
     assert path.read_text() == "old"
+
+
+def test_sentences_are_drawn_with_their_attention_or_refused(classifier):
+    result = explain(classifier, "Good soup. Bad staff.", "--weights", "sentences")
+    assert result.exit_code == 1
+    assert "no attention of sentences to show" in " ".join(result.output.split())

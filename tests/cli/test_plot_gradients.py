@@ -23,7 +23,8 @@ def run(*arguments):
 
 @pytest.mark.parametrize("suffix", [".png", ".svg", ".html"])
 def test_a_log_is_plotted(log, tmp_path, suffix):
-    pytest.importorskip("matplotlib")
+    if suffix == ".png":
+        pytest.importorskip("matplotlib")
     output = tmp_path / "new" / f"plot{suffix}"
     exit_code, printed = run(log, output)
     assert exit_code == 0, printed

@@ -1,4 +1,4 @@
-"""The expected calibration error is what its papers say."""
+"""Errors of calibration are what their papers say."""
 
 import math
 
@@ -7,10 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_rnn.metrics.calibration import expected_calibration_error
+from spacy_rnn.metrics.calibration import (
+    brier_score,
+    expected_calibration_error,
+    maximum_calibration_error,
+    reliability_bins,
+)
 
 # Floats as they are, and the edges of bins.
-CONFIDENCES = st.floats(0.0, 1.0) | st.sampled_from([i / 10 for i in range(11)])
+CONFIDENCES = st.floats(0.0, 1.0) | st.sampled_from([i / 15 for i in range(16)])
 PREDICTIONS = st.lists(st.tuples(CONFIDENCES, st.booleans()), min_size=1, max_size=30)
 
 
@@ -30,16 +35,16 @@ def error_by_the_formula(confidences, correct, bins):
 
 
 def test_an_example_by_hand():
-    # 0.95 and 0.91 share a bin, half of which is right; 0.1 is alone and wrong.
-    error = expected_calibration_error([0.95, 0.1, 0.91], [True, False, False])
-    assert error == pytest.approx(2 / 3 * (0.93 - 0.5) + 1 / 3 * 0.1)
+    # 0.95 and 0.94 share a bin, half of which is right; 0.1 is alone and wrong.
+    error = expected_calibration_error([0.95, 0.1, 0.94], [True, False, False])
+    assert error == pytest.approx(2 / 3 * (0.945 - 0.5) + 1 / 3 * 0.1)
 
 
 @given(PREDICTIONS)
 def test_it_follows_the_formula(predictions):
     confidences, correct = zip(*predictions, strict=True)
     found = expected_calibration_error(confidences, correct)
-    assert found == pytest.approx(error_by_the_formula(confidences, correct, 10))
+    assert found == pytest.approx(error_by_the_formula(confidences, correct, 15))
 
 
 @given(PREDICTIONS, st.randoms())
@@ -67,18 +72,58 @@ def test_certain_and_right_is_perfect_and_certain_and_wrong_the_worst():
 def test_an_edge_belongs_to_the_bin_below(bins):
     # 0.5 is in (0, 0.5] of two bins: beside 0.1, not beside 0.9.
     confidences, correct = [0.5, 0.1, 0.9], [True, False, False]
-    found = expected_calibration_error(confidences, correct, bins=bins)
+    found = expected_calibration_error(confidences, correct, n_bins=bins)
     assert found == pytest.approx(error_by_the_formula(confidences, correct, bins))
 
 
 def test_predictions_within_a_bin_make_up_for_each_other():
     confidences, correct = [0.51, 0.59], [True, False]
-    assert expected_calibration_error(confidences, correct) == pytest.approx(0.05)
+    assert expected_calibration_error(confidences, correct, 10) == pytest.approx(0.05)
     assert expected_calibration_error(confidences, correct, 100) == pytest.approx(0.54)
 
 
-def test_without_predictions_there_is_no_error_to_speak_of():
-    assert math.isnan(expected_calibration_error([], []))
+def test_the_worst_bin_counts_however_few_are_in_it():
+    confidences, correct = [0.9, 0.9, 0.9, 0.1], [True, True, True, True]
+    assert maximum_calibration_error(confidences, correct) == pytest.approx(0.9)
+
+
+@given(PREDICTIONS)
+def test_the_worst_bin_is_no_better_than_the_average(predictions):
+    pairs = tuple(zip(*predictions, strict=True))
+    worst, mean = maximum_calibration_error(*pairs), expected_calibration_error(*pairs)
+    assert mean <= worst + 1e-12
+    worst, mean = (
+        error(*pairs, 1)
+        for error in (maximum_calibration_error, expected_calibration_error)
+    )
+    assert worst == pytest.approx(mean)  # of one bin
+
+
+@given(PREDICTIONS)
+def test_each_prediction_is_in_the_bin_whose_edges_are_around_it(predictions):
+    confidences, correct = map(np.array, zip(*predictions, strict=True))
+    bins = reliability_bins(confidences, correct)
+    assert bins.counts.sum() == len(predictions)
+    spans = zip(bins.edges[:-1], bins.edges[1:], strict=True)
+    for m, (low, high) in enumerate(spans):
+        inside = ((confidences > low) | (m == 0)) & (confidences <= high)
+        assert bins.counts[m] == inside.sum()
+        if not inside.any():
+            assert np.isnan([bins.confidence[m], bins.accuracy[m], bins.gaps[m]]).all()
+            continue
+        assert bins.confidence[m] == pytest.approx(confidences[inside].mean())
+        assert bins.accuracy[m] == pytest.approx(correct[inside].mean())
+
+
+def test_the_brier_score_is_a_mean_of_squares():
+    assert brier_score([0.8, 0.3], [True, True]) == pytest.approx((0.04 + 0.49) / 2)
+
+
+@pytest.mark.parametrize(
+    "measure", [expected_calibration_error, maximum_calibration_error, brier_score]
+)
+def test_without_predictions_there_is_no_error_to_speak_of(measure):
+    assert math.isnan(measure([], []))
 
 
 def test_arrays_are_as_good_as_lists():
@@ -100,5 +145,5 @@ def test_as_many_of_both_are_needed():
 
 
 def test_there_is_at_least_one_bin():
-    with pytest.raises(ValueError, match="bins has to be 1 or more"):
-        expected_calibration_error([0.5], [True], bins=0)
+    with pytest.raises(ValueError, match="n_bins has to be 1 or more"):
+        expected_calibration_error([0.5], [True], n_bins=0)

@@ -25,11 +25,12 @@ def test_a_step_has_the_documents_of_that_length_in_one_order():
     assert steps.doc_of.tolist() == [0, 0, 2, 2, 2, 2, 3, 4, 4, 4, 4]
 
 
-def test_the_way_to_the_steps_leads_back():
-    steps = Steps(torch.tensor(LENGTHS), torch.device("cpu"))
-    tokens = torch.arange(sum(LENGTHS))
-    for place, token in zip(steps.place, steps.token, strict=True):
-        assert torch.equal(token[place], tokens)
+def test_steps_may_have_some_of_the_tokens_only():
+    starts = torch.tensor([3, 5, 8])
+    steps = Steps(torch.tensor([1, 0, 2]), torch.device("cpu"), starts)
+    assert steps.token.tolist() == [[8, 3, 9], [9, 3, 8]]
+    assert steps.first.tolist() == [8, 3]
+    assert steps.last.tolist() == [9, 3]
 
 
 def test_the_edges_of_the_documents_are_in_their_order():

@@ -8,7 +8,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from spacy_rnn.modules import recursion, transitions
 from spacy_rnn.modules.lattice import Lattice
-from spacy_rnn.modules.transitions import Transitions
 from spacy_rnn.modules.viterbi import Best, best_paths
 from spacy_rnn.tags.tag_set import make_tag_set
 
@@ -129,11 +128,11 @@ def test_many_tags_in_parts_have_the_paths_of_all_at_once(scheme, spread, monkey
         illegal, -np.inf
     )
     lattice = replace(lattice, transitions=scores)
-    assert len(Transitions(scores).bound)
+    assert lattice.forward.diagonals
     found = best_paths(lattice)
     monkeypatch.setattr(transitions, "SMALL", 200)
     lattice = replace(lattice)  # which knows nothing of its transitions yet
-    assert not len(lattice.forward.bound)
+    assert not lattice.forward.diagonals
     for each, expected in zip(found, best_paths(lattice), strict=True):
         assert_array_equal(each, expected)
 

@@ -6,6 +6,8 @@ from every_sequence import EverySequence
 from numpy.testing import assert_allclose, assert_array_equal
 from tag_names import make_tags, tags_to_spans
 
+from spacy_rnn.modules import crf
+from spacy_rnn.modules import lattice as lattices
 from spacy_rnn.modules.crf import posterior
 from spacy_rnn.tags import decoding
 from spacy_rnn.tags.decoding import best_paths, span_confidences
@@ -174,15 +176,34 @@ def test_documents_without_spans_are_not_summed_up(scheme, monkeypatch):
     spans = np.array([[2, 3, 0], [8, 9, 0]])  # in documents 0 and 4
     n_tokens = []
 
-    def count(lattice):
+    def count(lattice, within):
         n_tokens.append(len(lattice.emissions))
-        return posterior(lattice)
+        return posterior(lattice, within)
 
     monkeypatch.setattr(decoding, "posterior", count)
     found = span_confidences(lattice, tag_set, spans)
     assert n_tokens == [LENGTHS[0] + LENGTHS[4]]
     everything = span_confidences(lattice, tag_set, every_token(spans))
     assert_allclose(found, everything[: len(spans)], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("scale", [1.0, 8.0, 60.0])
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_with_many_labels_confidences_are_those_of_all_sums(scheme, scale, monkeypatch):
+    monkeypatch.setattr(crf, "FEW_TAGS", 0)
+    tag_set = make_tag_set(tuple(map(str, range(25))), scheme)
+    rng, lengths = np.random.default_rng(0), (5, 0, 70, 1, 20, 600)
+    scores = make_scores(rng, lengths, len(tag_set.start), scale)
+    scores.transitions /= scale
+    lattice = to_lattice(scores, tag_set)
+    spans = find_spans(tag_set, best_paths(lattice))[3:-3:2]
+    found = span_confidences(lattice, tag_set, spans)
+    monkeypatch.setattr(lattices, "PART", 100 * len(tag_set.start))
+    in_parts = span_confidences(lattice, tag_set, spans)
+    monkeypatch.setattr(decoding, "posterior", lambda lattice, _: posterior(lattice))
+    expected = span_confidences(lattice, tag_set, spans)
+    assert_allclose(found, expected, rtol=0, atol=1e-5)
+    assert_allclose(in_parts, expected, rtol=0, atol=1e-5)
 
 
 def every_token(spans):
@@ -197,3 +218,23 @@ def test_arrays_of_other_shapes_are_refused():
         to_lattice([np.zeros((1, 3), "f"), np.zeros((2, 5), "f")], tag_set)
     with pytest.raises(ValueError, match=r"shape \(10, 3\), but it has \(9, 3\)"):
         to_lattice(scores, tag_set, allowed[1:])
+
+
+@pytest.mark.parametrize("temperature", [0.4, 3.0])
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_a_temperature_divides_all_scores(scheme, temperature):
+    tag_set, scores, allowed = make_task(scheme, labels=("X", "Y"))
+    lattice = to_lattice(scores, tag_set, allowed)
+    spans = find_spans(tag_set, best_paths(lattice))
+    assert len(spans)
+    cold = CRFScores(
+        [each / np.float32(temperature) for each in scores.emissions],
+        *(
+            getattr(scores, name) / np.float32(temperature)
+            for name in ("transitions", "start", "end")
+        ),
+    )
+    expected = span_confidences(to_lattice(cold, tag_set, allowed), tag_set, spans)
+    found = span_confidences(lattice, tag_set, spans, temperature)
+    assert_allclose(found, expected, rtol=1e-4)
+    assert np.abs(found - span_confidences(lattice, tag_set, spans)).max() > 0.01

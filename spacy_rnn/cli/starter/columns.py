@@ -26,10 +26,11 @@ from spacy_rnn.corpora.files.rows import (
     read_rows,
 )
 from spacy_rnn.corpora.references import read_docs
-from spacy_rnn.corpora.summaries.docs import SUMMARY, register_summary
+from spacy_rnn.corpora.summaries.docs import SUMMARY
 from spacy_rnn.corpora.summaries.files import SUMMARY_SUFFIXES
 from spacy_rnn.corpora.texts.records import TEXT_SUFFIXES
 from spacy_rnn.corpora.tokens.records import TOKEN_SUFFIXES
+from spacy_rnn.extensions import register_text
 
 SUFFIXES = tuple(dict.fromkeys((*TEXT_SUFFIXES, *TOKEN_SUFFIXES, *SUMMARY_SUFFIXES)))
 SPANS_KEY = "sc"  # as spaCy's spancat and the reader have it
@@ -80,7 +81,7 @@ def _gather(rows: Iterable[Mapping[str, Any]]) -> Columns:
 
 def _find_annotations(path: Path) -> list[str]:
     """List the tasks that a .spacy file has annotation for, the best guess first."""
-    register_summary()
+    register_text(SUMMARY)
     docs = list(islice(read_docs(path, spacy.blank("xx").vocab, Reading()), SAMPLE))
     groups = {key for doc in docs for key in doc.spans}
     has_cats = any(doc.cats for doc in docs)

@@ -78,7 +78,7 @@ def make_config(
         config["training"]["batcher"]["size"] *= LARGER_BATCH
     if vectors is not None:
         config["paths"]["vectors"] = vectors
-        for block in _find_blocks(config["components"], "include_static_vectors"):
+        for block in find_blocks(config["components"], "include_static_vectors"):
             block["include_static_vectors"] = True
     if reader is not None:
         config["corpora"]["train"] = {"path": "${paths.train}", **reader}
@@ -229,10 +229,10 @@ def _add_pretraining(config: Config, names: Sequence[str]) -> None:
     config["pretraining"] = block["pretraining"]
 
 
-def _find_blocks(block: Mapping[str, Any], key: str) -> Iterator[Any]:
+def find_blocks(block: Mapping[str, Any], key: str) -> Iterator[Any]:
     """Find the blocks of a config that have a key."""
     if key in block:
         yield block
     for value in block.values():
         if isinstance(value, Mapping):
-            yield from _find_blocks(value, key)
+            yield from find_blocks(value, key)

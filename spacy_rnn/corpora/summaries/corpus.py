@@ -27,13 +27,13 @@ from spacy_rnn.corpora.references import (
 )
 from spacy_rnn.corpora.summaries.articles import EMPTY_SENTENCES, Article, complete
 from spacy_rnn.corpora.summaries.docs import (
+    SUMMARY,
     SentenceSource,
     check_doc,
     complete_doc,
     copy_starts,
     find_splitter,
     make_doc,
-    register_summary,
     restore,
 )
 from spacy_rnn.corpora.summaries.files import (
@@ -43,6 +43,7 @@ from spacy_rnn.corpora.summaries.files import (
     read_pairs,
 )
 from spacy_rnn.corpora.summaries.rows import Columns
+from spacy_rnn.extensions import register_text
 from spacy_rnn.nltk_text import CleaningStep
 
 
@@ -123,7 +124,7 @@ class SummaryCorpus(Corpus):
         self.language = language
         self.clean = clean
         self.max_sentences = max_sentences
-        self.keep_summary = keep_summary
+        self.extension = SUMMARY if keep_summary else None
         self._how = make_reading(errors, max_size)
         if self.summary_path is None:
             self.files = find_files(Path(path), SUMMARY_SUFFIXES)
@@ -131,7 +132,7 @@ class SummaryCorpus(Corpus):
             self.files = [Path(path), self.summary_path]
             for folder in self.files:
                 check_folder(folder, PAIR_SUFFIXES)
-        register_summary()
+        register_text(SUMMARY)
         self.read_references = References(self._read, limit=limit, keep=keep)
 
     def __call__(self, nlp: Language) -> Iterator[Example]:
@@ -174,7 +175,7 @@ class SummaryCorpus(Corpus):
                     item,
                     lambda doc: find()(doc),
                     max_sentences=self.max_sentences,
-                    keep_summary=self.keep_summary,
+                    keep_summary=self.extension is not None,
                 )
             else:
                 yield complete_doc(

@@ -13,6 +13,7 @@ from spacy_rnn.alignment import same_tokens
 from spacy_rnn.corpora.files.lines import Unreadable
 from spacy_rnn.corpora.files.rows import shorten
 from spacy_rnn.corpora.summaries.articles import Article, NoSentences, NoSummary
+from spacy_rnn.extensions import keep_texts
 from spacy_rnn.metrics.oracle import label_sentences
 
 SentenceSource = Literal["pipeline", "punkt", "given"]
@@ -20,12 +21,6 @@ Splitter = Callable[[Doc], Doc]
 
 SUMMARY = "summary"  # key of doc.spans, and name of the extension doc._.summary
 NO_START = 2**64 - 1  # how an array has a token that begins no sentence
-
-
-def register_summary() -> None:
-    """See to it that there is `doc._.summary`."""
-    if not Doc.has_extension(SUMMARY):
-        Doc.set_extension(SUMMARY, default=None)
 
 
 def find_splitter(
@@ -90,8 +85,7 @@ def make_doc(
         chosen = {start for start, is_chosen in pairs if is_chosen}
         doc.spans[SUMMARY] = [sent for sent in doc.sents if sent.start in chosen]
     if keep_summary and article.references:
-        first, *others = article.references
-        doc._.set(SUMMARY, [first, *others] if others else first)
+        keep_texts(doc, SUMMARY, article.references)
     return doc
 
 

@@ -85,6 +85,8 @@ class TokenCorpus(Corpus):
         max_size: Characters in a line at most; 0: any number.
     """
 
+    extension = None  # of documents, that has a text
+
     def __init__(
         self,
         path: str | Path | None,

@@ -1,0 +1,176 @@
+"""Labels of both parts of the data, side by side."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from math import pi, sqrt
+
+from spacy_rnn.cli.debugging.topics import Level, Topic, count, list_counts, percent
+from spacy_rnn.cli.tables import Table
+
+FEW = 20  # of a label, which is little to learn from
+EXPECTED = 5  # of a label in dev, if there is none, that chance doesn't explain
+MAX_ROWS = 30  # of a table
+SHIFT = 0.2  # of labels between parts, in total variation, that is worth a word
+NOT_MEANT = frozenset(("", "_", "-", "?", "nan", "none", "null", "n/a"))
+
+
+def label_table(title: str, train: Counter[str], dev: Counter[str] | None) -> Table:
+    """Make a table of how often each label occurs, the most frequent first."""
+    parts = {"Train": train} if dev is None else {"Train": train, "Dev": dev}
+    both = Counter(train)
+    for label in parts.get("Dev", ()):
+        both.setdefault(label, 0)
+    rows = [
+        (label, *(f"{part[label]:,}" for part in parts.values()))
+        for label, _ in both.most_common(MAX_ROWS)
+    ]
+    more = len(both) - len(rows)
+    return Table((title, *parts), rows, f"and {count(more, 'label')} more" * (more > 0))
+
+
+def compare_labels(
+    topic: Topic,
+    train: Counter[str],
+    dev: Counter[str],
+    *,
+    unit: str,
+    given: Sequence[str] | None,
+    if_rare: Level = "warn",
+) -> None:
+    """Say what labels there are, and what is odd about them.
+
+    Args:
+        topic: Where to say it.
+        train: How often each label is in the training data.
+        dev: And in the development data.
+        unit: What has a label, in the plural.
+        given: The only labels that the config allows; None: any.
+        if_rare: How to speak of labels that hardly anything has.
+    """
+    if given is not None:
+        train, dev = keep_given(topic, train, dev, given)
+    topic.facts["labels"] = {
+        label: {"train": train[label], "dev": dev[label]} for label in {**train, **dev}
+    }
+    if train and dev:
+        judge_unknown(topic, train, dev)
+    if not train.keys().isdisjoint(dev):
+        judge_unseen(topic, train, dev)
+        judge_shift(topic, train, dev)
+    judge_names(topic, train + dev)
+    rare = {label: n for label, n in train.items() if n < FEW}
+    if rare:
+        topic.add(
+            if_rare,
+            f"Train has {count(len(rare), 'label')} with fewer than {FEW} {unit}, "
+            f"which is little to learn from: {list_counts(rare)}",
+        )
+
+
+def keep_given(
+    topic: Topic, train: Counter[str], dev: Counter[str], given: Sequence[str]
+) -> tuple[Counter[str], Counter[str]]:
+    """Leave out labels that the config doesn't name, and say so."""
+    others = {k: n for k, n in (train + dev).items() if k not in given}
+    if others:
+        topic.add(
+            "info",
+            f"Labels that the config doesn't name are ignored: {list_counts(others)}",
+        )
+    lacking = [label for label in given if not train[label]]
+    if lacking:
+        topic.add(
+            "warn",
+            f"The config names {count(len(lacking), 'label')} that train lacks: "
+            f"{', '.join(map(repr, lacking[:FEW]))}",
+        )
+    kept = [Counter({k: part[k] for k in given if part[k]}) for part in (train, dev)]
+    return kept[0], kept[1]
+
+
+def judge_unknown(topic: Topic, train: Counter[str], dev: Counter[str]) -> None:
+    """Say which labels only the development data have."""
+    unknown = Counter({label: n for label, n in dev.items() if label not in train})
+    if not unknown:
+        topic.add("good", "Train has all labels of dev")
+    elif len(unknown) == len(dev):
+        topic.add(
+            "fail",
+            f"Train has no label of dev. Dev has {list_counts(dev)}. Train has "
+            f"{list_counts(train)}",
+        )
+    else:
+        topic.add(
+            "warn",
+            f"Train lacks {count(len(unknown), 'label')} of dev, "
+            f"{percent(unknown.total(), dev.total())} of what is to be predicted, "
+            f"which count as mistakes: {list_counts(unknown)}",
+        )
+
+
+def judge_unseen(topic: Topic, train: Counter[str], dev: Counter[str]) -> None:
+    """Say which labels only the training data have."""
+    unseen = {label: n for label, n in train.items() if label not in dev}
+    if unseen:
+        expected = max(unseen.values()) * dev.total() / train.total()
+        topic.add(
+            "warn" if expected > EXPECTED else "info",
+            f"Dev lacks {count(len(unseen), 'label')} of train, so that no score says "
+            f"how well they are learned: {list_counts(unseen)}",
+        )
+
+
+def judge_names(topic: Topic, labels: Counter[str]) -> None:
+    """Say which labels may be slips of the pen."""
+    alike: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for label, n in labels.items():
+        alike[" ".join(label.lower().split())][label] = n
+    for group in alike.values():
+        if len(group) > 1:
+            topic.add(
+                "warn",
+                f"Labels that differ only in case or white space: {list_counts(group)}",
+            )
+    odd = {k: n for k, n in labels.items() if k.strip().lower() in NOT_MEANT}
+    if odd:
+        topic.add("warn", f"Labels that look like missing ones: {list_counts(odd)}")
+
+
+def judge_shift(topic: Topic, train: Counter[str], dev: Counter[str]) -> None:
+    """Say whether labels have other shares in one part than in the other."""
+    n_train, n_dev = train.total(), dev.total()
+    differences = {
+        label: dev[label] / n_dev - train[label] / n_train for label in {**train, **dev}
+    }
+    distance = sum(map(abs, differences.values())) / 2
+    by_chance = sqrt(len(differences) / (2 * pi)) * sqrt(1 / n_train + 1 / n_dev)
+    topic.facts["label_shift"] = distance
+    if distance > max(SHIFT, 2 * by_chance):
+        label = max(differences, key=lambda label: abs(differences[label]))
+        topic.add(
+            "warn",
+            f"Dev has other shares of the labels than train, {label!r} "
+            f"{percent(dev[label], n_dev)} instead of "
+            f"{percent(train[label], n_train)}. Are the texts of another kind, or was "
+            f"the data sorted when it was split?",
+        )
+
+
+def judge_missing(topic: Topic, name: str, place: str, docs: Counter[bool]) -> None:
+    """Say how many texts of a part have no annotation.
+
+    Args:
+        topic: Where to say it.
+        name: The part.
+        place: Where annotation is looked for.
+        docs: How many texts have some, and how many have none.
+    """
+    if not docs[True]:
+        topic.add("fail", f"{name} has no text with annotation in {place}")
+    elif docs[False]:
+        topic.add(
+            "info",
+            f"{name} has {count(docs[False], 'text')} "
+            f"({percent(docs[False], docs.total())}) without annotation in {place}, "
+            f"which are skipped",
+        )

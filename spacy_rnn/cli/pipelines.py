@@ -1,0 +1,55 @@
+"""Pipelines that commands change: where they are saved, and how they predict."""
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spacy_rnn.atomic import check_writable, write_folder
+
+if TYPE_CHECKING:  # the command line loads this module, whatever the command
+    from spacy.language import Language
+
+
+def find_target(model: str, output: Path | None, *, in_place: bool) -> Path | None:
+    """Return the folder to write; None for none.
+
+    Raises:
+        ValueError: If there is already something, or it isn't clear what to write.
+        OSError: If it can't be written.
+    """
+    if output is not None and in_place:
+        raise ValueError("Either --output or --in-place, not both")
+    if in_place:
+        if not Path(model).is_dir():
+            raise ValueError(
+                f"{model}: only a folder can be changed in place. Use --output"
+            )
+        check_writable(Path(model) / "meta.json")
+        return Path(model)
+    if output is None:
+        return None
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise ValueError(
+            f"{output}: the output is there already. Name a new folder, or change a "
+            f"pipeline by --in-place"
+        )
+    check_writable(output / "meta.json")
+    return output
+
+
+def save(nlp: "Language", folder: Path, *, source: Path | None) -> None:
+    """Write a pipeline, or leave what is there as it was.
+
+    Args:
+        nlp: The pipeline.
+        folder: Where to.
+        source: The folder with what else stands beside the pipeline, to be kept.
+    """
+
+    def write(path: Path) -> None:
+        if source is not None:
+            shutil.copytree(source, path)
+        nlp.to_disk(path)
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    write_folder(folder, write)

@@ -1,0 +1,179 @@
+import sys
+from contextlib import nullcontext, redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from spacy.cli._util import import_code, setup_gpu
+from wasabi import msg
+
+from spacy_rnn.atomic import check_writable, write_atomically
+from spacy_rnn.cli.evaluate import check_labels, open_corpus
+from spacy_rnn.cli.messages import as_overrides, one_message, parse_overrides
+from spacy_rnn.cli.options import CodeOption, GpuOption
+
+if TYPE_CHECKING:  # the command line loads this module, whatever the command
+    from spacy_rnn.cli.reporting.facts import Report
+
+
+def report_cli(
+    ctx: typer.Context,
+    model: Annotated[str, typer.Argument(help="Name or path of the pipeline")],
+    data_path: Annotated[
+        Path,
+        typer.Argument(
+            help="File or folder that the corpus in the pipeline's config reads",
+            exists=True,
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="HTML file to write", metavar="HTML"),
+    ] = None,
+    component: Annotated[
+        str | None,
+        typer.Option(
+            "--component",
+            "-C",
+            help="The only component to report on",
+            show_default="all that the data has annotation for",
+        ),
+    ] = None,
+    labels: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--label",
+            "-l",
+            help="A label whose mistakes to show; can be repeated",
+            show_default="all",
+        ),
+    ] = None,
+    log: Annotated[
+        Path | None,
+        typer.Option(
+            "--log",
+            help="What the training printed, or the JSONL file of its console logger",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
+    licences: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--licence", help="Licence of the data; can be repeated", metavar="TEXT"
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", "-F", help="Replace the output if it is there")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", "-j", help="Print the facts as JSON")
+    ] = False,
+    code_path: CodeOption = None,
+    use_gpu: GpuOption = -1,
+) -> None:
+    """Make a page that shows how good a pipeline is, and where it is wrong.
+
+    It has the scores with their intervals, each label by itself, what is taken for
+    what, whether probabilities are what they say, the worst mistakes with what each
+    token contributed to them, and what the pipeline is made of.
+
+    python -m spacy rnn report training/sentiment/model-best corpus/sentiment/dev.jsonl
+    --output report.html
+
+    Settings of the corpus can be changed as for the command evaluate:
+    --corpora.dev.text_column body.
+    """
+    overrides = parse_overrides(ctx, env_var=None)
+    with one_message("Can't make a report", spell=as_overrides):
+        check_output(output, data_path, force=force, as_json=as_json)
+        with redirect_stdout(sys.stderr) if as_json else nullcontext():
+            import_code(code_path)
+            setup_gpu(use_gpu, silent=as_json)
+            report = make_report(
+                model,
+                data_path,
+                overrides=overrides,
+                component=component,
+                labels=labels,
+                log=log,
+                licences=licences or [],
+            )
+        if output is not None:
+            from spacy_rnn.cli.reporting.page import draw_report
+
+            write_atomically(output, draw_report(report).encode())
+        if as_json:
+            typer.echo(to_json(report))
+            return
+    msg.good(f"Wrote {output}")
+
+
+def check_output(
+    output: Path | None, data_path: Path, *, force: bool, as_json: bool
+) -> None:
+    """Raise an error for an output that should not be written, or none at all."""
+    if output is None:
+        if not as_json:
+            raise ValueError("Name the page to write, --output, or print --json")
+        return
+    if output.suffix != ".html":
+        raise ValueError(f"{output}: the output must end in .html")
+    if output.exists() and not force:
+        raise ValueError(f"{output}: the file is there already; --force replaces it")
+    if output.resolve() == data_path.resolve():
+        raise ValueError(f"{output}: the output is the file to read")
+    check_writable(output)
+
+
+def make_report(
+    model: str,
+    data_path: Path,
+    *,
+    overrides: dict[str, Any],
+    component: str | None,
+    labels: list[str] | None,
+    log: Path | None,
+    licences: list[str],
+) -> "Report":
+    """Collect the facts of a report.
+
+    Raises:
+        ValueError: If there is nothing to report on.
+    """
+    import spacy
+    from thinc.api import fix_random_seed
+
+    from spacy_rnn.cli.reporting.collect import collect
+    from spacy_rnn.cli.reporting.log import read_log
+
+    training = None if log is None else read_log(log)
+    fix_random_seed()
+    nlp = spacy.load(model)
+    if component is not None and component not in nlp.pipe_names:
+        raise ValueError(
+            f"The pipeline has no component '{component}'. It has {nlp.pipe_names}"
+        )
+    examples = list(open_corpus(nlp, data_path, overrides)(nlp))
+    if not examples:
+        raise ValueError(f"{data_path}: no document with a text")
+    check_labels(nlp, examples, data_path)
+    report = collect(
+        nlp,
+        examples,
+        model=model,
+        data=str(data_path),
+        component=component,
+        labels=labels,
+        licences=licences,
+    )
+    report.training = training
+    return report
+
+
+def to_json(report: "Report") -> str:
+    from dataclasses import asdict
+
+    import srsly
+
+    return srsly.json_dumps(asdict(report), indent=2)

@@ -1,0 +1,132 @@
+"""Put a report together: run the pipeline, and look at each of its components."""
+
+from collections.abc import Sequence
+from time import perf_counter
+from typing import Any
+
+from spacy.language import Language
+from spacy.training import Example
+from tqdm import tqdm
+
+from spacy_rnn.cli.evaluate import find_given
+from spacy_rnn.cli.reporting.card import describe
+from spacy_rnn.cli.reporting.facts import Report
+from spacy_rnn.cli.reporting.measure import measure
+from spacy_rnn.cli.reporting.mistakes import find_mistakes
+from spacy_rnn.cli.reporting.view import View
+from spacy_rnn.cli.reporting.views import is_viewed, make_views
+from spacy_rnn.metrics.bootstrap import RESAMPLES
+
+BAR: dict[str, Any] = {"delay": 2, "leave": False, "disable": None}
+
+
+def predict(nlp: Language, examples: Sequence[Example]) -> float:
+    """Let a pipeline process documents, and return the words of a second."""
+    docs = [each.predicted for each in examples]
+    shown = tqdm(nlp.pipe(docs), total=len(docs), unit="docs", **BAR)
+    start = perf_counter()
+    for example, doc in zip(examples, shown, strict=True):
+        example.predicted = doc
+    words = sum(map(len, docs))
+    return words / max(perf_counter() - start, 1e-9)
+
+
+def find_views(
+    nlp: Language, examples: Sequence[Example], component: str | None
+) -> list[View]:
+    """Look at the components that there is annotation to compare with."""
+    pipeline: Any = nlp.pipeline
+    return [
+        view
+        for name, pipe in pipeline
+        if component in (None, name)
+        for view in make_views(pipe, nlp, examples)
+        if view.has_gold()
+    ]
+
+
+def score_others(
+    nlp: Language,
+    examples: Sequence[Example],
+    component: str | None,
+    given: tuple[str, ...],
+) -> dict[str, dict[str, float]]:
+    """Find the scores of components that nothing more is known of.
+
+    Args:
+        nlp: The pipeline.
+        examples: The documents.
+        component: The only component that is looked at.
+        given: How the names of scores begin of what the corpus gave the pipeline.
+    """
+    pipeline: Any = nlp.pipeline
+    found = {
+        name: pipe.score(examples)
+        for name, pipe in pipeline
+        if component in (None, name) and hasattr(pipe, "score") and not is_viewed(pipe)
+    }
+    plain = {
+        name: {
+            key: value
+            for key, value in scores.items()
+            if isinstance(value, float) and not key.startswith(given)
+        }
+        for name, scores in found.items()
+    }
+    return {name: scores for name, scores in plain.items() if scores}
+
+
+def collect(
+    nlp: Language,
+    examples: Sequence[Example],
+    *,
+    model: str,
+    data: str,
+    component: str | None,
+    labels: Sequence[str] | None,
+    licences: Sequence[str],
+    n: int = RESAMPLES,
+) -> Report:
+    """Collect the facts of a report.
+
+    Args:
+        nlp: The pipeline.
+        examples: The documents.
+        model: Its name or path.
+        data: The path of the data.
+        component: The only component that is looked at.
+        labels: The only labels whose mistakes are looked at.
+        licences: Of the data.
+        n: Number of resamples.
+
+    Raises:
+        ValueError: If there is no annotation of what is predicted, or a label is
+            unknown.
+    """
+    given = find_given(examples)
+    speed = predict(nlp, examples)
+    views = find_views(nlp, examples, component)
+    others = score_others(nlp, examples, component, given)
+    if not views and not others:
+        whom = f"'{component}'" if component else f"any of {nlp.pipe_names}"
+        raise ValueError(f"{data}: no annotation of what {whom} predicts")
+    known = {label for view in views for label in view.labels}
+    unknown = sorted(set(labels or ()) - known)
+    if unknown:
+        raise ValueError(f"--label {unknown[0]}: the labels are {sorted(known)}")
+    lengths = [len(each.predicted) for each in examples]
+    tasks = []
+    for view in tqdm(views, unit="component", **BAR):
+        task = measure(view, lengths, n)
+        task.mistakes = find_mistakes(view, nlp, examples, labels or None)
+        tasks.append(task)
+    return Report(
+        model=model,
+        data=data,
+        documents=len(examples),
+        tokens=sum(lengths),
+        resamples=n,
+        tasks=tasks,
+        others=others,
+        card=describe(nlp, model, words_per_second=speed, licences=licences),
+    )

@@ -1,0 +1,197 @@
+"""From what a component said to scores, tables and curves."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from spacy_rnn.cli.reporting.facts import (
+    Confusion,
+    Curve,
+    LabelScore,
+    LengthScore,
+    Reliability,
+    Score,
+    Task,
+)
+from spacy_rnn.cli.reporting.view import View
+from spacy_rnn.metrics.bootstrap import RESAMPLES, bootstrap
+from spacy_rnn.metrics.calibration import reliability_bins
+from spacy_rnn.metrics.ranking import macro_area, precision_recall, thin_out
+from spacy_rnn.metrics.span_mistakes import count_span_mistakes
+from spacy_rnn.metrics.tally import (
+    Tally,
+    confusion_matrix,
+    confusions,
+    precision_recall_f1,
+    tally,
+)
+
+LABELS_OF_MATRIX = 30
+LABELS_OF_CURVES = 5
+N_LENGTHS = 6  # groups of documents, of about as many each
+
+
+def measure(view: View, lengths: Sequence[int], n: int = RESAMPLES) -> Task:
+    """Measure what a component said.
+
+    Args:
+        view: What it said.
+        lengths: Tokens in each document.
+        n: Number of resamples.
+    """
+    counts = tally(view.labels, view.true, view.predicted)
+    labels = score_labels(counts, n)
+    return Task(
+        component=view.component,
+        annotation=view.annotation,
+        unit=view.unit,
+        exclusive=view.exclusive,
+        documents=sum(map(bool, view.true)),
+        scores=score_all(view, counts, n),
+        labels=labels,
+        confusion=find_confusion(view, labels),
+        kinds=count_span_mistakes(view.true, view.predicted)
+        if view.unit == "spans"
+        else {},
+        curves=find_curves(view, labels),
+        reliability=find_reliability(view),
+        lengths=score_lengths(counts, np.asarray(lengths), n),
+    )
+
+
+def score_all(view: View, counts: Tally, n: int) -> list[Score]:
+    """Find the scores at the top, the one that matters most first."""
+    n_labels = len(counts.labels)
+
+    def score(sums: np.ndarray) -> np.ndarray:
+        by_label = sums.reshape(len(sums), 3, n_labels).transpose(1, 0, 2)
+        macro = [each.mean(axis=1) for each in precision_recall_f1(*by_label)]
+        micro = precision_recall_f1(*by_label.sum(axis=2))
+        return np.stack([*micro, *macro], axis=1)
+
+    found = find_rows(counts.columns(), score, n)
+    further = []
+    for each in view.statistics:
+        rows = find_rows(each.columns, each.score, n)
+        names = zip(each.keys, each.titles, strict=True)
+        further += [Score(*pair, *row) for pair, row in zip(names, rows, strict=True)]
+    scores = [Score(key, title, *found[i]) for key, title, i in name_scores(view)]
+    if view.scores is not None and view.truths is not None:
+        area = macro_area(view.scores, view.truths, n)
+        scores.append(Score(f"{view.prefix}_macro_auc", "Macro AUC", *area))
+    if view.unit != "sentences":
+        return scores + further
+    return further + scores if any(view.true) else further
+
+
+def find_rows(
+    columns: np.ndarray, score: Callable[[np.ndarray], np.ndarray], n: int
+) -> list[list[float]]:
+    """Find scores with their intervals, a row for each."""
+    rows: list[list[float]] = np.array(bootstrap(columns, score, n)).T.tolist()
+    return rows
+
+
+def name_scores(view: View) -> list[tuple[str, str, int]]:
+    """Say which scores are wanted: their keys and titles, and where they are."""
+    p, r, f, macro_f = 0, 1, 2, 5
+    key = view.prefix
+    if view.unit == "documents":
+        micro = (f"{key}_micro_f", "Accuracy" if view.exclusive else "Micro F1", f)
+        macro = (f"{key}_macro_f", "Macro F1", macro_f)
+        return [micro, macro] if view.exclusive else [macro, micro]
+    if view.unit == "tokens" and view.exclusive:
+        return [(f"{key}_acc", "Accuracy", f), (f"{key}_macro_f", "Macro F1", macro_f)]
+    return [
+        (f"{key}_f", "F1", f),
+        (f"{key}_p", "Precision", p),
+        (f"{key}_r", "Recall", r),
+    ]
+
+
+def score_labels(counts: Tally, n: int) -> list[LabelScore]:
+    """Find the scores of each label, the most frequent one first."""
+
+    def score(sums: np.ndarray) -> np.ndarray:
+        by_label = sums.reshape(len(sums), 3, len(counts.labels)).transpose(1, 0, 2)
+        return precision_recall_f1(*by_label)[2]
+
+    f1, low, high = bootstrap(counts.columns(), score, n)
+    right, wrong, missing = (each.sum(axis=0, dtype="d") for each in counts[1:])
+    precision, recall, _ = precision_recall_f1(right, wrong, missing)
+    columns = (precision, recall, f1, low, high, right + missing, right + wrong)
+    rows = [
+        LabelScore(label, *row[:5], *map(int, row[5:]))
+        for label, *row in zip(
+            counts.labels, *(each.tolist() for each in columns), strict=True
+        )
+    ]
+    return sorted(rows, key=lambda row: -row.support)
+
+
+def find_confusion(view: View, labels: Sequence[LabelScore]) -> Confusion | None:
+    """Find which label is taken for which one, if there are several."""
+    if len(labels) < 2:
+        return None
+    counts = confusions(view.true, view.predicted)
+    names = [row.label for row in labels if row.support or row.predicted]
+    return Confusion(*confusion_matrix(counts, names, LABELS_OF_MATRIX))
+
+
+def find_curves(view: View, labels: Sequence[LabelScore]) -> list[Curve]:
+    """Find precision by recall, of all labels and of some by themselves."""
+    confidences, correct, n_true = view.candidates()
+    curves = [make_curve(None, confidences, correct, n_true)]
+    if view.scores is not None and view.truths is not None and len(labels) > 1:
+        for row in labels[:LABELS_OF_CURVES]:
+            k = list(view.labels).index(row.label)
+            known = ~np.isnan(view.truths[:, k])
+            truths = view.truths[known, k]
+            scores = view.scores[known, k]
+            curves.append(make_curve(row.label, scores, truths, truths.sum()))
+    return [curve for curve in curves if curve is not None]
+
+
+def make_curve(
+    label: str | None, confidences: np.ndarray, correct: np.ndarray, n_true: float
+) -> Curve | None:
+    """Make a curve, if probabilities are known and there is anything to be found."""
+    if not len(confidences) or not n_true:
+        return None
+    curve = precision_recall(confidences, correct, n_true)
+    thin = thin_out(curve)
+    points = ([round(v, 4) for v in each.tolist()] for each in thin)
+    return Curve(label, curve.average_precision, *points)
+
+
+def find_reliability(view: View) -> Reliability | None:
+    """Find how often predictions are right, by how probable they are said to be."""
+    confidences, correct = view.decisions()
+    if not len(confidences):
+        return None
+    bins = reliability_bins(np.clip(confidences, 0.0, 1.0), correct)
+    means, shares = (
+        [None if np.isnan(v) else v for v in each.tolist()]
+        for each in (bins.confidence, bins.accuracy)
+    )
+    return Reliability(bins.expected_error, means, shares, bins.counts.tolist())
+
+
+def score_lengths(counts: Tally, lengths: np.ndarray, n: int) -> list[LengthScore]:
+    """Find F1 over all labels of documents by their lengths."""
+    total = np.stack([each.sum(axis=1) for each in counts[1:]], axis=1)
+    known = np.flatnonzero(total.any(axis=1))
+    edges = np.unique(np.quantile(lengths[known], np.linspace(0, 1, N_LENGTHS + 1)))
+    found = []
+    group = np.searchsorted(edges[1:-1], lengths, side="left")
+    for each in np.unique(group[known]):
+        members = known[group[known] == each]
+        row = bootstrap(
+            total[members], lambda sums: precision_recall_f1(*sums.T)[2][:, None], n
+        )
+        ends = lengths[members]
+        values = (float(value[0]) for value in row)
+        found.append(
+            LengthScore(int(ends.min()), int(ends.max()), len(members), *values)
+        )
+    return found

@@ -1,0 +1,146 @@
+"""Texts as pieces of words, learned by sentencepiece."""
+
+from collections.abc import Callable, Iterable, Sequence
+from io import BytesIO
+from typing import Any
+
+from thinc.api import Model
+from thinc.model import deserialize_attr, serialize_attr
+
+from spacy_rnn.types import SubwordKind, SubwordsT
+
+SPECIAL = ("<pad>", "<unk>", "<s>", "</s>")  # the first pieces, which stand for no text
+N_BYTES = 256  # pieces for what a text has besides its known characters
+SPACE = " "
+
+
+def Subwords(*, size: int, kind: SubwordKind) -> SubwordsT:
+    """Cut texts into pieces of words.
+
+    Nothing of a text is lost: what no piece is known for is written in bytes, and white
+    space stays as it is. The pieces of texts are joined to these texts again.
+    """
+    return Model(
+        "subwords",
+        forward,
+        attrs={"size": size, "kind": kind, "vocabulary": Vocabulary()},
+    )
+
+
+def forward(
+    model: SubwordsT, texts: Sequence[str], is_train: bool
+) -> tuple[list[list[int]], Callable]:
+    return model.attrs["vocabulary"].encode(texts), lambda d_pieces: []
+
+
+def learn(model: SubwordsT, texts: Iterable[str]) -> None:
+    """Learn the pieces, of all texts that they are for.
+
+    Raises:
+        ImportError: If sentencepiece isn't installed.
+        ValueError: If there are no texts, or more characters than pieces are wanted.
+    """
+    model.attrs["vocabulary"].learn(texts, model.attrs["size"], model.attrs["kind"])
+
+
+class Vocabulary:
+    """The pieces that were learned.
+
+    What was learned is a string of bytes, of which copies, pickles and files are made;
+    sentencepiece reads it when it's first needed.
+    """
+
+    def __init__(self, learned: bytes = b"") -> None:
+        self.learned = learned
+        self._processor: Any = None
+
+    def __reduce__(self) -> tuple[type["Vocabulary"], tuple[bytes]]:
+        return Vocabulary, (self.learned,)  # for copies as well
+
+    def __len__(self) -> int:
+        return self.processor.get_piece_size() if self.learned else 0
+
+    @property
+    def processor(self) -> Any:
+        """What reads and writes the pieces."""
+        if self._processor is None:
+            if not self.learned:
+                raise ValueError("Pieces of words are learned by `nlp.initialize`")
+            module = import_sentencepiece()
+            self._processor = module.SentencePieceProcessor(model_proto=self.learned)
+        return self._processor
+
+    def learn(self, texts: Iterable[str], size: int, kind: str) -> None:
+        """Learn pieces, see `learn`."""
+        out = BytesIO()
+        try:
+            import_sentencepiece().SentencePieceTrainer.train(
+                sentence_iterator=(SPACE + text for text in texts),
+                model_writer=out,
+                vocab_size=size,
+                model_type=kind,
+                # What is more than the texts have isn't made up.
+                hard_vocab_limit=False,
+                character_coverage=1.0,
+                byte_fallback=True,
+                normalization_rule_name="identity",
+                add_dummy_prefix=False,
+                remove_extra_whitespaces=False,
+                pad_id=0,
+                unk_id=1,
+                bos_id=2,
+                eos_id=3,
+                num_threads=1,
+                minloglevel=2,
+            )
+        except RuntimeError as error:
+            raise ValueError(
+                f"No vocabulary of {size} pieces can be learned of the texts. There "
+                f"have to be some, and size has to be more than the number of their "
+                f"distinct characters and {N_BYTES + len(SPECIAL)}: {error}"
+            ) from error
+        self.learned, self._processor = out.getvalue(), None
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Cut texts, in front of which there is no space, into pieces."""
+        found: list[list[int]] = self.processor.encode(list(texts), num_threads=1)
+        return found
+
+    def decode(self, pieces: list[int]) -> str:
+        """Join pieces."""
+        text: str = self.processor.decode(pieces)
+        return text.removeprefix(SPACE)
+
+    def names(self, pieces: list[int]) -> list[str]:
+        """Say what pieces are, "▁" standing for a space."""
+        names: list[str] = self.processor.id_to_piece(pieces)
+        return names
+
+
+def import_sentencepiece() -> Any:
+    """Import the library that learns pieces.
+
+    Raises:
+        ImportError: If it isn't installed.
+    """
+    try:
+        import sentencepiece
+    except ImportError as error:
+        raise ImportError(
+            "Pieces of words need the package sentencepiece. Install it with the extra "
+            "'seq2seq': pip install 'spacy-rnn[seq2seq]'"
+        ) from error
+    return sentencepiece
+
+
+@serialize_attr.register
+def serialize_vocabulary(_: Vocabulary, value: Any, name: str, model: Model) -> bytes:
+    learned: bytes = value.learned
+    return learned
+
+
+@deserialize_attr.register
+def deserialize_vocabulary(
+    _: Vocabulary, value: bytes, name: str, model: Model
+) -> Vocabulary:
+    return Vocabulary(value)

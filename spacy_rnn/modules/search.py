@@ -1,0 +1,279 @@
+"""Search for the best texts that a decoder can write, exact in any batch.
+
+The beam of a text has as many places as its width. A hypothesis that ends keeps its
+place, so at most that many are found; with one place that is greedy search, and with
+enough of them for all texts up to the greatest length, all are found.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from spacy_rnn.modules.decoder_loop import Source, State
+
+Step = Callable[[Source, State, Tensor], tuple[Tensor, Tensor, Tensor, State]]
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """How texts are searched for.
+
+    Attributes:
+        beam_width: Hypotheses of a text that are followed side by side, at least 1; 1
+            is greedy search.
+        n_best: How many are wanted of a text, at most the beam width.
+        min_length: The least number of pieces of a text, but for an empty source.
+        max_length: The greatest.
+        length_penalty: How much long texts are preferred, 0 or more. Of the
+            log-probability divided by `((5 + length) / 6) ** length_penalty` the
+            greatest is best (Wu et al., 2016).
+        coverage_penalty: How much it counts that all of a source is read, 0 or more
+            (Wu et al., 2016).
+        no_repeat: Length of the runs of pieces that no text has twice (Paulus et al.,
+            2018), or 0 for any.
+    """
+
+    beam_width: int = 5
+    n_best: int = 1
+    min_length: int = 0
+    max_length: int = 100
+    length_penalty: float = 1.5
+    coverage_penalty: float = 0.0
+    no_repeat: int = 0
+
+    def divisor(self, length: Tensor | int) -> Tensor | float:
+        """Return what a log-probability is divided by."""
+        return ((5.0 + length) / 6.0) ** self.length_penalty
+
+
+class Hypothesis(NamedTuple):
+    """A text that was found.
+
+    Attributes:
+        pieces: The last one ends it. Shape (T,).
+        log_probability: In nats.
+        score: By which it was compared with others.
+        log_probs: Of each piece after those before it. Shape (T,).
+        shares: How much of each piece of the source was read for it. Shape (T, S), or
+            (T, 0) if they weren't kept.
+        copies: The probability of copying each piece of the source then. Shape (T, S),
+            or (T, 0) if there is no copying, or they weren't kept.
+    """
+
+    pieces: Tensor
+    log_probability: float
+    score: float
+    log_probs: Tensor
+    shares: Tensor
+    copies: Tensor
+
+
+class Search:
+    """A search for the texts of a batch of sources."""
+
+    def __init__(
+        self,
+        step: Step,
+        source: Source,
+        state: State,
+        settings: SearchSettings,
+        limits: Tensor,
+        *,
+        first: int,
+        end: int,
+        never: list[int],
+        keep_shares: bool = False,
+    ) -> None:
+        """Get ready.
+
+        Args:
+            step: Takes the sources, states of as many hypotheses of each, and the last
+                piece of each. Returns the log-probability of each next piece, shape (R,
+                V), how much of each piece of the source was read for it, shape (R, S),
+                the probability of copying that one, shape (R, S) or (R, 0), and the
+                states after it.
+            source: The sources, none of them empty.
+            state: Before the first piece.
+            settings: How to search.
+            limits: The greatest length of each text, in pieces. Shape (B,).
+            first: The piece that stands before each text.
+            end: The piece that ends one.
+            never: Pieces that aren't written, the first of which stands for nothing.
+            keep_shares: Whether hypotheses are to have `shares` and `copies`.
+        """
+        n_texts = len(limits)
+        self.step, self.settings = step, settings
+        self.source, self.state = source, state
+        self.end, self.never, self.keep_shares = end, never, keep_shares
+        self.found: list[list[Hypothesis]] = [[] for _ in range(n_texts)]
+        self.texts = torch.arange(n_texts, device=limits.device)
+        self.limits = limits.clamp(min=settings.min_length)
+        self.totals = source.barred.new_zeros(n_texts, 1)
+        self.last = torch.full_like(limits, first)
+        self.pieces = self.last.new_empty(n_texts, 0)
+        self.log_probs = self.totals[:, :0]
+        self.shares = self.copies = self.totals[:, :0, None]
+
+    def run(self) -> list[list[Hypothesis]]:
+        """Return the best texts of each source, the best one first."""
+        while len(self.texts):
+            log_probs, shares, copies, self.state = self.step(
+                self.source, self.state, self.last
+            )
+            if not self.keep_shares:
+                shares, copies = shares[:, :0], copies[:, :0]
+            self.shares = append(self.shares, shares)
+            self.copies = append(self.copies, copies)
+            self.extend(self.bar(log_probs))
+        n_best = self.settings.n_best
+        return [sorted(each, key=by_score)[:n_best] for each in self.found]
+
+    def bar(self, log_probs: Tensor) -> Tensor:
+        """Make impossible what may not be written. Shape (R, V) in and out."""
+        log_probs[:, self.never] = -torch.inf
+        n_written, n = self.pieces.shape[1], self.settings.no_repeat
+        if n_written < self.settings.min_length:
+            log_probs[:, self.end] = -torch.inf
+        if 0 < n <= n_written:
+            runs = self.pieces.unfold(1, n, 1)
+            again = (runs[:, :, :-1] == self.pieces[:, None, n_written - n + 1 :]).all(
+                2
+            )
+            barred = torch.where(again, runs[:, :, -1], self.never[0])
+            log_probs.scatter_(1, barred, -torch.inf)
+        is_full = (self.limits <= n_written).repeat_interleave(self.totals.shape[1])
+        if is_full.any():
+            ends = log_probs[:, self.end].clone()
+            log_probs[is_full] = -torch.inf
+            log_probs[:, self.end] = ends
+        return log_probs
+
+    def extend(self, log_probs: Tensor) -> None:
+        """Choose the best continuations of each text.
+
+        Args:
+            log_probs: Of each piece after each hypothesis. Shape (R, V).
+        """
+        n_texts, n_places = self.totals.shape
+        width = self.settings.beam_width
+        best, pieces = top_k(log_probs, width)
+        totals = (best + self.totals.reshape(-1, 1)).view(n_texts, -1)
+        totals, chosen = totals.topk(min(width, totals.shape[1]), dim=1)
+        n_found = [len(self.found[text]) for text in self.texts.tolist()]
+        places = torch.arange(totals.shape[1], device=totals.device)
+        free = width - torch.tensor(n_found, device=totals.device)
+        totals.masked_fill_(places >= free[:, None], -torch.inf)
+        pieces = pieces.view(n_texts, -1).gather(1, chosen)
+        rows = chosen // best.shape[1]
+        rows += n_places * torch.arange(n_texts, device=totals.device)[:, None]
+        has_ended = (pieces == self.end) & (totals > -torch.inf)
+        self.collect(totals, rows, has_ended)
+        totals.masked_fill_(has_ended, -torch.inf)
+        self.select(totals, rows, pieces)
+
+    def collect(self, totals: Tensor, rows: Tensor, has_ended: Tensor) -> None:
+        """Take the hypotheses that have ended.
+
+        Args:
+            totals: Log-probabilities. Shape (B, places).
+            rows: Of which hypotheses. Shape (B, places).
+            has_ended: Whether with the end. Shape (B, places).
+        """
+        texts = self.texts[has_ended.nonzero()[:, 0]].tolist()
+        settings, length = self.settings, self.pieces.shape[1] + 1
+        rows, totals = rows[has_ended], totals[has_ended]
+        scores = totals / settings.divisor(length)
+        if settings.coverage_penalty:
+            read = self.state.read[rows].clamp(1e-9, 1.0).log()
+            is_padding = self.source.barred < 0
+            width = self.totals.shape[1]
+            read.masked_fill_(is_padding[rows // width], 0.0)
+            scores += settings.coverage_penalty * read.sum(dim=1)
+        for text, row, total, score in zip(
+            texts, rows.tolist(), totals.tolist(), scores.tolist(), strict=True
+        ):
+            own = total - self.totals.flatten()[row]
+            found = Hypothesis(
+                torch.cat([self.pieces[row], self.last.new_tensor([self.end])]),
+                total,
+                score,
+                torch.cat([self.log_probs[row], own[None]]),
+                self.shares[row],
+                self.copies[row],
+            )
+            self.found[text].append(found)
+
+    def select(self, totals: Tensor, rows: Tensor, pieces: Tensor) -> None:
+        """Go on with the hypotheses that may still become one of the best.
+
+        Args:
+            totals: Log-probabilities, minus infinity for places without one. Shape (B,
+                places).
+            rows: Which hypotheses they continue. Shape (B, places).
+            pieces: With which piece. Shape (B, places).
+        """
+        # No piece makes a text more probable, and no length divides by more.
+        bounds = totals.amax(dim=1) / self.settings.divisor(self.limits + 1)
+        wanted = bounds.new_tensor(
+            [nth_score(self.found[text], self.settings.n_best) for text in self.texts]
+        )
+        kept = (bounds > wanted).nonzero()[:, 0]
+        totals, order = totals[kept].sort(dim=1, descending=True, stable=True)
+        n_places = int((totals > -torch.inf).sum(dim=1).max()) if len(kept) else 1
+        totals, order = totals[:, :n_places], order[:, :n_places]
+        rows = rows[kept].gather(1, order).flatten()
+        own = totals.flatten() - self.totals.flatten()[rows]
+        self.log_probs = append(self.log_probs[rows], own)
+        self.totals, self.last = totals, pieces[kept].gather(1, order).flatten()
+        self.pieces = append(self.pieces[rows], self.last)
+        self.shares, self.copies = self.shares[rows], self.copies[rows]
+        self.state = self.state.take(rows)
+        if len(kept) < len(self.texts):
+            self.source = self.source.take(kept)
+            self.texts, self.limits = self.texts[kept], self.limits[kept]
+
+
+def append(history: Tensor, last: Tensor) -> Tensor:
+    """Append a step to what is known of all before. Shape (R, T, ...)."""
+    if not history.shape[1]:
+        return last[:, None]
+    return torch.cat([history, last[:, None]], dim=1)
+
+
+def by_score(hypothesis: Hypothesis) -> float:
+    return -hypothesis.score
+
+
+def nth_score(found: list[Hypothesis], n: int) -> float:
+    """Return the score of the n-th best, minus infinity if there are fewer."""
+    if len(found) < n:
+        return -torch.inf
+    return sorted((each.score for each in found), reverse=True)[n - 1]
+
+
+GROUP = 64
+
+
+def top_k(X: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """Find the k greatest values of each row, and where they are. Shape (R, k).
+
+    They are among the values of the k groups with the greatest maxima, which are found
+    several times as fast as torch finds them in a row.
+    """
+    k = min(k, X.shape[1])
+    n_groups = X.shape[1] // GROUP
+    if n_groups <= k:
+        values, places = X.topk(k, dim=1)
+        return values, places
+    groups = X[:, : n_groups * GROUP].unflatten(1, (n_groups, GROUP))
+    best = groups.amax(dim=2).topk(k, dim=1).indices
+    within = torch.arange(GROUP, device=X.device)
+    rest = torch.arange(n_groups * GROUP, X.shape[1], device=X.device)
+    places = torch.cat(
+        [(best[:, :, None] * GROUP + within).flatten(1), rest.expand(len(X), -1)], dim=1
+    )
+    values, chosen = X.gather(1, places).topk(k, dim=1)
+    return values, places.gather(1, chosen)

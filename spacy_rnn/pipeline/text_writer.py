@@ -1,0 +1,228 @@
+"""Components that write a text about each document."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from spacy.language import Language
+from spacy.pipeline import TrainablePipe
+from spacy.tokens import Doc
+from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.vocab import Vocab
+from thinc.api import Optimizer, set_dropout_rate
+from thinc.types import Floats1d
+
+from spacy_rnn.extensions import register_text, written_texts
+from spacy_rnn.pipeline.guards import guarded
+from spacy_rnn.pipeline.settings import note_settings
+from spacy_rnn.types import Candidate, Seq2SeqT
+
+SAMPLE = 10  # documents that a model is initialized with
+SEARCH = (
+    "beam_width",
+    "min_length",
+    "max_length",
+    "length_penalty",
+    "coverage_penalty",
+    "no_repeat",
+)
+
+
+@guarded
+class TextWriter(TrainablePipe):
+    """Write a text about each document, with an encoder-decoder."""
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: Seq2SeqT,
+        name: str,
+        *,
+        extension: str,
+        beam_width: int = 5,
+        n_best: int = 0,
+        attention: bool = False,
+        min_length: int = 0,
+        max_length: int = 100,
+        length_penalty: float = 1.5,
+        coverage_penalty: float = 0.0,
+        no_repeat: int = 0,
+        scorer: Callable | None = None,
+        max_gradient_norm: float = 0.0,
+    ) -> None:
+        """Make the component.
+
+        Args:
+            vocab: The vocabulary.
+            model: Writes texts.
+            name: Name of the component, also in the losses.
+            extension: Where texts are written, and where those of a reference are: the
+                name of an extension of documents.
+            beam_width: Hypotheses that are followed side by side, at least 1; 1 is
+                greedy search.
+            n_best: How many of the best texts to write, with what is known of them, to
+                `doc._.{extension}_candidates`, at most the beam width; 0 for none.
+            attention: Whether these come with how much was read of each token.
+            min_length: The least number of pieces of a text, 0 or more.
+            max_length: The greatest number of pieces of a text, at least 1.
+            length_penalty: How much long texts are preferred, 0 or more (Wu et al.,
+                2016).
+            coverage_penalty: How much it counts that all of a source has been read, 0
+                or more (Wu et al., 2016).
+            no_repeat: Length of the runs of pieces that no text has twice, or 0 for any
+                (Paulus et al., 2018).
+            scorer: The scoring method.
+            max_gradient_norm: The largest norm that the gradients of all weights
+                together may have; larger ones are scaled down. 0 for any.
+
+        Raises:
+            ValueError: If a setting can't be.
+        """
+        super().__init__(
+            vocab,
+            model,
+            name,
+            extension=extension,
+            beam_width=beam_width,
+            n_best=n_best,
+            attention=attention,
+            min_length=min_length,
+            max_length=max_length,
+            length_penalty=length_penalty,
+            coverage_penalty=coverage_penalty,
+            no_repeat=no_repeat,
+            max_gradient_norm=max_gradient_norm,
+        )
+        note_settings(self)
+        self.scorer = scorer
+        self._rehearsal_model: Seq2SeqT | None = None
+        register_text(extension)
+        register_text(f"{extension}_candidates")
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Language | None = None,
+    ) -> None:
+        """Learn the pieces of words of all examples, and prepare for training.
+
+        Raises:
+            ValueError: If no document has both a word and a text to learn from.
+        """
+        validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
+
+        def pairs() -> Iterator[tuple[str, str]]:
+            for example in get_examples():
+                target = self.target(example)
+                if target and not example.reference.text.isspace():
+                    yield example.reference.text, target
+
+        sample = [example.x for example in islice(get_examples(), SAMPLE)]
+        if next(pairs(), None) is None:
+            raise ValueError(
+                f"No document has a text in doc._.{self.cfg['extension']}, so "
+                f"'{self.name}' has nothing to learn from"
+            )
+        self.model.attrs["learn_pieces"](self.model, pairs)
+        self.model.initialize(X=(sample, [None] * len(sample)))
+
+    def predict(self, docs: Iterable[Doc]) -> list[list[Candidate]]:
+        """Search for the best texts for each document, the best one first."""
+        settings = {name: self.cfg[name] for name in SEARCH}
+        return self.model.attrs["write"](  # type: ignore[no-any-return]
+            self.model,
+            list(docs),
+            n_best=max(1, self.cfg["n_best"]),
+            keep=self.cfg["attention"] and self.cfg["n_best"] > 0,
+            **settings,
+        )
+
+    def set_annotations(
+        self, docs: Iterable[Doc], candidates: list[list[Candidate]]
+    ) -> None:
+        """Write the best text of each document, an empty one if it hasn't a word."""
+        extension, n_best = self.cfg["extension"], self.cfg["n_best"]
+        for doc, found in zip(docs, candidates, strict=True):
+            doc._.set(extension, found[0].text if found else "")
+            if n_best:
+                several = [each.as_dict() for each in found]
+                doc._.set(f"{extension}_candidates", several)
+
+    def target(self, example: Example) -> str | None:
+        """Return the text that is learned from a reference: the first, of several."""
+        texts = written_texts(example.reference, self.cfg["extension"])
+        return texts[0] if texts else None
+
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optimizer | None = None,
+        losses: dict[str, float] | None = None,
+    ) -> dict[str, float]:
+        """Learn from a batch of documents with their texts.
+
+        A document without a text, or without a word, counts nothing.
+        """
+        examples = list(examples)
+        validate_examples(examples, f"{type(self).__name__}.update")
+        targets = [self.target(example) for example in examples]
+        return self._learn(examples, targets, drop=drop, sgd=sgd, losses=losses)
+
+    def rehearse(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optimizer | None = None,
+        losses: dict[str, float] | None = None,
+        **config: Any,
+    ) -> dict[str, float]:
+        """Learn from what the component wrote before training went on.
+
+        That is distillation of texts (Kim & Rush, 2016).
+        """
+        examples = list(examples)
+        validate_examples(examples, f"{type(self).__name__}.rehearse")
+        if self._rehearsal_model is None:
+            return {} if losses is None else losses
+        docs = [example.predicted for example in examples]
+        settings = {name: self.cfg[name] for name in SEARCH} | {"beam_width": 1}
+        found = self._rehearsal_model.attrs["write"](
+            self._rehearsal_model, docs, n_best=1, keep=False, **settings
+        )
+        targets = [each[0].text if each else None for each in found]
+        return self._learn(examples, targets, drop=drop, sgd=sgd, losses=losses)
+
+    def get_loss(
+        self, examples: Iterable[Example], scores: Floats1d
+    ) -> tuple[float, Floats1d]:
+        """Find the cross-entropy per piece, in nats, and its gradient."""
+        validate_examples(examples, f"{type(self).__name__}.get_loss")
+        total = self.model.ops.xp.sum(scores)
+        return float(total), self.model.ops.xp.ones_like(scores)
+
+    def _learn(
+        self,
+        examples: list[Example],
+        targets: Sequence[str | None],
+        *,
+        drop: float,
+        sgd: Optimizer | None,
+        losses: dict[str, float] | None,
+    ) -> dict[str, float]:
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        if not examples:
+            return losses
+        set_dropout_rate(self.model, drop)
+        docs = [example.predicted for example in examples]
+        scores, backprop = self.model.begin_update((docs, targets))
+        loss, d_scores = self.get_loss(examples, scores)
+        backprop(d_scores)
+        if sgd not in (None, False):
+            self.finish_update(sgd)
+        losses[self.name] += loss
+        return losses

@@ -1,0 +1,86 @@
+"""A component that translates documents."""
+
+from collections.abc import Callable
+
+from spacy.language import Language
+
+from spacy_rnn.pipeline.default_models import TRANSLATOR
+from spacy_rnn.pipeline.text_writer import TextWriter
+from spacy_rnn.types import Seq2SeqT
+
+
+@Language.factory(
+    "rnn_translator",
+    assigns=["doc._.translation"],
+    default_config={
+        "model": TRANSLATOR,
+        "extension": "translation",
+        "beam_width": 5,
+        "n_best": 0,
+        "attention": False,
+        "min_length": 0,
+        "max_length": 100,
+        "length_penalty": 1.5,
+        "coverage_penalty": 0.0,
+        "no_repeat": 0,
+        "scorer": {"@scorers": "spacy-rnn.bleu_scorer.v1"},
+        "max_gradient_norm": 0.0,
+    },
+    default_score_weights={"bleu": 1.0, "chrf": 0.0, "exact_match": None},
+)
+def make_rnn_translator(
+    nlp: Language,
+    name: str,
+    model: Seq2SeqT,
+    extension: str,
+    beam_width: int,
+    n_best: int,
+    attention: bool,
+    min_length: int,
+    max_length: int,
+    length_penalty: float,
+    coverage_penalty: float,
+    no_repeat: int,
+    scorer: Callable | None,
+    max_gradient_norm: float,
+) -> "TextWriter":
+    """Create a component that writes a translation of each document.
+
+    Args:
+        nlp: The pipeline.
+        name: Name of the component, also in the losses.
+        model: Writes texts.
+        extension: Where texts are written, and where those of a reference are: the name
+            of an extension of documents.
+        beam_width: Hypotheses that are followed side by side, at least 1; 1 is greedy
+            search.
+        n_best: How many of the best texts to write to `doc._.{extension}_candidates`,
+            with what is known of them, at most the beam width; 0 for none.
+        attention: Whether these come with how much was read of each token.
+        min_length: The least number of pieces of a text, 0 or more.
+        max_length: The greatest number of pieces of a text, at least 1.
+        length_penalty: How much long texts are preferred, 0 or more (Wu et al., 2016).
+        coverage_penalty: How much it counts that all of a source has been read, 0 or
+            more (Wu et al., 2016).
+        no_repeat: Length of the runs of pieces that no text has twice, or 0 for any
+            (Paulus et al., 2018).
+        scorer: The scoring method.
+        max_gradient_norm: The largest norm that the gradients of all weights together
+            may have; larger ones are scaled down. 0 for any.
+    """
+    return TextWriter(
+        nlp.vocab,
+        model,
+        name,
+        extension=extension,
+        beam_width=beam_width,
+        n_best=n_best,
+        attention=attention,
+        min_length=min_length,
+        max_length=max_length,
+        length_penalty=length_penalty,
+        coverage_penalty=coverage_penalty,
+        no_repeat=no_repeat,
+        scorer=scorer,
+        max_gradient_norm=max_gradient_norm,
+    )

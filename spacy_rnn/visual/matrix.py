@@ -1,0 +1,57 @@
+"""Matrices of counts as SVG."""
+
+from collections.abc import Iterator
+from html import escape
+
+from spacy_rnn.visual.chart import Matrix
+from spacy_rnn.visual.svg import LETTER, TOP, find_width, shorten, wrap, write
+
+CELL, SMALL_CELL = 34, 26  # the latter where there are many
+
+
+def draw_matrix(matrix: Matrix) -> str:
+    """Draw a matrix, each cell darker the larger its share of its row is."""
+    side = CELL if len(matrix.columns) <= 14 else SMALL_CELL
+    left = 12 + find_width(matrix.rows)
+    slope = 0.72 * find_width(matrix.columns)
+    top = TOP + 8 + slope
+    width = left + side * len(matrix.columns) + slope + 8
+    parts = []
+    for j, name in enumerate(matrix.columns):
+        at = left + side * (j + 0.5)
+        parts.append(
+            f'<text transform="translate({at:.1f} {top - 6:.1f}) rotate(-45)">'
+            f"{escape(shorten(name))}</text>"
+        )
+    for i, row in enumerate(matrix.rows):
+        height = top + side * i
+        parts.append(write(shorten(row), left - 6, height + side / 2 + 4, "end"))
+        parts += draw_row(matrix, i, left, height, side)
+    parts.append(write(matrix.about, 2, 32, "start"))
+    height = top + side * len(matrix.rows) + 8
+    least = max(LETTER * len(matrix.about), 1.3 * LETTER * len(matrix.title))
+    return wrap(parts, max(width, 4 + least), height, matrix.title)
+
+
+def draw_row(
+    matrix: Matrix, i: int, left: float, top: float, side: float
+) -> Iterator[str]:
+    """Draw a row of a matrix."""
+    total = sum(matrix.counts[i])
+    name = matrix.rows[i]
+    for j, (column, count) in enumerate(
+        zip(matrix.columns, matrix.counts[i], strict=True)
+    ):
+        at, share = left + side * j, count / total if total else 0.0
+        kind = "cell" if column == name else "cell wrong"
+        about = f"{name} → {column}: {count:g} ({share:.0%})"
+        yield (
+            f'<rect class="{kind}" x="{at:.1f}" y="{top:.1f}" width="{side - 1.5}" '
+            f'height="{side - 1.5}" rx="2" fill-opacity="{0.05 + 0.9 * share:.2f}">'
+            f"<title>{escape(about)}</title></rect>"
+        )
+        if round(count):
+            over = " over" if share > 0.5 else ""
+            text = f"{count:.0f}" if count < 10_000 else f"{count / 1000:.0f}k"
+            x, y = at + side / 2 - 0.75, top + side / 2 + 3.5
+            yield f'<text class="count{over}" x="{x:.1f}" y="{y:.1f}">{text}</text>'

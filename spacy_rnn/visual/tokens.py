@@ -1,0 +1,92 @@
+"""Tokens with colours behind them, as HTML and for the terminal."""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+import numpy as np
+from spacy.tokens import Doc, Token
+
+# A page and a cell of a notebook have the same rules, which reach nothing else.
+STYLE = """.rnn-texts { font-size: 16px; line-height: 1.9; max-width: 60rem;
+  margin: 0 auto; padding: 1rem; }
+.rnn-texts figure { margin: 0 0 1.5rem; padding: 0 0 1rem;
+  border-bottom: 1px solid var(--line); }
+.rnn-texts figcaption { color: var(--faint); font-size: .875rem; }
+.rnn-texts figcaption b { color: var(--ink); font-size: 1rem; }
+.rnn-texts p { margin: .25rem 0 0; overflow-wrap: anywhere; white-space: pre-wrap; }
+.rnn-texts p span { border-radius: .2em; padding: .1em 0;
+  background: rgb(var(--more) / calc(var(--w) * .65)); }
+.rnn-texts p span.less { background: rgb(var(--less) / calc(var(--w) * .65)); }
+.rnn-texts u { text-decoration: underline 2px; text-underline-offset: .25em; }
+"""
+SHADES = 5  # of a colour in the terminal
+MORE = (189, 153, 117, 75, 33)  # blue, of the 256 colours of a terminal
+LESS = (223, 216, 215, 209, 202)  # orange
+
+
+def mark_tokens(
+    texts: Sequence[str],
+    spaces: Sequence[str],
+    values: np.ndarray | None,
+    underlined: range = range(0),
+    strength: float = 1.0,
+) -> str:
+    """Put the weights of tokens behind them, as HTML.
+
+    Args:
+        texts: The tokens.
+        spaces: What is behind each.
+        values: Their weights, None if there are none. Shape (tokens,).
+        underlined: Those that are underlined.
+        strength: Of the strongest colour, in [0, 1].
+    """
+    parts = []
+    weights = np.zeros(len(texts)) if values is None else values
+    for i, (token, share) in enumerate(zip(texts, shares(weights), strict=True)):
+        text = f"<u>{escape(token)}</u>" if i in underlined else escape(token)
+        if values is not None:
+            kind = ' class="less"' if share < 0 else ""
+            about = f'style="--w:{strength * abs(share):.2f}" title="{weights[i]:+.3f}"'
+            text = f"<span{kind} {about}>{text}</span>"
+        parts += [text, escape(spaces[i])]
+    return "".join(parts)
+
+
+def shade_tokens(
+    tokens: Iterable[Token],
+    values: np.ndarray | None,
+    underlined: range = range(0),
+    strength: float = 1.0,
+) -> str:
+    """Put the weights of tokens behind them, for a terminal with 256 colours.
+
+    Args:
+        tokens: The tokens.
+        values: Their weights, None if there are none. Shape (tokens,).
+        underlined: The numbers of those that are underlined, in their document.
+        strength: Of the strongest colour, in [0, 1].
+    """
+    tokens, parts = list(tokens), []
+    weights = np.zeros(len(tokens)) if values is None else values
+    for token, share in zip(tokens, shares(weights), strict=True):
+        shade = round(strength * abs(share) * SHADES)
+        codes = ["4"] if token.i in underlined else []
+        if shade:
+            colours = LESS if share < 0 else MORE
+            codes += ["38;5;16", f"48;5;{colours[shade - 1]}"]
+        text = token.text
+        if codes:
+            text = f"\x1b[{';'.join(codes)}m{text}\x1b[0m"
+        parts.append(text + token.whitespace_)
+    return "".join(parts)
+
+
+def shares(values: np.ndarray) -> np.ndarray:
+    """Scale weights to at most 1, the sign kept. Shape (tokens,)."""
+    largest = np.abs(values).max(initial=0.0)
+    return values / largest if largest else values
+
+
+def direction_of(doc: Doc) -> str:
+    """Return "ltr", or "rtl" where the language is written from right to left."""
+    return str(doc.vocab.writing_system.get("direction", "ltr"))

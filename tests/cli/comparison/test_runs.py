@@ -1,0 +1,33 @@
+"""Runs are timed over all that it takes to finish them."""
+
+import pytest
+import srsly
+
+from spacy_rnn.cli.comparison import runs
+from spacy_rnn.cli.comparison.runs import clock
+
+
+def read(path):
+    return srsly.read_json(path)["seconds"]
+
+
+def test_time_adds_up_over_interruptions(tmp_path, monkeypatch):
+    now = iter([10.0, 12.0, 100.0, 103.0])
+    monkeypatch.setattr(runs.time, "process_time", lambda: next(now))
+    path = tmp_path / "seconds.json"
+    with clock(path, use_gpu=-1):
+        pass
+    assert read(path) == 2.0
+    with pytest.raises(ValueError, match="broken"), clock(path, use_gpu=-1):
+        raise ValueError("broken")
+    assert read(path) == 5.0
+
+
+def test_the_time_of_a_run_that_was_killed_is_not_known(tmp_path):
+    path = tmp_path / "seconds.json"
+    killed = clock(path, use_gpu=-1)
+    killed.__enter__()
+    assert read(path) is None
+    with clock(path, use_gpu=-1):
+        pass
+    assert read(path) is None

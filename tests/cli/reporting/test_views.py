@@ -1,0 +1,85 @@
+"""What a report says of components is what their scorers say."""
+
+import numpy as np
+import pytest
+from spacy.training import Example
+
+from spacy_rnn.cli.reporting.collect import find_views, predict, score_others
+from spacy_rnn.cli.reporting.measure import measure
+
+
+def test_scores_are_those_of_the_components_scorers(trained, examples):
+    expected = trained.evaluate(examples, per_component=True)
+    predict(trained, examples)
+    found = {}
+    for view in find_views(trained, examples, None):
+        task = measure(view, [len(each.predicted) for each in examples], n=20)
+        found.setdefault(view.component, []).extend(task.scores)
+    compared = []
+    for component, scores in found.items():
+        for score in scores:
+            if score.key in expected[component]:
+                value = expected[component][score.key] or 0.0
+                assert score.value == pytest.approx(value), (component, score.key)
+                compared.append((component, score.key))
+    assert {name for name, _ in compared} == {*trained.pipe_names} - {"senter"}
+    assert {key for _, key in compared} == {
+        *("cats_micro_f", "cats_macro_f", "cats_macro_auc", "tag_acc", "pos_acc"),
+        *("morph_acc", "morph_micro_p", "morph_micro_r", "morph_micro_f"),
+        *("ents_p", "ents_r", "ents_f", "spans_sc_p", "spans_sc_r", "spans_sc_f"),
+    }
+
+
+def test_scores_of_labels_are_those_of_the_components_scorers(trained, examples):
+    expected = trained.evaluate(examples, per_component=True)
+    keys = {
+        "rnn_textcat": "cats_f_per_type",
+        "rnn_textcat_multilabel": "cats_f_per_type",
+        "rnn_ner": "ents_per_type",
+        "ner2": "spans_sc_per_type",
+    }
+    predict(trained, examples)
+    for view in find_views(trained, examples, None):
+        if view.component in keys:
+            task = measure(view, [len(each.predicted) for each in examples], n=20)
+            by_label = expected[view.component][keys[view.component]]
+            for row in task.labels:
+                scores = (row.precision, row.recall, row.f1)
+                expected_of = by_label.get(row.label, dict.fromkeys("prf", 0.0))
+                assert scores == pytest.approx([expected_of[k] for k in "prf"])
+
+
+def test_a_tagger_is_as_sure_as_its_model(trained, examples):
+    predict(trained, examples)
+    (view,) = find_views(trained, examples, "rnn_tagger")
+    pipe = trained.get_pipe("rnn_tagger")
+    scores = pipe.model.predict([each.predicted for each in examples])
+    for rows, example, found in zip(scores, examples, view.predicted, strict=True):
+        odds = np.exp(rows)
+        expected = odds.max(axis=1) / odds.sum(axis=1)
+        assert found
+        for (_, label), about in found.items():
+            assert example.predicted[about.start].tag_ == label
+            assert about.confidence == pytest.approx(expected[about.start], abs=1e-5)
+
+
+def test_confidences_of_entities_are_those_of_their_group(trained, examples):
+    predict(trained, examples)
+    (view,) = find_views(trained, examples, "ner2")
+    found = [p.confidence for each in view.predicted for p in each.values()]
+    groups = [each.predicted.spans["sc"] for each in examples]
+    assert len(found) <= sum(map(len, groups))
+    assert not np.isnan(found).any()
+
+
+def test_components_without_a_view_have_their_scores(trained, examples):
+    predict(trained, examples)
+    others = score_others(trained, examples, None, ("token_",))
+    assert set(others) <= {"senter"}
+
+
+def test_data_without_annotation_has_no_view(trained):
+    docs = [trained.make_doc("Ada closed.")] * 2
+    examples = [Example(doc, doc.copy()) for doc in docs]
+    predict(trained, examples)
+    assert find_views(trained, examples, None) == []

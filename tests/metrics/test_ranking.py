@@ -1,0 +1,85 @@
+"""Precision by recall, and the area under the ROC curve."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from spacy.scorer import _roc_auc_score
+
+from spacy_rnn.metrics.bootstrap import resamples
+from spacy_rnn.metrics.ranking import (
+    area_under_roc,
+    macro_area,
+    precision_recall,
+    thin_out,
+)
+
+ROWS = st.lists(
+    st.tuples(st.sampled_from([0.0, 0.1, 0.5, 0.7, 0.9, 1.0]), st.booleans()),
+    min_size=1,
+    max_size=30,
+)
+
+
+def columns_of(rows):
+    scores, truths = np.array(rows, dtype="d").reshape(-1, 2).T
+    return scores, truths
+
+
+@given(ROWS, st.integers(0, 3))
+def test_the_curve_is_what_comes_out_at_each_threshold(rows, n_unseen):
+    scores, truths = columns_of(rows)
+    n_true = truths.sum() + n_unseen
+    curve = precision_recall(scores, truths, n_true)
+    assert curve.thresholds.tolist() == sorted(set(scores), reverse=True)
+    for threshold, precision, recall in zip(*curve, strict=True):
+        chosen = scores >= threshold
+        assert precision == pytest.approx(truths[chosen].mean())
+        assert recall == pytest.approx(truths[chosen].sum() / max(n_true, 1))
+
+
+def test_a_perfect_ranking_has_an_average_precision_of_1():
+    scores = np.array([0.9, 0.8, 0.2, 0.1])
+    assert precision_recall(scores, scores > 0.5, 2).average_precision == 1.0
+
+
+@pytest.mark.parametrize("n", [1, 100, 5000])
+def test_a_thin_curve_keeps_its_ends_and_its_shape(n):
+    generator = np.random.default_rng(0)
+    scores = generator.random(n)
+    truths = generator.random(n) < scores
+    curve = precision_recall(scores, truths, max(1, truths.sum()))
+    thin = thin_out(curve, most=100)
+    assert len(thin.recall) <= min(n, 103)
+    assert (thin.recall[0], thin.recall[-1]) == (curve.recall[0], curve.recall[-1])
+    gaps = np.diff(thin.recall)
+    assert (gaps >= 0).all()
+    assert gaps.max(initial=0.0) <= 0.05
+
+
+@given(ROWS)
+def test_the_area_is_spacys(rows):
+    scores, truths = columns_of(rows)
+    (found,) = area_under_roc(scores, truths, np.ones((1, len(scores))))
+    if 0 < truths.sum() < len(truths):
+        assert found == pytest.approx(_roc_auc_score(truths, scores))
+    else:
+        assert np.isnan(found)
+
+
+def test_a_weight_counts_as_so_many_copies():
+    generator = np.random.default_rng(1)
+    scores = generator.integers(0, 5, 40) / 5.0
+    truths = (generator.random(40) < 0.5).astype("d")
+    (weights,) = resamples(40, 1)
+    copies = np.repeat(np.arange(40), weights[0].astype(int))
+    (found,) = area_under_roc(scores, truths, weights)
+    assert found == pytest.approx(_roc_auc_score(truths[copies], scores[copies]))
+
+
+def test_the_mean_area_leaves_out_what_is_unknown():
+    scores = np.array([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3], [0.5, 0.5]])
+    truths = np.array([[1.0, 0.0], [0.0, 1.0], [np.nan, 0.0], [0.0, np.nan]])
+    area, low, high = macro_area(scores, truths, n=50)
+    assert area == 1.0
+    assert 0.0 <= low <= high <= 1.0

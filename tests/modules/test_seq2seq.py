@@ -1,0 +1,73 @@
+"""The network that writes texts."""
+
+import pytest
+import torch
+from small_seq2seq import KINDS, make_network, make_source, make_target, take
+
+from spacy_rnn.modules.seq2seq import START, Pieces
+
+SOURCES, TARGETS = [5, 1, 3, 7], [4, 6, 1, 2]
+OPTIONS = [
+    {},
+    {"copying": True},
+    {"coverage": True},
+    {"copying": True, "coverage": True, "tied": False},
+]
+
+
+@pytest.mark.parametrize(("cell", "attention"), KINDS)
+@pytest.mark.parametrize("options", OPTIONS)
+def test_known_texts_are_as_probable_as_step_by_step(cell, attention, options):
+    network = make_network(cell, attention, **options)
+    memory, source = make_source(SOURCES)
+    texts, target = make_target(TARGETS)
+    losses = network.loss(memory, source, target)[1:]
+    for row, text in enumerate(texts):
+        opened, state = network.open(*take(memory, source, row), torch.tensor([0]))
+        total, last = 0.0, torch.tensor([START])
+        for piece in text:
+            log_probs, _, _, state = network.step(opened, state, last)
+            total += float(log_probs[0, piece])
+            last = torch.tensor([piece])
+        assert -float(losses[row].detach()) == pytest.approx(total, abs=1e-9)
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_the_loss_of_a_text_does_not_depend_on_the_batch(options):
+    network = make_network(**options)
+    memory, source = make_source(SOURCES)
+    texts, target = make_target(TARGETS)
+    losses = network.loss(memory, source, target)[1:]
+    for row, text in enumerate(texts):
+        pieces = torch.tensor(text)
+        alone = Pieces(pieces, torch.tensor([len(text)]), pieces)
+        loss = network.loss(*take(memory, source, row), alone)[1]
+        assert float(loss.detach()) == pytest.approx(float(losses[row].detach()))
+
+
+@pytest.mark.parametrize("attention", ["dot", "additive"])
+@pytest.mark.parametrize("options", OPTIONS)
+def test_gradients_are_those_of_finite_differences(attention, options):
+    network = make_network(attention=attention, **options)
+    memory, source = make_source([4, 2])
+    _, target = make_target([2, 3])
+    names = [name for name, _ in network.named_parameters()]
+    parameters = [each.detach().requires_grad_() for each in network.parameters()]
+
+    def run(memory, *parameters):
+        named = dict(zip(names, parameters, strict=True))
+        settings = {"smoothing": 0.1, "coverage_loss": 0.5, "part": "loss"}
+        arguments = (memory, settings.pop("part"), source, target)
+        return torch.func.functional_call(network, named, arguments, settings)[0]
+
+    inputs = (memory.requires_grad_(), *parameters)
+    assert torch.autograd.gradcheck(run, inputs, fast_mode=True)
+
+
+def test_vectors_of_tokens_are_added_to_those_of_their_pieces():
+    network = make_network()
+    network.tokens = torch.nn.Linear(4, network.width, bias=False).double()
+    _, source = make_source([5, 3])
+    X = torch.randn(int(source.token_of[-1]) + 1, 4, dtype=torch.double)
+    added = network.embed(X, source) - network.embed(torch.zeros_like(X), source)
+    torch.testing.assert_close(added, network.tokens(X)[source.token_of])
