@@ -2,7 +2,8 @@
 
 import torch
 
-from spacy_rnn.modules.seq2seq import Pieces, Seq2Seq
+from spacy_rnn.modules.pieces import Pieces
+from spacy_rnn.modules.seq2seq import Seq2Seq
 
 KINDS = [
     (cell, attention)

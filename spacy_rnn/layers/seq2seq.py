@@ -18,7 +18,7 @@ from spacy_rnn.layers.torch_layer import (
     run,
     torch_layer,
 )
-from spacy_rnn.modules.seq2seq import END, Pieces
+from spacy_rnn.modules.pieces import END, Pieces
 from spacy_rnn.modules.seq2seq import Seq2Seq as TorchSeq2Seq
 from spacy_rnn.types import (
     Attention,

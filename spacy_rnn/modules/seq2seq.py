@@ -1,7 +1,6 @@
 """A network that reads a text and writes another one, but for its encoder."""
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,24 +12,8 @@ from spacy_rnn.modules.copying import copy_of, may_follow, track_copies
 from spacy_rnn.modules.decoder_cells import CELLS, Weights
 from spacy_rnn.modules.decoder_loop import DecoderLoop, Loop, Source, State
 from spacy_rnn.modules.dropout import keep_mask
+from spacy_rnn.modules.pieces import PADDING, START, Pieces, lay_out, pad
 from spacy_rnn.modules.steps import Steps
-
-PADDING, UNKNOWN, START, END = range(4)  # pieces that stand for no text
-
-
-@dataclass
-class Pieces:
-    """The pieces of some texts, end to end.
-
-    Attributes:
-        pieces: Their rows in the vocabulary. Shape (N,).
-        lengths: How many each text has, at least 1; on the CPU. Shape (B,).
-        token_of: Which token of the batch each belongs to, rising. Shape (N,).
-    """
-
-    pieces: Tensor
-    lengths: Tensor
-    token_of: Tensor
 
 
 class Seq2Seq(nn.Module):
@@ -277,26 +260,6 @@ class Seq2Seq(nn.Module):
             query=None if self.query is None else self.query.weight,
             answer=self.answer,
         )
-
-
-def lay_out(lengths: Tensor, order: Tensor) -> Tensor:
-    """Say which of the items of some texts stands where in a grid.
-
-    Args:
-        lengths: Items of each text. Shape (texts,).
-        order: Which text belongs in which row. Shape (B,).
-
-    Returns:
-        Shape (B, S), -1 behind the end of a text.
-    """
-    starts, lengths = (lengths.cumsum(0) - lengths)[order], lengths[order]
-    times = torch.arange(int(lengths.max()))
-    return torch.where(times < lengths[:, None], starts[:, None] + times, -1)
-
-
-def pad(X: Tensor, value: float) -> Tensor:
-    """Put a row behind the last one, which the index -1 finds."""
-    return torch.cat([X, X.new_full((1, *X.shape[1:]), value)])
 
 
 def drop(X: Tensor, rate: float) -> Tensor:

@@ -5,7 +5,7 @@ from small_seq2seq import make_network, make_source, make_target, take
 
 from spacy_rnn.modules.copying import may_follow, track_copies
 from spacy_rnn.modules.decoder_loop import Source
-from spacy_rnn.modules.seq2seq import START
+from spacy_rnn.modules.pieces import START
 from spacy_rnn.modules.steps import Steps
 
 

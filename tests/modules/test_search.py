@@ -6,8 +6,8 @@ import pytest
 import torch
 from small_seq2seq import KINDS, N_PIECES, make_network, make_source, take
 
+from spacy_rnn.modules.pieces import END, PADDING, START, UNKNOWN, Pieces
 from spacy_rnn.modules.search import GROUP, Search, SearchSettings, top_k
-from spacy_rnn.modules.seq2seq import END, PADDING, START, UNKNOWN, Pieces
 
 NEVER = [PADDING, UNKNOWN, START]
 LENGTHS = [5, 1, 3, 7, 2]

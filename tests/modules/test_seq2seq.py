@@ -4,7 +4,7 @@ import pytest
 import torch
 from small_seq2seq import KINDS, make_network, make_source, make_target, take
 
-from spacy_rnn.modules.seq2seq import START, Pieces
+from spacy_rnn.modules.pieces import START, Pieces
 
 SOURCES, TARGETS = [5, 1, 3, 7], [4, 6, 1, 2]
 OPTIONS = [
