@@ -90,7 +90,7 @@ def test_names_beside_lines_dont_lie_over_each_other(n):
     heights = sorted(float(e.get("y")) for e in names)
     assert len(heights) == n
     assert all(b - a >= LINE - 0.11 for a, b in pairwise(heights))
-    assert heights[-1] <= HEIGHT - BOTTOM + 5
+    assert TOP <= heights[0] < heights[-1] <= HEIGHT - BOTTOM + 5
     assert all(float(e.get("x")) < WIDTH for e in names)
 
 

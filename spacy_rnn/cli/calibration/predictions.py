@@ -105,7 +105,7 @@ class Labels:
         used[self.is_known] = chosen
         scores = log_odds(self.probabilities)
         temperature, bias = fit_logistic(scores[used], self.truths[used])
-        if not 0.0 < temperature < HIGHEST:
+        if not 0.0 < temperature < np.inf:
             temperature, bias = 1.0, 0.0
         if not self.names:
             return {"temperature": temperature, "bias": bias}
@@ -124,7 +124,7 @@ class Labels:
         if min(positives, len(truths) - positives) < self.min_positives:
             return None
         temperature, bias = fit_logistic(scores, truths)
-        return (temperature, bias) if 0.0 < temperature < HIGHEST else None
+        return (temperature, bias) if 0.0 < temperature < np.inf else None
 
     def scale(self, settings: Mapping[str, Any]) -> np.ndarray:
         """Return the probabilities of all labels. Shape (N, K)."""
