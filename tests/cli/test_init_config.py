@@ -34,7 +34,7 @@ BUNDLED = {
 }
 FEW_STEPS = {"training.max_steps": 2, "training.eval_frequency": 2}
 FEW_TEXTS = {"corpora.train.limit": 64, "corpora.dev.limit": 16}
-ENOUGH_STEPS = {"training.max_steps": 60, "training.eval_frequency": 20}
+ENOUGH_STEPS = {"training.max_steps": 150, "training.eval_frequency": 150}
 TEXTS = [("warm soup", "good"), ("kind staff", "good"), ("rude staff", "bad")] * 3
 
 
@@ -102,17 +102,20 @@ def test_a_config_with_any_option_trains_unchanged(task, optimize, options, tmp_
 @pytest.mark.parametrize("task", TASKS)
 def test_a_config_trains_to_its_end_and_learns(task, tmp_path):
     make(tmp_path, *bundled(task), "--task", task, "--optimize", "efficiency")
-    config = load_config(tmp_path / "config.cfg")
+    # What was trained on is what so few steps change for certain.
+    dev = {"corpora.dev.path": str(CORPUS / BUNDLED[task] / "train.jsonl")}
+    config = load_config(tmp_path / "config.cfg", overrides=dev)
     weights = config["training"]["score_weights"]
 
     def weigh(scores):
-        return sum(scores[key] * weight for key, weight in weights.items() if weight)
+        return sum((scores[key] or 0) * weights[key] for key in weights if weights[key])
 
     nlp = init_nlp(config)
     (corpus,) = resolve_dot_names(nlp.config.interpolate(), ["corpora.dev"])
     before = weigh(nlp.evaluate(list(corpus(nlp))))
-    train(tmp_path / "config.cfg", tmp_path / "out", overrides=ENOUGH_STEPS)
-    after = weigh(spacy.load(tmp_path / "out" / "model-best").meta["performance"])
+    overrides = {**ENOUGH_STEPS, **dev}
+    train(tmp_path / "config.cfg", tmp_path / "out", overrides=overrides)
+    after = weigh(spacy.load(tmp_path / "out" / "model-last").meta["performance"])
     assert after > before + 0.1
 
 
