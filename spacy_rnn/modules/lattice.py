@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -145,3 +146,12 @@ class Steps:
         self.token = token.to(device)
         self.first, self.last = token[:, : len(order)].to(device)
         self.doc_of = doc_of.to(device)
+
+    def blocks(self, size: int) -> list[list[int]]:
+        """Put neighbouring steps together, of `size` tokens or a little more."""
+        block_of = torch.tensor(self.counts).cumsum(0).sub_(1) // size
+        n_steps = block_of.unique_consecutive(return_counts=True)[1].tolist()
+        ends = list(accumulate(n_steps))
+        return [
+            self.counts[end - n : end] for n, end in zip(n_steps, ends, strict=True)
+        ]

@@ -10,6 +10,7 @@ from spacy_rnn.modules.lattice import Steps
 
 PIECE = 128  # tokens
 LONG = 4 * PIECE  # documents of more tokens are cut
+BLOCK = 2**17  # numbers that are put in the order of time at once
 
 
 class Algebra(Protocol):
@@ -150,14 +151,17 @@ def sweep(
     """
     token = steps.token[list(directions)]
     shift = torch.arange(len(token), device=token.device)[:, None] * len(values)
-    by_step = [each.split(steps.counts, dim=1) for each in (token, token + shift)]
-    flat = messages.view(-1, values.shape[1])
-    found, here = [], None
-    # Reading and writing rows step by step needs no copy of all in the order of time.
-    for tokens, rows in zip(*by_step, strict=True):
-        before = edge if here is None else algebra.follow(here[:, : tokens.shape[1]])
-        here = values.index_select(0, tokens.flatten()).view(before.shape)
-        algebra.times(here, before)
-        found.append(algebra.rescale(here))
-        flat.index_copy_(0, rows.flatten(), here.flatten(0, 1))
+    flat, found, last = messages.view(-1, values.shape[1]), [], None
+    blocks = steps.blocks(max(1, BLOCK // values[0].numel() // len(token)))
+    sizes = [sum(counts) for counts in blocks]
+    by_block = [each.split(sizes, dim=1) for each in (token, token + shift)]
+    for counts, tokens, rows in zip(blocks, *by_block, strict=True):
+        block = values.index_select(0, tokens.flatten()).unflatten(0, tokens.shape)
+        for here in block.split(counts, dim=1):
+            n_docs = here.shape[1]
+            before = edge if last is None else algebra.follow(last[:, :n_docs])
+            algebra.times(here, before)
+            found.append(algebra.rescale(here))
+            last = here
+        flat.index_copy_(0, rows.flatten(), block.flatten(0, 1))
     scales.scatter_(1, token, torch.cat(found, dim=1))
