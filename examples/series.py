@@ -68,11 +68,11 @@ def synthesize(n: int = 2000) -> Table:
 
 
 def read_csv(path: str, names: list[str], rows: int, max_gap: int) -> Table:
-    """Read a CSV, whose first column may be dates.
+    """Read a CSV, whose first column is dates unless it is numbers.
 
     Args:
         path: The file. It may be compressed.
-        names: The columns to read; all but dates if empty.
+        names: The columns to read, all but dates if empty.
         rows: How many rows to read, 0 for all.
         max_gap: How many missing values in a row are filled, on a straight line.
 
@@ -86,7 +86,8 @@ def read_csv(path: str, names: list[str], rows: int, max_gap: int) -> Table:
     if table.empty:
         raise ValueError(f"{path} has no rows")
     first, *others = table.columns
-    names = names or others or [first]
+    has_dates = others and not pd.api.types.is_numeric_dtype(table[first])
+    names = names or (others if has_dates else [*table])
     for name in names:
         if name not in table:
             raise ValueError(f"{path} has no column {name!r}, only {[*table]}")
@@ -94,7 +95,7 @@ def read_csv(path: str, names: list[str], rows: int, max_gap: int) -> Table:
         infinite = table[name].notna() & ~np.isfinite(numbers)
         refuse(path, table[name], infinite, "is no number")
         table[name] = numbers
-    if first not in names:
+    if has_dates and first not in names:
         table = even_out(path, table, first)
     table = table[names]
     filled = table.interpolate(limit=max_gap, limit_area="inside") if max_gap else table

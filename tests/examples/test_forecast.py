@@ -178,6 +178,17 @@ def test_months_and_hours_have_gaps_too(series, tmp_path, dates):
     assert (~table.known[:, 0]).nonzero()[0].tolist() == [len(dates) - 1]
 
 
+@pytest.mark.parametrize(
+    ("names", "found"), [([], ["a", "b"]), (["b"], ["b"]), (["a"], ["a"])]
+)
+def test_a_file_needs_no_dates(series, tmp_path, names, found):
+    path = write(tmp_path / "x.csv", ["1,5", "2,4", "4,3"], header="a,b")
+    table = series.read_csv(str(path), names, 0, 1)
+    assert table.names == found
+    columns = {"a": [1, 2, 4], "b": [5, 4, 3]}
+    assert table.values.T.tolist() == [columns[name] for name in found]
+
+
 def change(rows, i, text):
     return [*rows[:i], f"{days(60)[i]},{text}", *rows[i + 1 :]]
 
