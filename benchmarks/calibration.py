@@ -143,7 +143,7 @@ def copy(examples: list[Example]) -> list[Example]:
     return [Example(each.x.copy(), each.y) for each in examples]
 
 
-def print_row(name: str, results: list[Result]) -> None:
+def print_row(name: str, results: list[Result], n_seeds: int) -> None:
     """Print means over seeds and halves."""
     first, second = (
         {
@@ -154,7 +154,7 @@ def print_row(name: str, results: list[Result]) -> None:
     )
     right = np.mean([each.accuracy for each in results], axis=0)
     cells = [
-        f"{results[0].n_predictions:,}",
+        f"{sum(each.n_predictions for each in results) // n_seeds:,}",
         f"{100 * first['ece']:.2f}",
         f"{100 * second['ece']:.2f}",
         f"{100 * second['chance']:.2f}",
@@ -185,7 +185,7 @@ def main() -> None:
         for seed in args.seeds:
             nlp = train_task(task, folder, seed, parse_overrides(args.set))
             results += [run_task(nlp, *parts) for parts in split_task(nlp, folder)]
-        print_row(name, results)
+        print_row(name, results, len(args.seeds))
 
 
 if __name__ == "__main__":

@@ -67,9 +67,15 @@ for _names, _changes in ((READS, False), (CHANGES, True)):
         setattr(RaggedList, _name, _cut_first(_name, changes=_changes))
 
 
+def count(Xs: Sequence[Any]) -> np.ndarray:
+    """Return how many rows, tokens or parts each has. Shape (B,), int64."""
+    if isinstance(Xs, RaggedList) and Xs.data is not None:
+        return Xs.lengths
+    return np.fromiter(map(len, Xs), dtype=np.int64, count=len(Xs))
+
+
 def flatten(ops: Ops, Xs: Sequence[Any]) -> RaggedList:
     """Lay arrays end to end, unless they do already."""
     if isinstance(Xs, RaggedList) and Xs.data is not None:
         return Xs
-    lengths = np.fromiter(map(len, Xs), dtype=np.int64, count=len(Xs))
-    return RaggedList(ops.flatten(Xs), lengths)
+    return RaggedList(ops.flatten(Xs), count(Xs))

@@ -13,6 +13,7 @@ SCRIPTS = (
     "batching",
     "calibration",
     "crf_cost",
+    "endless_series",
     "faithfulness",
     "gpu",
     "kernels",

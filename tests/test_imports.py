@@ -23,10 +23,11 @@ ALLOWED = {
     "nltk_text": {"nltk"},
     "checks": set(),
     "alignment": {"spacy.attrs", "spacy.training"} | ARRAYS,
-    "types": {"spacy.tokens", "thinc"},
+    "types": {"spacy.tokens", "thinc"} | ARRAYS,
     "extensions": {"spacy.tokens"},
     "ragged": {"thinc"} | ARRAYS,
     "layers": {"torch", "thinc", "srsly", "modules", "ragged", "types"}
+    | {"sentencepiece"}  # the extra seq2seq
     | SPACY_DATA
     | ARRAYS,
     "architectures": {"thinc", "spacy", "layers", "types"},

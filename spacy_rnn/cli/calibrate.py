@@ -9,8 +9,13 @@ from wasabi import msg
 
 from spacy_rnn.cli.evaluate import check_labels, open_corpus
 from spacy_rnn.cli.messages import as_overrides, one_message, parse_overrides
-from spacy_rnn.cli.options import CodeOption, GpuOption
-from spacy_rnn.cli.pipelines import find_target, save
+from spacy_rnn.cli.options import (
+    CodeOption,
+    GpuOption,
+    InPlaceOption,
+    NewPipelineOption,
+)
+from spacy_rnn.cli.pipelines import find_target, save, say_what_was_saved
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
     from spacy.language import Language
@@ -32,13 +37,8 @@ def calibrate_cli(
             exists=True,
         ),
     ],
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Folder for the pipeline, a new one"),
-    ] = None,
-    in_place: Annotated[
-        bool, typer.Option("--in-place", "-i", help="Change the pipeline itself")
-    ] = False,
+    output: NewPipelineOption = None,
+    in_place: InPlaceOption = False,
     component: Annotated[
         str | None,
         typer.Option(
@@ -100,12 +100,7 @@ def calibrate_cli(
         f"{data_path} has been used up: a pipeline has to be tested on data that it "
         f"was not calibrated on"
     )
-    if target is None:
-        msg.info(
-            "Nothing was saved: --output saves a new pipeline, --in-place this one"
-        )
-    else:
-        msg.good(f"Saved the calibrated pipeline to {target}")
+    say_what_was_saved("the calibrated pipeline", target)
 
 
 def find_components(nlp: "Language", component: str | None) -> list[str]:

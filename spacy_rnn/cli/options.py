@@ -12,6 +12,13 @@ CodeOption = Annotated[
         "--code", "-c", help="Python file that registers functions of your own"
     ),
 ]
+NewPipelineOption = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="Folder for the pipeline, a new one"),
+]
+InPlaceOption = Annotated[
+    bool, typer.Option("--in-place", "-i", help="Change the pipeline itself")
+]
 GpuOption = Annotated[int, typer.Option("--gpu-id", "-g", help="GPU ID or -1 for CPU")]
 
 

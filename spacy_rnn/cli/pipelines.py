@@ -1,8 +1,10 @@
-"""Pipelines that commands change: where they are saved, and how they predict."""
+"""Pipelines that commands change, and where they are saved."""
 
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from wasabi import msg
 
 from spacy_rnn.atomic import check_writable, write_folder
 
@@ -53,3 +55,11 @@ def save(nlp: "Language", folder: Path, *, source: Path | None) -> None:
 
     folder.parent.mkdir(parents=True, exist_ok=True)
     write_folder(folder, write)
+
+
+def say_what_was_saved(what: str, target: Path | None) -> None:
+    """Say where something was saved, or how it would have been."""
+    if target is not None:
+        msg.good(f"Saved {what} to {target}")
+        return
+    msg.info("Nothing was saved: --output saves a new pipeline, --in-place this one")

@@ -1,6 +1,5 @@
 """Batches of documents between Thinc's lists and torch's tensors."""
 
-from collections.abc import Sequence, Sized
 from typing import Any
 
 import numpy as np
@@ -12,11 +11,6 @@ from torch import Tensor
 
 from spacy_rnn.layers.torch_layer import as_tensor
 from spacy_rnn.ragged import RaggedList, flatten
-
-
-def count(docs: Sequence[Sized]) -> np.ndarray:
-    """Return how many tokens each document has, or how many parts. Shape (B,)."""
-    return np.fromiter(map(len, docs), dtype=np.int64, count=len(docs))
 
 
 def concatenate(

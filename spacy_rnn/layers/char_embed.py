@@ -9,12 +9,13 @@ from spacy.tokens import Doc
 from thinc.types import Floats2d
 from torch import Tensor
 
-from spacy_rnn.layers.batches import count, no_docs, split, to_device
+from spacy_rnn.layers.batches import no_docs, split, to_device
 from spacy_rnn.layers.features import hash_rows, token_features
 from spacy_rnn.layers.hash_embed import run_for_update
 from spacy_rnn.layers.row_cache import RowCache
 from spacy_rnn.layers.torch_layer import backprop_nothing, run, torch_layer
 from spacy_rnn.modules import char_embed
+from spacy_rnn.ragged import count
 from spacy_rnn.types import CharEncoder, Tok2VecT, WordAttr
 
 

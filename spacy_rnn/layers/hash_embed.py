@@ -12,7 +12,6 @@ from torch import Tensor
 
 from spacy_rnn.layers.batches import (
     concatenate,
-    count,
     no_docs,
     split,
     to_device,
@@ -30,6 +29,7 @@ from spacy_rnn.layers.row_cache import RowCache
 from spacy_rnn.layers.torch_layer import as_tensor, backprop_nothing, run, torch_layer
 from spacy_rnn.layers.value_counts import ValueCounts
 from spacy_rnn.modules.hash_embed import MultiHashEmbed
+from spacy_rnn.ragged import count
 from spacy_rnn.types import Tok2VecT
 
 

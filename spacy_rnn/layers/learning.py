@@ -11,7 +11,7 @@ import numpy as np
 from spacy.tokens import Doc
 from thinc.api import Model
 
-from spacy_rnn.layers.batches import count
+from spacy_rnn.ragged import count
 
 Read = Callable[[Model, Sequence[Doc]], np.ndarray]
 Lesson = Callable[[Model, np.ndarray, np.ndarray], np.ndarray]

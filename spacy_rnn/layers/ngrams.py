@@ -10,7 +10,7 @@ from spacy.tokens import Doc
 from thinc.types import Floats2d
 from thinc.util import get_width, to_numpy
 
-from spacy_rnn.layers.batches import count, no_docs, to_device
+from spacy_rnn.layers.batches import no_docs, to_device
 from spacy_rnn.layers.contributions import LinearPart
 from spacy_rnn.layers.features import mix_keys, token_features
 from spacy_rnn.layers.key_table import KeyTable
@@ -18,6 +18,7 @@ from spacy_rnn.layers.learning import Learning
 from spacy_rnn.layers.probabilities import NEW_LABEL_BIAS
 from spacy_rnn.layers.torch_layer import as_array, run, torch_layer
 from spacy_rnn.modules.ngrams import NORM, NgramScores
+from spacy_rnn.ragged import count
 from spacy_rnn.types import ScorerT
 
 EDGE = np.uint64(1)  # stands before the first and after the last token

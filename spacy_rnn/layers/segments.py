@@ -9,7 +9,8 @@ from spacy.tokens import Doc, Span
 from thinc.api import Model
 from thinc.types import Floats2d
 
-from spacy_rnn.layers.batches import concatenate, count, split
+from spacy_rnn.layers.batches import concatenate, split
+from spacy_rnn.ragged import count
 from spacy_rnn.types import Tok2VecT
 
 Cut = Callable[[Doc], list[Span]]  # into segments that tile the document

@@ -11,7 +11,7 @@ from thinc.api import Model
 from thinc.types import Floats1d, Floats2d
 from torch import Tensor
 
-from spacy_rnn.layers.batches import concatenate, count, split
+from spacy_rnn.layers.batches import concatenate, split
 from spacy_rnn.layers.features import mix_keys, token_features
 from spacy_rnn.layers.gates import note_inputs
 from spacy_rnn.layers.pool import attention_weights
@@ -19,7 +19,7 @@ from spacy_rnn.layers.segments import sentences, with_segments
 from spacy_rnn.layers.torch_layer import as_tensor, run, torch_layer
 from spacy_rnn.modules.sentence_scorer import Layout
 from spacy_rnn.modules.sentence_scorer import SentenceScorer as TorchScorer
-from spacy_rnn.ragged import flatten
+from spacy_rnn.ragged import count, flatten
 from spacy_rnn.types import Cell, SentenceScorerT, Tok2VecT
 
 # Flags of a token, and what each adds to its weight before training, in log odds.

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from spacy.tokens import Doc
 
-from spacy_rnn.layers.batches import count
 from spacy_rnn.layers.features import token_features
 from spacy_rnn.layers.subwords import SPACE
+from spacy_rnn.ragged import count
 from spacy_rnn.types import SubwordsT
 
 COLUMNS: list[int | str] = ["ORTH", "SPACY", "IS_SPACE"]

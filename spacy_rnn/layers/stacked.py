@@ -7,8 +7,8 @@ from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats2d
 
-from spacy_rnn.layers.batches import concatenate, count, split
-from spacy_rnn.ragged import flatten
+from spacy_rnn.layers.batches import concatenate, split
+from spacy_rnn.ragged import count, flatten
 from spacy_rnn.types import Tok2VecT
 
 

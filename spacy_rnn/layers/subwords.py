@@ -103,7 +103,7 @@ class Vocabulary:
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Cut texts, in front of which there is no space, into pieces."""
-        found: list[list[int]] = self.processor.encode(list(texts))
+        found: list[list[int]] = self.processor.encode(list(texts), num_threads=1)
         return found
 
     def decode(self, pieces: list[int]) -> str:

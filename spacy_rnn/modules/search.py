@@ -40,7 +40,7 @@ class SearchSettings:
     n_best: int = 1
     min_length: int = 0
     max_length: int = 100
-    length_penalty: float = 1.0
+    length_penalty: float = 1.5
     coverage_penalty: float = 0.0
     no_repeat: int = 0
 

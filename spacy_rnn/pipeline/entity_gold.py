@@ -50,7 +50,7 @@ def read_gold(
         read_ents(example) if spans_key is None else read_group(example, spans_key)
         for example in examples
     ]
-    iob, types = concatenate(rows, 2).T
+    iob, types, is_space = concatenate(rows, 3).T
     gold = find_known(tag_set, [len(row) for row in rows], iob, types)
     gold.iob[gold.is_entity & (types == 0)] = MISSING  # a blocked token
     unknown = np.flatnonzero(gold.is_entity & (gold.labels < 0))
@@ -63,8 +63,7 @@ def read_gold(
             f"The document {excerpt(doc)} has an entity with the label {label!r}, "
             f"which the model doesn't know. It knows {sorted(tag_set.rows)}."
         )
-    spaces = [example.predicted.to_array([IS_SPACE]) for example in examples]
-    trim(gold, np.concatenate([*spaces, np.zeros(0)]).astype(bool))
+    trim(gold, is_space == 1)
     return gold
 
 
@@ -81,27 +80,37 @@ def trim(known: KnownEntities, is_space: np.ndarray) -> None:
 
 
 def read_ents(example: Example) -> np.ndarray:
-    """Align ENT_IOB and ENT_TYPE as spaCy's `ner` does. Shape (tokens, 2)."""
+    """Align ENT_IOB and ENT_TYPE as spaCy's `ner` does, and add IS_SPACE.
+
+    Returns:
+        For each token of the prediction. Shape (tokens, 3).
+    """
+    attrs = [ENT_IOB, ENT_TYPE, IS_SPACE]
     if same_tokens(example):
-        attrs = [ENT_IOB, ENT_TYPE, IS_SPACE]
         rows = example.reference.to_array(attrs).reshape(-1, 3)
         iob, _, space = rows.T
         if iob.any():
             iob[(iob == MISSING) & (space == 1)] = OUTSIDE
-        return rows[:, :2]
+        return rows
     _, tags = example.get_aligned_ents_and_ner()
-    rows = np.zeros((len(tags), 2), dtype="uint64")
+    rows = nothing_known(example)
     for row, tag in zip(rows, tags, strict=True):
         if tag == "O":
             row[0] = OUTSIDE
         elif tag is not None:
-            row[:] = BEGIN if tag[0] in "BU" else INSIDE, get_string_id(tag[2:])
+            row[:2] = BEGIN if tag[0] in "BU" else INSIDE, get_string_id(tag[2:])
+    return rows
+
+
+def nothing_known(example: Example) -> np.ndarray:
+    rows = example.predicted.to_array([ENT_IOB, ENT_TYPE, IS_SPACE]).reshape(-1, 3)
+    rows[:, :2] = 0
     return rows
 
 
 def read_group(example: Example, spans_key: str) -> np.ndarray:
-    """Read the spans of a group as ENT_IOB and ENT_TYPE. Shape (tokens, 2)."""
-    rows = np.zeros((len(example.predicted), 2), dtype="uint64")
+    """Read the spans of a group as `read_ents` does entities. Shape (tokens, 3)."""
+    rows = nothing_known(example)
     if spans_key not in example.reference.spans:
         return rows
     rows[:, 0] = OUTSIDE
@@ -111,7 +120,7 @@ def read_group(example: Example, spans_key: str) -> np.ndarray:
             rows[example.alignment.y2x[span.start : span.end], 0] = MISSING
         spans = example.get_aligned_spans_y2x(spans)
     for span in spans:
-        rows[span.start : span.end] = INSIDE, span.label
+        rows[span.start : span.end, :2] = INSIDE, span.label
         rows[span.start, 0] = BEGIN
     return rows
 

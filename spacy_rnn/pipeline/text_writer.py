@@ -44,7 +44,7 @@ class TextWriter(TrainablePipe):
         attention: bool = False,
         min_length: int = 0,
         max_length: int = 100,
-        length_penalty: float = 1.0,
+        length_penalty: float = 1.5,
         coverage_penalty: float = 0.0,
         no_repeat: int = 0,
         scorer: Callable | None = None,

@@ -20,7 +20,7 @@ from spacy_rnn.types import Seq2SeqT
         "attention": False,
         "min_length": 0,
         "max_length": 100,
-        "length_penalty": 1.0,
+        "length_penalty": 1.5,
         "coverage_penalty": 0.0,
         "no_repeat": 0,
         "scorer": {"@scorers": "spacy-rnn.bleu_scorer.v1"},

@@ -43,7 +43,9 @@ def find_known(
 
     As in spaCy, what is INSIDE without anything to go on from begins an entity.
     """
-    labels = np.array([tag_set.row_of.get(t, -1) for t in types.tolist()], dtype="i")
+    labels = np.full(len(types), -1, dtype="i")
+    (typed,) = types.nonzero()
+    labels[typed] = [tag_set.row_of.get(each, -1) for each in types[typed].tolist()]
     known = KnownEntities(np.array(lengths, dtype="i"), iob, labels)
     goes_on = np.zeros(len(iob), dtype=bool)
     goes_on[1:] = known.is_entity[:-1] & (types[1:] == types[:-1])

@@ -10,6 +10,7 @@ from thinc.util import torch2xp
 from torch import Tensor
 
 from spacy_rnn.modules.lattice import Lattice
+from spacy_rnn.ragged import RaggedList, count
 from spacy_rnn.tags.tag_set import TagSet
 from spacy_rnn.types import CRFScores, TagScores
 
@@ -36,7 +37,7 @@ def to_lattice(
         emissions = join_scores(scores.emissions, n_tags)
     lattice = Lattice(
         emissions,
-        torch.tensor([len(rows) for rows in scores.emissions], dtype=torch.long),
+        torch.from_numpy(count(scores.emissions)),
         mask(scores.transitions, tag_set.transitions, emissions.device),
         mask(scores.start, tag_set.start, emissions.device),
         mask(scores.end, tag_set.end, emissions.device),
@@ -64,16 +65,21 @@ def restrict(lattice: Lattice, allowed: np.ndarray) -> Lattice:
 
 def join_scores(emissions: Sequence[Any], n_tags: int) -> Tensor:
     """Lay the scores of all documents end to end. Shape (N, K)."""
-    for i, rows in enumerate(emissions):
+    if isinstance(emissions, RaggedList) and emissions.data is not None:
+        parts = [emissions.data]
+    else:
+        parts = list(emissions)
+    for i, rows in enumerate(parts):
         if rows.ndim != 2 or rows.shape[1] != n_tags:
             raise ValueError(
                 f"Each token needs a score for each of {n_tags} tags, but document {i} "
                 f"has scores of shape {rows.shape}"
             )
-    if not emissions:
+    if not parts:
         return torch.zeros(0, n_tags, dtype=torch.float64)
-    xp = get_array_module(emissions[0])
-    return torch.from_dlpack(xp.concatenate(emissions).astype("f8"))
+    xp = get_array_module(parts[0])
+    joined = parts[0] if len(parts) == 1 else xp.concatenate(parts)
+    return torch.from_dlpack(joined.astype("f8"))
 
 
 def tagger_scores(rows: Tensor) -> Tensor:
@@ -104,8 +110,7 @@ def from_gradient(ops: Ops, gradient: Sequence[Tensor], scores: TagScores) -> Ta
     """
     joined, *shared = (cast(Any, torch2xp(each.float(), ops=ops)) for each in gradient)
     rows = scores if isinstance(scores, list) else scores.emissions
-    lengths: Any = [len(each) for each in rows]
-    emissions = ops.unflatten(joined, lengths) if rows else []
+    emissions = RaggedList(joined, count(rows))
     return emissions if isinstance(scores, list) else CRFScores(emissions, *shared)
 
 

@@ -190,7 +190,7 @@ def test_torchrun_trains_and_refuses_to_train_over_it(nlp, tmp_path):
     [
         (
             lambda config: config["training"]["optimizer"].update({"@optimizers": "A"}),
-            "Can't find 'A' in registry",
+            "Could not find function 'A'",
         ),
         (lambda config: config["training"].update(seed=None), "seed is null"),
         (lambda config: config["training"].update(dropout=2.0), "training.dropout"),

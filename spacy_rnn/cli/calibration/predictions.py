@@ -104,15 +104,15 @@ class Labels:
         used = np.zeros(self.truths.shape, dtype=bool)
         used[self.is_known] = chosen
         scores = log_odds(self.probabilities)
-        slope, bias = fit_logistic(scores[used], self.truths[used])
-        if slope <= 0.0:
-            slope, bias = 1.0, 0.0
+        temperature, bias = fit_logistic(scores[used], self.truths[used])
+        if not 0.0 < temperature < np.inf:
+            temperature, bias = 1.0, 0.0
         if not self.names:
-            return {"temperature": slope, "bias": bias}
+            return {"temperature": temperature, "bias": bias}
         settings: Settings = {"temperature": {}, "bias": {}}
         for k, name in enumerate(self.names):
             column = scores[used[:, k], k], self.truths[used[:, k], k]
-            own = self.fit_label(*column) or (slope, bias)
+            own = self.fit_label(*column) or (temperature, bias)
             settings["temperature"][name], settings["bias"][name] = own
         return settings
 
@@ -124,7 +124,7 @@ class Labels:
         if min(positives, len(truths) - positives) < self.min_positives:
             return None
         temperature, bias = fit_logistic(scores, truths)
-        return (temperature, bias) if 0.0 < temperature < HIGHEST else None
+        return (temperature, bias) if 0.0 < temperature < np.inf else None
 
     def scale(self, settings: Mapping[str, Any]) -> np.ndarray:
         """Return the probabilities of all labels. Shape (N, K)."""

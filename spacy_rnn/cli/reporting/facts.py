@@ -12,15 +12,15 @@ class Score:
         key: Its name in what `nlp.evaluate` returns.
         title: What people call it.
         value: In [0, 1].
-        low: The lower end of the interval, None if there is none.
+        low: The lower end of the interval.
         high: The upper end.
     """
 
     key: str
     title: str
     value: float
-    low: float | None = None
-    high: float | None = None
+    low: float
+    high: float
 
 
 @dataclass
@@ -123,7 +123,7 @@ class Task:
         annotation: Where its labels are, such as "doc.cats".
         unit: What has a label: "documents", "tokens", "spans" or "sentences".
         exclusive: Whether each of them has exactly one.
-        documents: How many have annotation.
+        documents: How many have a true label.
         scores: The one that matters most first.
         labels: The most frequent one first.
         confusion: None for a single label.

@@ -69,19 +69,18 @@ def score_all(view: View, counts: Tally, n: int) -> list[Score]:
         micro = precision_recall_f1(*by_label.sum(axis=2))
         return np.stack([*micro, *macro], axis=1)
 
-    found = find_rows(counts.columns(), score, n)
+    found = find_rows(counts.columns(), score, n) if n_labels else []
     further = []
     for each in view.statistics:
         rows = find_rows(each.columns, each.score, n)
-        names = zip(each.keys, each.titles, strict=True)
-        further += [Score(*pair, *row) for pair, row in zip(names, rows, strict=True)]
-    scores = [Score(key, title, *found[i]) for key, title, i in name_scores(view)]
+        named = zip(each.keys, each.titles, rows, strict=True)
+        further += [Score(key, title, *row) for key, title, row in named]
+    names = name_scores(view) if n_labels else []
+    scores = [Score(key, title, *found[i]) for key, title, i in names]
     if view.scores is not None and view.truths is not None:
         area = macro_area(view.scores, view.truths, n)
         scores.append(Score(f"{view.prefix}_macro_auc", "Macro AUC", *area))
-    if view.unit != "sentences":
-        return scores + further
-    return further + scores if any(view.true) else further
+    return further + scores if view.unit == "sentences" else scores + further
 
 
 def find_rows(
@@ -181,6 +180,8 @@ def score_lengths(counts: Tally, lengths: np.ndarray, n: int) -> list[LengthScor
     """Find F1 over all labels of documents by their lengths."""
     total = np.stack([each.sum(axis=1) for each in counts[1:]], axis=1)
     known = np.flatnonzero(total.any(axis=1))
+    if not len(known):
+        return []
     edges = np.unique(np.quantile(lengths[known], np.linspace(0, 1, N_LENGTHS + 1)))
     found = []
     group = np.searchsorted(edges[1:-1], lengths, side="left")

@@ -114,7 +114,7 @@ def name_task(task: Task) -> str:
 def draw_task(task: Task) -> Iterator[str]:
     """Draw what a component does."""
     yield f"<h2>{escape(name_task(task))}</h2>"
-    yield f'<p class="about">{task.documents:,} documents with annotation</p>'
+    yield f'<p class="about">{task.documents:,} documents with labels</p>'
     yield f'<div class="tiles">{"".join(map(draw_score, task.scores))}</div>'
     yield draw_charts(task)
     if len(task.labels) > 1:
@@ -127,16 +127,11 @@ def draw_task(task: Task) -> Iterator[str]:
 
 def draw_score(score: Score) -> str:
     """Draw a score as a tile."""
-    if score.low is None or score.high is None:
-        between = ""
-    else:
-        between = (
-            f"<span>{percent(score.low)} to {percent(score.high)}</span>"
-            f'<i style="--a:{score.low:.1%};--b:{score.high:.1%}"></i>'
-        )
     return (
         f'<div class="tile"><span>{escape(score.title)}</span>'
-        f"<b>{percent(score.value)}</b>{between}</div>"
+        f"<b>{percent(score.value)}</b>"
+        f"<span>{percent(score.low)} to {percent(score.high)}</span>"
+        f'<i style="--a:{score.low:.1%};--b:{score.high:.1%}"></i></div>'
     )
 
 

@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+import spacy
 from spacy.training import Example
 
 from spacy_rnn.cli.reporting.collect import find_views, predict, score_others
 from spacy_rnn.cli.reporting.measure import measure
+from spacy_rnn.cli.reporting.mistakes import find_mistakes
 
 
 def test_scores_are_those_of_the_components_scorers(trained, examples):
@@ -83,3 +85,32 @@ def test_data_without_annotation_has_no_view(trained):
     examples = [Example(doc, doc.copy()) for doc in docs]
     predict(trained, examples)
     assert find_views(trained, examples, None) == []
+
+
+@pytest.mark.parametrize("is_chosen", [True, False])
+def test_summaries_are_scored_as_by_their_scorer(is_chosen):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sentencizer")
+    pipe = nlp.add_pipe("rnn_summarizer", config={"budget": 1})
+    examples = []
+    for text in ("It rained. A bridge will be built.", "Prices fell. Nobody knew why."):
+        reference = nlp.get_pipe("sentencizer")(nlp.make_doc(text))
+        reference._.summary = text.split(". ")[0]
+        if is_chosen:
+            reference.spans["summary"] = list(reference.sents)[1:]
+        examples.append(Example(nlp.make_doc(text), reference))
+    nlp.initialize(lambda: [Example(e.y.copy(), e.y.copy()) for e in examples])
+    expected = nlp.evaluate(examples)
+    predict(nlp, examples)
+    (view,) = find_views(nlp, examples, pipe.name)
+    task = measure(view, [8, 6], n=20)
+    assert {each.key for each in task.scores} >= {"rouge_1_f", "rouge_lsum_f"}
+    assert any(each.key == "summary_f" for each in task.scores) == is_chosen
+    for score in task.scores:
+        assert score.value == pytest.approx(expected[score.key])
+    assert sum(task.reliability.counts) == 4
+    assert [each.predicted for each in find_mistakes(view, nlp, examples)] == [
+        "summary"
+        for true, found in zip(view.true, view.predicted, strict=True)
+        if found.keys() - true
+    ]
