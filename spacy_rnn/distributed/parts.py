@@ -1,6 +1,7 @@
 """The folder of a run: a part for each shard, and what the run was."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,10 +64,23 @@ class Parts:
     def open(self, manifest: dict[str, Any]) -> Iterator[None]:
         """Make the folder, and keep other runs out of it while in the context.
 
+        If nothing comes to be written, it isn't there afterwards either.
+
         Raises:
             ValueError: If another run is writing there.
         """
+        is_new = not self.folder.exists()
         self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            with self._keep(manifest):
+                yield
+        except BaseException:
+            if is_new and not self._find():
+                shutil.rmtree(self.folder)
+            raise
+
+    @contextmanager
+    def _keep(self, manifest: dict[str, Any]) -> Iterator[None]:
         with lock_folder(self.folder):
             for leftover in self.folder.glob(".part-*"):  # of a run that was killed
                 leftover.unlink()
@@ -93,7 +107,7 @@ class Parts:
         """Count what is written, as the files say."""
         pq = need("pyarrow.parquet", "apply")
         n_texts = n_errors = 0
-        for path in sorted(self.folder.glob("part-*.parquet")):
+        for path in self._find():
             part = pq.read_metadata(path)
             n_texts += part.num_rows
             column = part.schema.names.index("error")
@@ -101,6 +115,9 @@ class Parts:
                 errors = part.row_group(group).column(column)
                 n_errors += errors.statistics.num_values
         return Counts(n_texts, n_errors)
+
+    def _find(self) -> list[Path]:
+        return sorted(self.folder.glob("part-*.parquet"))
 
     def _name(self, number: int) -> Path:
         return self.folder / f"part-{number:05}.parquet"

@@ -87,19 +87,19 @@ def connect(ray: Any, n_workers: int) -> None:
     """Join a cluster, or start one of this machine.
 
     Raises:
-        OSError: If `RAY_ADDRESS` leads to none.
+        OSError: If it doesn't start, or `RAY_ADDRESS` leads to none.
     """
-    quiet = {"log_to_driver": False, "logging_level": "error"}
-    address = os.environ.get("RAY_ADDRESS")
-    if not address or address == "local":
-        ray.init("local", num_cpus=n_workers, include_dashboard=False, **quiet)
-        return
-    if address != "auto":
+    address = os.environ.get("RAY_ADDRESS") or "local"
+    place: dict[str, Any] = {}
+    if address == "local":
+        place = {"num_cpus": n_workers, "include_dashboard": False}
+    elif address != "auto":
         check_address(address)
     try:
-        ray.init(address, **quiet)
-    except (ConnectionError, RuntimeError, TimeoutError) as error:
-        raise OSError(f"RAY_ADDRESS={address}: no cluster answers: {error}") from error
+        ray.init(address, log_to_driver=False, logging_level="error", **place)
+    except Exception as error:  # also plain ones, where it took too long
+        what = "Ray did not start" if place else f"RAY_ADDRESS={address}: no cluster"
+        raise OSError(f"{what}: {error}") from error
 
 
 def check_address(address: str) -> None:
@@ -117,7 +117,7 @@ def check_address(address: str) -> None:
     try:
         socket.create_connection((host, port), PATIENCE).close()
     except OSError as error:
-        raise OSError(f"RAY_ADDRESS={address}: no cluster answers: {error}") from error
+        raise OSError(f"RAY_ADDRESS={address}: no cluster: {error}") from error
 
 
 def check_room(ray: Any, n_workers: int, gpus_per_worker: float) -> None:
