@@ -126,9 +126,11 @@ def fill(
 
 def identify(model: str, input_path: Path, settings: Settings) -> dict[str, Any]:
     """Describe a run: by content what is read, by value what is set."""
+    is_named = settings.id is None and input_path.is_file()  # then it is in the ids
     identity = {
         "model": digest(find_model(model)),
         "input": digest(input_path),
+        "name of the input": input_path.name if is_named else None,
         "--id": settings.id,
         "--text": settings.text,
         "--batch-size": settings.batch_size,

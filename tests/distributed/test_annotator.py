@@ -141,3 +141,21 @@ def test_scores_of_another_group_are_confidences_where_spans_are_the_same():
     doc.spans["rnn_ner"] = [Span(doc, 2, 3, "PER"), Span(doc, 0, 1, "ORG")]
     doc.spans["rnn_ner"].attrs["scores"] = [0.25, 0.5]
     assert [e["confidence"] for e in read_entities(doc)] == [None, 0.25]
+
+
+def test_the_recipes_for_other_engines_annotate_their_kinds_of_tables(pipeline):
+    model, code = pipeline
+    annotator = Annotator(model, code=code)
+    table = pa.table({"id": ["a", "b", "c", "d"], "text": GOOD})
+    expected = annotator(table)
+    part = table.to_pandas()
+    found = annotator(pa.Table.from_pandas(part)).to_pandas()  # Dask's partition
+    assert list(found.columns) == list(annotator.schema.empty_table().to_pandas())
+    assert list(found["id"]) == list(part["id"])
+    batches = [  # Spark's
+        each
+        for batch in table.to_batches(max_chunksize=2)
+        for each in annotator(pa.Table.from_batches([batch])).to_batches()
+    ]
+    assert {batch.schema for batch in batches} == {annotator.schema}
+    assert pa.Table.from_batches(batches)["id"] == expected["id"]
