@@ -63,6 +63,10 @@ ALLOWED = {
     | {"gradients", "schedules"}
     | ARRAYS,
     "explain": {"spacy", "thinc", "layers", "pipeline", "tags", "types"} | ARRAYS,
+    # pyarrow and ray, which are only installed on request, are loaded by name
+    "distributed": {"spacy", "tqdm", "atomic", "extensions"}
+    | {"corpora.files", "training.identity", "training.lock", "pyarrow"}
+    | ARRAYS,
     "visual": ANYTHING,
     "cli": ANYTHING,
 }

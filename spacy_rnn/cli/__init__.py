@@ -7,6 +7,7 @@ command line has loaded already; the commands import the rest when they run.
 import typer
 from spacy.cli import app as spacy_app
 
+from spacy_rnn.cli.apply import apply_cli
 from spacy_rnn.cli.calibrate import calibrate_cli
 from spacy_rnn.cli.compare import compare_cli
 from spacy_rnn.cli.convert import convert_cli
@@ -24,6 +25,7 @@ app = typer.Typer(
     name="rnn", help="Commands of spacy-rnn", no_args_is_help=True, add_completion=False
 )
 with_overrides = {"allow_extra_args": True, "ignore_unknown_options": True}
+app.command("apply")(apply_cli)
 app.command("calibrate", context_settings=with_overrides)(calibrate_cli)
 app.command("compare", context_settings=with_overrides)(compare_cli)
 app.command("convert")(convert_cli)

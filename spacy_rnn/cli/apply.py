@@ -1,0 +1,123 @@
+from enum import Enum
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from wasabi import msg
+
+from spacy_rnn.cli.messages import one_message
+from spacy_rnn.cli.options import CodeOption
+
+if TYPE_CHECKING:  # the command line loads this module, whatever the command
+    from spacy_rnn.distributed.annotator import Annotator
+    from spacy_rnn.distributed.engines import Engine
+    from spacy_rnn.distributed.texts import Shard
+
+
+PYARROW = ("pyarrow.parquet", "apply")
+EXTRAS = {"local": [PYARROW], "ray": [PYARROW, ("ray", "ray")]}
+
+
+class EngineOption(Enum):
+    local = "local"
+    ray = "ray"
+
+
+def apply_cli(
+    model: Annotated[str, typer.Argument(help="Name or path of the pipeline")],
+    input_path: Annotated[
+        Path,
+        typer.Argument(
+            metavar="INPUT",
+            help="File with texts, or a folder of them: .jsonl, .csv, .tsv, .parquet",
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Argument(help="Folder for Parquet files; that of a run goes on"),
+    ],
+    kind: Annotated[
+        EngineOption,
+        typer.Option("--engine", "-e", help="Processes of this machine, or Ray's"),
+    ] = EngineOption.local,
+    workers: Annotated[
+        int, typer.Option("--workers", "-n", min=1, help="Pipelines side by side")
+    ] = 1,
+    gpus_per_worker: Annotated[
+        float,
+        typer.Option(
+            "--gpus-per-worker", "-G", min=0, max=1, help="Share of a GPU for each"
+        ),
+    ] = 0.0,
+    id_column: Annotated[
+        str | None,
+        typer.Option(
+            "--id",
+            help="The column that tells texts apart",
+            metavar="COLUMN",
+            show_default="file and line",
+        ),
+    ] = None,
+    text_column: Annotated[
+        str, typer.Option("--text", help="The column with the text", metavar="COLUMN")
+    ] = "text",
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Texts in a batch", show_default="that of the pipeline"
+        ),
+    ] = None,
+    shard_size: Annotated[
+        int, typer.Option("--shard-size", min=1, help="Texts in a file of the output")
+    ] = 1000,
+    code_path: CodeOption = None,
+) -> None:
+    """Annotate many texts, and write what is found as Parquet files.
+
+    A text that can't be annotated has its error in its row. If the run is ended, the
+    same command goes on with it.
+
+    python -m spacy rnn apply training/sentiment/model-best mails.jsonl annotated
+    --id id --workers 8
+    """
+    from spacy_rnn.distributed.extras import need
+
+    with one_message("Can't annotate the texts"):
+        for library, extra in EXTRAS[kind.value]:
+            need(library, extra)
+        from spacy_rnn.distributed.apply import Settings, apply
+
+        settings = Settings(id_column, text_column, batch_size, shard_size, code_path)
+        engine = partial(make_engine, kind.value, workers, gpus_per_worker)
+        given_up, counts = apply(
+            model, input_path, output, settings, engine, on_death=warn_of_death
+        )
+    if counts.n_errors:
+        msg.warn(f"{counts.n_errors} texts have an error; the column 'error' has it")
+    if given_up:
+        msg.fail(
+            "Workers died each time with these shards, which are left out:",
+            "\n".join(map(str, given_up)),
+        )
+        raise typer.Exit(1)
+    msg.good(f"{counts.n_texts} texts are in {output}")
+
+
+def make_engine(
+    kind: str, workers: int, gpus_per_worker: float, annotator: "Annotator"
+) -> "Engine":
+    from spacy_rnn.distributed.engines import InProcess, Processes, on_gpu
+    from spacy_rnn.distributed.ray_engine import Actors
+
+    if kind == "ray":
+        return Actors(annotator, workers, gpus_per_worker=gpus_per_worker)
+    if workers == 1:
+        return InProcess(on_gpu(annotator, 0) if gpus_per_worker else annotator)
+    return Processes(annotator, workers, gpus_per_worker=gpus_per_worker)
+
+
+def warn_of_death(shard: "Shard", n_deaths: int) -> None:
+    from spacy_rnn.distributed.run import TRIES
+
+    msg.warn(f"A worker died with {shard}, {n_deaths} of {TRIES} times")

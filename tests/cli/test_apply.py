@@ -1,0 +1,219 @@
+"""`python -m spacy rnn apply`, through the command line."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from spacy.cli import app
+from typer.testing import CliRunner
+
+import spacy_rnn.cli  # noqa: F401 (adds the commands to those of spaCy)
+from tests.distributed.pipelines import make_pipeline
+
+pq = pytest.importorskip("pyarrow.parquet")
+
+TEXTS = [f"Ada likes soup number {i}." for i in range(25)]
+
+
+@pytest.fixture(scope="module")
+def pipeline(tmp_path_factory):
+    return make_pipeline(tmp_path_factory.mktemp("pipeline"))
+
+
+@pytest.fixture
+def texts(tmp_path):
+    return write(tmp_path / "texts.jsonl", enumerate(TEXTS))
+
+
+def write(path, rows):
+    lines = [json.dumps({"id": name, "text": text}) for name, text in rows]
+    path.write_text("\n".join(lines), "utf8")
+    return path
+
+
+def command(pipeline, texts, output, *args):
+    model, code = pipeline
+    settings = ["--shard-size", 10, "--id", "id", "--code", code, *args]
+    return ["rnn", "apply", *map(str, [model, texts, output, *settings])]
+
+
+def apply(*args):
+    return CliRunner().invoke(app, command(*args))
+
+
+def read(output):
+    parts = sorted(output.glob("part-*.parquet"))
+    return [row for part in parts for row in pq.read_table(part).to_pylist()]
+
+
+def say(result):
+    return " ".join(result.output.split())
+
+
+def test_each_text_has_a_row_in_the_order_of_the_input(pipeline, texts, tmp_path):
+    result = apply(pipeline, texts, tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert "25 texts are in" in result.output
+    rows = read(tmp_path / "out")
+    assert [row["id"] for row in rows] == list(range(25))
+    assert {row["error"] for row in rows} == {None}
+    names = sorted(each.name for each in (tmp_path / "out").glob("*.parquet"))
+    assert names == [f"part-{i:05}.parquet" for i in range(3)]
+
+
+def test_the_same_command_writes_only_what_is_not_there(pipeline, texts, tmp_path):
+    out = tmp_path / "out"
+    assert apply(pipeline, texts, out).exit_code == 0
+    rows = read(out)
+    times = {each: each.stat().st_mtime_ns for each in out.glob("*.parquet")}
+    (out / "part-00001.parquet").unlink()
+    assert apply(pipeline, texts, out).exit_code == 0
+    assert read(out) == rows
+    after = {each: each.stat().st_mtime_ns for each in out.glob("*.parquet")}
+    changed = [each.name for each in times if times[each] != after[each]]
+    assert changed == ["part-00001.parquet"]
+
+
+def test_errors_of_texts_are_in_their_rows_and_counted(pipeline, tmp_path):
+    rows = [(1, "Ada."), (2, None), (3, "fail"), (4, "x" * 1_200_000), (5, "Bob.")]
+    path = write(tmp_path / "texts.jsonl", rows)
+    result = apply(pipeline, path, tmp_path / "out")
+    assert result.exit_code == 0
+    assert "3 texts have an error" in result.output
+    assert [bool(row["error"]) for row in read(tmp_path / "out")] == [
+        *(False, True, True, True, False)
+    ]
+
+
+def test_another_input_or_setting_is_refused(pipeline, texts, tmp_path):
+    out = tmp_path / "out"
+    assert apply(pipeline, texts, out).exit_code == 0
+    rows = read(out)
+    result = apply(pipeline, texts, out, "--batch-size", 3)
+    assert result.exit_code == 1
+    assert "--batch-size: None in its manifest, 3 now" in result.output
+    write(texts, [(1, "Something else.")])
+    result = apply(pipeline, texts, out)
+    assert result.exit_code == 1
+    assert "written by another run" in say(result)
+    assert "input: 'content" in result.output
+    assert read(out) == rows
+
+
+@pytest.mark.parametrize(
+    ("rows", "args", "message"),
+    [
+        ([(1, "a"), (2, "b"), (1, "c")], [], "the id '1' is that of"),
+        ([(1, "a")], ["--text", "body"], "no column 'body'; there is 'id', 'text'"),
+        ([(1, "a")], ["--id", "key"], "no column 'key'; there is 'id', 'text'"),
+        ([(1, "a")], ["--engine", "ray", "--address"], "No such option"),
+    ],
+)
+def test_what_can_not_be_is_one_message_and_no_folder(
+    pipeline, tmp_path, rows, args, message
+):
+    path = write(tmp_path / "texts.jsonl", rows)
+    result = apply(pipeline, path, tmp_path / "out", *args)
+    assert result.exit_code in (1, 2)
+    assert message in say(result)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_pipeline_that_is_not_there_is_one_message(texts, tmp_path):
+    result = apply((tmp_path / "no", tmp_path / "no.py"), texts, tmp_path / "out")
+    assert result.exit_code == 1
+    assert "no folder of a pipeline" in say(result)
+
+
+@pytest.mark.parametrize(
+    ("library", "extra", "engine"),
+    [("pyarrow", "apply", "local"), ("ray", "ray", "ray")],
+)
+def test_a_library_that_is_missing_is_named_with_its_extra(
+    pipeline, texts, tmp_path, monkeypatch, library, extra, engine
+):
+    for name in [library, *sys.modules]:
+        if name.partition(".")[0] == library:
+            monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Absent(library), *sys.meta_path])
+    result = apply(pipeline, texts, tmp_path / "out", "--engine", engine)
+    assert result.exit_code == 1
+    assert f"pip install 'spacy-rnn[{extra}]'" in say(result)
+
+
+class Absent:
+    """What Python asks for modules before it looks for them."""
+
+    def __init__(self, library):
+        self.library = library
+
+    def find_spec(self, name, path=None, target=None):
+        if name == self.library:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+@pytest.mark.slow
+def test_killed_workers_and_drivers_lose_and_double_nothing(pipeline, tmp_path):
+    rows = [(i, f"Ada likes soup number {i}.") for i in range(4000)]
+    texts = write(tmp_path / "texts.jsonl", rows)
+    assert apply(pipeline, texts, tmp_path / "alone").exit_code == 0
+    out = tmp_path / "out"
+    run = [sys.executable, "-m", "spacy", *command(pipeline, texts, out, "-n", 2)]
+    driver = subprocess.Popen(run, start_new_session=True)
+    for n_parts in (1, 20, 40):  # a worker dies
+        os.kill(wait_for_worker(driver, out, n_parts), signal.SIGKILL)
+    worker = wait_for_worker(driver, out, 60)
+    driver.kill()
+    driver.wait()
+    wait_until(lambda: not is_alive(worker))
+    assert subprocess.run(run, check=False).returncode == 0
+    assert read(out) == read(tmp_path / "alone")
+
+
+def wait_for_worker(driver, output, n_parts):
+    """Wait for so many parts, and return the id of one of a driver's workers."""
+    wait_until(lambda: len(list(output.glob("part-*"))) >= n_parts)
+    found = []
+    while not found:
+        listed = subprocess.run(
+            ["pgrep", "-P", str(driver.pid), "-f", "spawn_main"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        found = listed.stdout.split()
+    return int(found[0])
+
+
+def is_alive(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def wait_until(happened):
+    end = time.monotonic() + 300
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_a_shard_that_kills_its_workers_is_named_and_all_others_are_there(
+    pipeline, tmp_path
+):
+    rows = [(i, "Please die." if i == 13 else "Ada.") for i in range(40)]
+    texts = write(tmp_path / "texts.jsonl", rows)
+    result = apply(pipeline, texts, tmp_path / "out", "-n", 2)
+    assert result.exit_code == 1
+    assert "texts.jsonl:11 to" in say(result)
+    assert [row["id"] for row in read(tmp_path / "out")] == [
+        *range(10),
+        *range(20, 40),
+    ]

@@ -1,0 +1,161 @@
+import pickle
+
+import pyarrow as pa
+import pytest
+import spacy
+from spacy.tokens import Doc, Span
+from spacy.training import Example
+
+from spacy_rnn.distributed import Annotator
+from spacy_rnn.distributed.annotator import load
+from spacy_rnn.distributed.columns import Columns, read_entities
+
+GOOD = ["Ada likes soup.", "", "Bob hates soup.", "Ada hates soup."]
+
+
+@pytest.fixture
+def annotate(pipeline):
+    model, code = pipeline
+
+    def call(texts, **settings):
+        table = pa.table({"id": list(range(len(texts))), "text": texts})
+        return Annotator(model, code=code, **settings)(table).to_pylist()
+
+    return call
+
+
+def test_a_table_has_what_the_pipeline_says_of_each_text(annotate, pipeline):
+    nlp = spacy.load(pipeline[0])
+    for row, text in zip(annotate(GOOD), GOOD, strict=True):
+        doc = nlp(text)
+        assert dict(row["cats"]) == pytest.approx(doc.cats, abs=1e-5)
+        scores = doc.spans["rnn_ner"].attrs["scores"]
+        assert [
+            (ent["start"], ent["end"], ent["label"], ent["text"])
+            for ent in row["entities"]
+        ] == [(e.start_char, e.end_char, e.label_, e.text) for e in doc.ents]
+        found = [ent["confidence"] for ent in row["entities"]]
+        assert found == pytest.approx(list(scores), abs=1e-5)
+        assert row["error"] is None
+    assert any(row["entities"] for row in annotate(GOOD))
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, None])
+def test_a_text_that_fails_costs_no_other_its_annotation(annotate, batch_size):
+    long = "x" * 1_200_000
+    texts = [GOOD[0], None, "fail", *GOOD[1:], long, "fail too", GOOD[0]]
+    rows = annotate(texts, batch_size=batch_size)
+    assert [row["error"] for row in rows if row["error"]] == [
+        "no text",
+        "ValueError: as you say in the component 'obey'",
+        "1200000 characters, and nlp.max_length is 1000000",
+        "ValueError: as you say in the component 'obey'",
+    ]
+    for row, expected in zip(
+        [row for row in rows if not row["error"]],
+        annotate([*GOOD, GOOD[0]]),
+        strict=True,
+    ):
+        assert dict(row["cats"]) == pytest.approx(dict(expected["cats"]), abs=1e-5)
+        assert [e["text"] for e in row["entities"]] == [
+            e["text"] for e in expected["entities"]
+        ]
+    assert {row["cats"] for row in rows if row["error"]} == {None}
+
+
+def test_an_empty_table_keeps_its_columns(pipeline):
+    model, code = pipeline
+    annotator = Annotator(model, code=code)
+    empty = pa.table(
+        {"id": pa.array([], pa.string()), "text": pa.array([], pa.string())}
+    )
+    assert annotator(empty).schema == annotator.schema
+    assert annotator(empty).num_rows == 0
+
+
+def test_it_is_pickled_without_the_pipeline_that_it_loads_once(pipeline, monkeypatch):
+    model, code = pipeline
+    load.cache_clear()
+    table = pa.table({"text": GOOD})
+    annotator = pickle.loads(pickle.dumps(Annotator(model, id=None, code=code)))
+    assert load.cache_info().misses == 0
+    annotator(table)
+    pickle.loads(pickle.dumps(annotator))(table)
+    assert load.cache_info().misses == 1
+
+
+def test_a_column_that_is_not_there_is_named(annotate):
+    with pytest.raises(ValueError, match="no column 'body'; there is 'id', 'text'"):
+        annotate(GOOD, text="body")
+
+
+def test_a_pipeline_that_says_of_nothing_that_it_writes_it_is_refused(tmp_path):
+    spacy.blank("en").to_disk(tmp_path)
+    with pytest.raises(ValueError, match="No component"):
+        Annotator(tmp_path, id=None)(pa.table({"text": GOOD}))
+
+
+def test_tags_have_the_places_of_their_tokens(tmp_path):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("rnn_tagger")
+    words = Doc(nlp.vocab, words=["Good", "soup"])
+    example = Example.from_dict(words, {"tags": ["ADJ", "ADJ"]})
+    nlp.initialize(lambda: [example])
+    nlp.to_disk(tmp_path)
+    (row,) = Annotator(tmp_path, id=None)(pa.table({"text": ["Good soup"]})).to_pylist()
+    assert row["tokens"] == [
+        {"start": 0, "end": 4, "tag": "ADJ"},
+        {"start": 5, "end": 9, "tag": "ADJ"},
+    ]
+
+
+def test_texts_have_the_name_of_the_extension_that_is_set():
+    nlp = spacy.blank("en")
+    nlp.add_pipe("rnn_translator", config={"extension": "german"})
+    columns = Columns(nlp)
+    doc = nlp.make_doc("Good soup")
+    doc._.german = "Gute Suppe"
+    assert columns.read(doc) == {"german": "Gute Suppe"}
+
+
+def test_spans_have_the_group_that_they_are_in(tmp_path):
+    nlp = spacy.blank("en")
+    ruler = nlp.add_pipe("span_ruler")
+    ruler.add_patterns([{"label": "FOOD", "pattern": "soup"}])
+    nlp.to_disk(tmp_path)
+    (row,) = Annotator(tmp_path, id=None)(pa.table({"text": ["Good soup"]})).to_pylist()
+    (span,) = row["spans"]
+    assert span == {
+        "group": "ruler",
+        "start": 5,
+        "end": 9,
+        "label": "FOOD",
+        "text": "soup",
+        "confidence": None,
+    }
+
+
+def test_scores_of_another_group_are_confidences_where_spans_are_the_same():
+    doc = spacy.blank("en")("Ada met Bob")
+    doc.ents = [Span(doc, 0, 1, "PER"), Span(doc, 2, 3, "PER")]
+    doc.spans["rnn_ner"] = [Span(doc, 2, 3, "PER"), Span(doc, 0, 1, "ORG")]
+    doc.spans["rnn_ner"].attrs["scores"] = [0.25, 0.5]
+    assert [e["confidence"] for e in read_entities(doc)] == [None, 0.25]
+
+
+def test_the_recipes_for_other_engines_annotate_their_kinds_of_tables(pipeline):
+    model, code = pipeline
+    annotator = Annotator(model, code=code)
+    table = pa.table({"id": ["a", "b", "c", "d"], "text": GOOD})
+    expected = annotator(table)
+    part = table.to_pandas()
+    found = annotator(pa.Table.from_pandas(part)).to_pandas()  # Dask's partition
+    assert list(found.columns) == list(annotator.schema.empty_table().to_pandas())
+    assert list(found["id"]) == list(part["id"])
+    batches = [  # Spark's
+        each
+        for batch in table.to_batches(max_chunksize=2)
+        for each in annotator(pa.Table.from_batches([batch])).to_batches()
+    ]
+    assert {batch.schema for batch in batches} == {annotator.schema}
+    assert pa.Table.from_batches(batches)["id"] == expected["id"]
