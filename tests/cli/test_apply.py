@@ -110,7 +110,6 @@ def test_another_input_or_setting_is_refused(pipeline, texts, tmp_path):
         ([(1, "a"), (2, "b"), (1, "c")], [], "the id '1' is that of"),
         ([(1, "a")], ["--text", "body"], "no column 'body'; there is 'id', 'text'"),
         ([(1, "a")], ["--id", "key"], "no column 'key'; there is 'id', 'text'"),
-        ([(1, "a")], ["--engine", "ray", "--address"], "No such option"),
     ],
 )
 def test_what_can_not_be_is_one_message_and_no_folder(
@@ -118,8 +117,19 @@ def test_what_can_not_be_is_one_message_and_no_folder(
 ):
     path = write(tmp_path / "texts.jsonl", rows)
     result = apply(pipeline, path, tmp_path / "out", *args)
-    assert result.exit_code in (1, 2)
+    assert result.exit_code == 1
     assert message in say(result)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_cluster_that_does_not_answer_is_one_message_and_no_folder(
+    pipeline, texts, tmp_path, monkeypatch
+):
+    pytest.importorskip("ray")
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    result = apply(pipeline, texts, tmp_path / "out", "--engine", "ray")
+    assert result.exit_code == 1
+    assert "RAY_ADDRESS=127.0.0.1:1: no cluster" in say(result)
     assert not (tmp_path / "out").exists()
 
 
