@@ -120,10 +120,10 @@ class Transitions:
         return bool(self.highest - least.amin() < ROUGH_SPREAD)
 
     def arrange(self, X: Tensor) -> Tensor:
-        """Make a copy with the tags of columns in order. Shape (..., K)."""
+        """Make a copy with the tags of columns in order. Shape (..., K), float64."""
         if self.order is None:
-            return X.clone()
-        return X.gather(-1, self.order.expand(X.shape))
+            return X.to(torch.float64, copy=True)
+        return X.index_select(-1, self.order).double()
 
     def restore(self, X: Tensor) -> Tensor:
         """Undo `arrange`. Shape (..., K)."""
