@@ -220,6 +220,7 @@ def posterior(lattice: Lattice, within: Tensor | None = None) -> Messages:
     """
     E, links = lattice.emissions, lattice.forward
     if not len(E):
+        E = links.arrange(E)
         return Messages(E, E, E, E[:, 0], E[:, 0], E.sum(), links, in_logs=True)
     ahead = behind = lattice.steps
     if within is not None and E.shape[1] > FEW_TAGS:

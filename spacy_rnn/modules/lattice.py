@@ -20,7 +20,8 @@ class Lattice:
     """All tag sequences of each document, and their scores.
 
     What is impossible has the score -inf. Documents lie end to end, so there is no
-    padding. An empty document has one sequence, the empty one, with score 0.
+    padding. An empty document has one sequence, the empty one, with score 0. Whatever
+    the precision of the scores, they are added up in double precision.
 
     Attributes:
         emissions: Score of each tag at each token. Shape (N, K).

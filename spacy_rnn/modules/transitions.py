@@ -120,10 +120,10 @@ class Transitions:
         return bool(self.highest - least.amin() < ROUGH_SPREAD)
 
     def arrange(self, X: Tensor) -> Tensor:
-        """Make a copy with the tags of columns in order. Shape (..., K)."""
+        """Make a copy with the tags of columns in order. Shape (..., K), float64."""
         if self.order is None:
-            return X.clone()
-        return X.gather(-1, self.order.expand(X.shape))
+            return X.to(torch.float64, copy=True)
+        return X.index_select(-1, self.order).double()
 
     def restore(self, X: Tensor) -> Tensor:
         """Undo `arrange`. Shape (..., K)."""
@@ -191,17 +191,22 @@ class Transitions:
         least, greatest = self.extremes
         highest = X + greatest
         is_near = highest > (X + least).amax(1, keepdim=True)
-        n_near = max(1, int(is_near.sum(1).amax()))
+        n_near_of = is_near.sum(1)
+        n_near = max(1, int(n_near_of.amax()))
         tags = highest.topk(n_near, dim=1).indices
         scores = X.gather(1, tags)
-        for rank in range(n_near):
-            way = self.dense.index_select(0, tags[:, rank])
-            torch.maximum(Y, way.add_(scores[:, rank, None]), out=Y)
+        torch.add(self.dense[tags[:, 0]], scores[:, :1], out=Y)
+        for rank in range(1, n_near):
+            (docs,) = (n_near_of > rank).nonzero(as_tuple=True)
+            way = self.dense[tags[docs, rank]].add_(scores[docs, rank, None])
+            Y[docs] = torch.maximum(Y[docs], way)
 
     def make_room(self, X: Tensor, nothing: float) -> tuple[Tensor, Tensor]:
-        """Make room for values of all tags, and point to those of targets in it."""
-        Y = torch.full_like(X, nothing)
-        return Y, Y[:, self.targets]
+        """Make room for values of all tags, and point to that of targets in it."""
+        Y, (first, end) = X.new_empty(X.shape), (self.targets.start, self.targets.stop)
+        Y[:, :first] = nothing
+        Y[:, end:] = nothing
+        return Y, Y[:, first:end]
 
     def uses(self, before: Tensor, beyond: Tensor) -> Tensor:
         """Add up how often each transition is used.

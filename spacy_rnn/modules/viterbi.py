@@ -42,7 +42,7 @@ def best_paths(lattice: Lattice) -> tuple[Tensor, Tensor]:
         (N,), int64.
     """
     E = lattice.emissions
-    best = E.new_zeros(len(lattice.lengths))
+    best = E.new_zeros(len(lattice.lengths), dtype=torch.float64)
     if not len(E):
         return best, torch.zeros(0, dtype=torch.long, device=E.device)
     steps, links = lattice.steps, lattice.forward

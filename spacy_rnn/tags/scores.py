@@ -18,7 +18,7 @@ from spacy_rnn.types import CRFScores, TagScores
 def to_lattice(
     scores: TagScores, tag_set: TagSet, allowed: np.ndarray | None = None
 ) -> Lattice:
-    """Lay out the legal tag sequences of documents, with scores in double precision.
+    """Lay out the legal tag sequences of documents.
 
     Args:
         scores: Scores of sequences, or of tokens alone; then transitions score nothing.
@@ -76,10 +76,10 @@ def join_scores(emissions: Sequence[Any], n_tags: int) -> Tensor:
                 f"has scores of shape {rows.shape}"
             )
     if not parts:
-        return torch.zeros(0, n_tags, dtype=torch.float64)
+        return torch.zeros(0, n_tags)
     xp = get_array_module(parts[0])
     joined = parts[0] if len(parts) == 1 else xp.concatenate(parts)
-    return torch.from_dlpack(joined.astype("f8"))
+    return torch.from_dlpack(joined)
 
 
 def tagger_scores(rows: Tensor) -> Tensor:
@@ -90,7 +90,7 @@ def tagger_scores(rows: Tensor) -> Tensor:
     that doesn't end in a softmax the scores are taken as they are.
     """
     if bool((rows >= 0).all() and ((rows.sum(1) - 1).abs() < 1e-3).all()):
-        return rows.add(float(np.finfo("f").tiny)).log()
+        return rows.double().add_(float(np.finfo("f").tiny)).log_()
     return rows
 
 
