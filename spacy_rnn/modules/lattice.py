@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from spacy_rnn.modules.transitions import Transitions, lay_out
+from spacy_rnn.modules.transition_parts import lay_out
+from spacy_rnn.modules.transitions import Transitions
 
 # Numbers, at most. glibc returns larger pieces of memory to the system each time.
 PART = 2**21
