@@ -71,10 +71,10 @@ def token_pieces(
     """
     if not len(features):
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-    # A token has a space before it if the one before has one behind it. So has the
-    # first one, as the words of a text look the same wherever they stand.
+    # A token has a space before it if the one before has one behind it, or is white
+    # space. So has the first one, as words look the same wherever they stand.
     is_spaced = is_first(doc_of)
-    is_spaced[1:] |= features[:-1, 1] > 0
+    is_spaced[1:] |= features[:-1, 1:].any(axis=1)
     kinds, kind_of = np.unique(
         np.stack([features[:, 0], is_spaced.astype(np.uint64)], axis=1),
         axis=0,

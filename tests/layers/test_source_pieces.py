@@ -32,7 +32,8 @@ def slow_pieces(model, doc):
         return []
     found = []
     for token in doc:
-        has_space = token.i == 0 or doc[token.i - 1].whitespace_
+        before = None if token.i == 0 else doc[token.i - 1]
+        has_space = before is None or before.whitespace_ or before.is_space
         found.append(model.predict([(" " if has_space else "") + token.text])[0])
     return found
 
@@ -49,13 +50,21 @@ def test_tokens_are_cut_one_by_one_and_white_space_alone_is_nothing(subwords):
         offset += len(doc)
 
 
-def test_the_pieces_of_a_document_make_its_text(subwords):
+def test_the_pieces_of_a_document_make_its_text_but_for_white_space(subwords):
     docs = list(NLP.pipe(TEXTS))
     found = doc_pieces(subwords, docs, 0)
     parts = np.split(found.pieces, np.cumsum(found.lengths)[:-1])
     for doc, part in zip(docs, parts, strict=True):
         if doc.text.strip():
-            assert subwords.attrs["vocabulary"].decode(part.tolist()) == doc.text
+            text = subwords.attrs["vocabulary"].decode(part.tolist())
+            assert text.split() == doc.text.split()
+
+
+@pytest.mark.parametrize("white_space", [" ", "  ", "\n", "\n\n", "\t", " \n "])
+def test_a_word_has_the_same_pieces_behind_any_white_space(subwords, white_space):
+    found = doc_pieces(subwords, [NLP(f"wake{white_space}dog")], 0)
+    expected = subwords.predict([" dog"])[0]
+    assert found.pieces[-len(expected) :].tolist() == expected
 
 
 def test_a_limit_leaves_out_the_last_tokens_whole(subwords):
