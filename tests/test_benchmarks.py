@@ -30,6 +30,7 @@ SCRIPTS = (
     "scale",
     "sentences",
     "seq2seq",
+    "seq2seq_step",
     "speed",
     "summaries",
     "tagging_accuracy",
@@ -424,3 +425,15 @@ def test_translators_are_trained_for_the_same_time(translator, monkeypatch):
     assert len(done["quick"]) == 5
     assert done["slow"] == done["quick"][:2]
     assert learned["quick"] > learned["slow"] > 0
+
+
+def test_the_parts_of_a_step_of_the_translator_are_all_timed(benchmark, translator):
+    parts = benchmark("seq2seq_step")
+    _, config, nlp, pairs = translator
+    step, _ = parts.make_our_step(nlp, config)
+    seconds = parts.least_of_rounds(nlp, step, [pairs[:5], pairs[5:]], rounds=1)
+    assert len(seconds) == 6
+    assert min(seconds.values()) > 0.0
+    counted = [parts.n_operations(config, part, 400) for part in (pairs, pairs * 3)]
+    assert counted[1] == 3 * counted[0]
+    assert parts.SAMPLE < parts.n_sampled(pairs) <= parts.SAMPLE + 400
