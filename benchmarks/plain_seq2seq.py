@@ -68,7 +68,8 @@ class PlainSeq2Seq(nn.Module):
         mean = memory.sum(1) / lengths[:, None]
         h, c = torch.tanh(self.first(mean)).chunk(2, 1)
         nothing = memory.new_zeros(len(memory), memory.shape[2])
-        return memory, self.attend(memory), mask, (nothing, h, c)
+        keys = self.attend(memory) / h.shape[1] ** 0.5
+        return memory, keys, mask, (nothing, h, c)
 
     def step(
         self, X: Tensor, memory: Tensor, keys: Tensor, mask: Tensor, state: State
