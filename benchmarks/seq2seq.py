@@ -12,10 +12,11 @@ with padding; its pieces are looked up before the clock starts, ours by `nlp.upd
 All figures are of processor time, on one core. The candidates take turns; of a speed
 the fastest round counts. After --seconds of training each, dev is translated greedily,
 by averaged weights, and scored by sacrebleu (13a, cased). Then the tutorial's network
-takes over our weights, so that both write the same texts, from text to text: by
-`nlp.pipe` in batches of the config's size, by the tutorial's loop one by one and in
-batches that are padded, and go on until their last text has ended. Memory is what a
-process needs to search many texts of uneven length, besides the loaded pipeline.
+takes over our weights, or those of a trained --model, so that both write the same
+texts, but for a few whose words are cut otherwise: by `nlp.pipe` in batches of the
+config's size, by the tutorial's loop one by one and in batches that are padded, and go
+on until their last text has ended. Memory is what a process needs for a beam search of
+many texts of uneven length, besides the loaded pipeline.
 """
 
 import argparse
@@ -118,7 +119,7 @@ def n_pieces(pairs: Sequence[Pair]) -> int:
 
 
 def make_our_step(nlp: Language, config: Config) -> tuple[Step, dict]:
-    """Return a step of training by the config, and where averaged weights will be."""
+    """Return a step of training by the config, and where weights are averaged."""
     optimizer = resolve(config["training"], "optimizer")
 
     def step(pairs: Sequence[Pair]) -> None:
@@ -129,18 +130,24 @@ def make_our_step(nlp: Language, config: Config) -> tuple[Step, dict]:
     return step, optimizer.averages
 
 
-def make_plain_step(nlp: Language, config: Config) -> tuple[Step, PlainSeq2Seq]:
-    """Return the same for the tutorial's network, with the weights that ours has."""
-    block = config["components"][PIPE]["model"]
+def make_plain(nlp: Language) -> PlainSeq2Seq:
+    """Make the tutorial's network, with the weights that ours has."""
+    block = nlp.config["components"][PIPE]["model"]
     module = PlainSeq2Seq(
         len(pieces_of(nlp)),
         width=block["width"],
         hidden_width=block["hidden_width"],
-        dropout=config["training"]["dropout"],
+        dropout=nlp.config["training"]["dropout"],
     )
     take_weights(module, nlp.get_pipe(PIPE).model)
+    return module
+
+
+def make_plain_step(nlp: Language, config: Config) -> tuple[Step, PlainSeq2Seq]:
+    """Return a step of its training by the config, and its averaged network."""
     learn_rates = resolve(config["training"]["optimizer"], "learn_rate")
-    trainer = PlainTrainer(module, learn_rates, block["label_smoothing"])
+    smoothing = config["components"][PIPE]["model"]["label_smoothing"]
+    trainer = PlainTrainer(make_plain(nlp), learn_rates, smoothing)
 
     def step(pairs: Sequence[Pair]) -> None:
         trainer.step([pair.source for pair in pairs], [pair.target for pair in pairs])
@@ -201,10 +208,10 @@ def write_ours(nlp: Language, texts: Sequence[str], beam_width: int) -> list[str
 
 
 def writing_speeds(
-    nlp: Language, module: PlainSeq2Seq, texts: Sequence[str], rounds: int
+    nlp: Language, texts: Sequence[str], rounds: int
 ) -> dict[str, float]:
-    """Return how many sentences are written in a second, by the weights of ours."""
-    take_weights(module, nlp.get_pipe(PIPE).model)
+    """Return how many sentences are written in a second, with the same weights."""
+    module = make_plain(nlp)
     works = {
         f"{TUTORIAL}, {title}": [
             clock(write_plain, module, pieces_of(nlp), texts, size)
@@ -270,11 +277,33 @@ def print_table(title: str, unit: str, rows: Mapping[str, float]) -> None:
         print(f"| {name} | {speed:,.0f} | {speed / best:.1f} |")
 
 
+def compare_training(
+    nlp: Language, config: Config, dev: Sequence[Pair], args: argparse.Namespace
+) -> dict:
+    """Train both, print speeds and scores, and return the averaged weights of ours."""
+    pairs = read_pairs(nlp, config, "train")
+    plain_step, module = make_plain_step(nlp, config)
+    our_step, averages = make_our_step(nlp, config)
+    steps = {TUTORIAL: plain_step, OURS: our_step}
+    learned = train_in_turns(steps, pairs, config, args.seconds)
+    texts = [pair.example.reference.text for pair in dev]
+    written = {TUTORIAL: write_plain(module, pieces_of(nlp), texts, max(PADDED))}
+    with nlp.use_params(averages):
+        written[OURS] = write_ours(nlp, texts, 1)
+    print(f"\n| {args.seconds:.0f} s of training | pieces | BLEU |\n|---|---:|---:|")
+    for name in steps:
+        print(f"| {name} | {learned[name]:,} | {bleu(written[name], dev):.1f} |")
+    batches = list(islice(make_batches(pairs, config), args.batches))
+    print_table("training", "pieces/s", training_speeds(steps, batches, args.rounds))
+    return averages
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, help="folder of the data sets")
+    parser.add_argument("--model", type=Path, help="pipeline to write with, trained")
     parser.add_argument("--seconds", type=float, default=240, help="of training, each")
     parser.add_argument("--batches", type=int, default=10, help="in a round")
     parser.add_argument("--texts", type=int, default=512, help="in a round")
@@ -283,28 +312,18 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     config = read_config(args.data)
-    nlp = init_nlp(config)
-    train, dev = (read_pairs(nlp, config, part) for part in ("train", "dev"))
-    print(f"{describe_machine()}; {len(train)} pairs, {len(pieces_of(nlp))} pieces")
-    plain_step, module = make_plain_step(nlp, config)
-    our_step, averages = make_our_step(nlp, config)
-    steps = {TUTORIAL: plain_step, OURS: our_step}
-    learned = train_in_turns(steps, train, config, args.seconds)
-    batches = list(islice(make_batches(train, config), args.batches))
-    print_table("training", "pieces/s", training_speeds(steps, batches, args.rounds))
-    texts = [pair.example.reference.text for pair in dev]
+    nlp = init_nlp(config) if args.model is None else spacy.load(args.model)
+    dev = read_pairs(nlp, config, "dev")
+    print(f"{describe_machine()}; {len(pieces_of(nlp))} pieces")
+    averages = {}
+    if args.model is None:
+        averages = compare_training(nlp, config, dev, args)
+    texts = [pair.example.reference.text for pair in dev[: args.texts]]
     with nlp.use_params(averages):
-        written = {
-            TUTORIAL: write_plain(module, pieces_of(nlp), texts, max(PADDED)),
-            OURS: write_ours(nlp, texts, 1),
-        }
-        print(f"\n| {args.seconds:.0f} s | pieces seen | BLEU |\n|---|---:|---:|")
-        for name in written:
-            print(f"| {name} | {learned[name]:,} | {bleu(written[name], dev):.1f} |")
-        speeds = writing_speeds(nlp, module, texts[: args.texts], args.rounds)
-        print_table("writing", "sentences/s", speeds)
-        megabytes = memory_of(nlp, uneven_texts(dev, args.uneven))
-    print(f"\n{args.uneven} texts of 5 to 400 words, beam 5: {megabytes:,.0f} MB")
+        print_table("writing", "sentences/s", writing_speeds(nlp, texts, args.rounds))
+        if args.uneven:
+            megabytes = memory_of(nlp, uneven_texts(dev, args.uneven))
+            print(f"\n{args.uneven} texts of 5 to 400 words: {megabytes:,.0f} MB")
 
 
 if __name__ == "__main__":
