@@ -51,7 +51,7 @@ from spacy_rnn.metrics.bleu import translation_scores
 PIPE = "rnn_translator"
 TUTORIAL, OURS = "the tutorial's loop", "**spacy-rnn**"
 PADDED = {1: "one by one", 64: "64 padded", 256: "256 padded"}  # batches
-BEAMS = {1: "greedy", 5: "beam 5"}
+SEARCHES = {"one by one": (1, 1), "greedy": (1, None), "beam 5": (5, None)}
 MAX_LENGTH = 100  # of what is written, in pieces
 LENGTHS = (5, 400)  # of texts that memory is measured by, in words
 
@@ -201,10 +201,12 @@ def write_plain(
     return found
 
 
-def write_ours(nlp: Language, texts: Sequence[str], beam_width: int) -> list[str]:
-    """Translate texts by `nlp.pipe`."""
+def write_ours(
+    nlp: Language, texts: Sequence[str], beam_width: int, size: int | None = None
+) -> list[str]:
+    """Translate texts by `nlp.pipe`, in batches of so many, or as the config says."""
     nlp.get_pipe(PIPE).configure(beam_width=beam_width, max_length=MAX_LENGTH)
-    return [doc._.translation for doc in nlp.pipe(texts)]
+    return [doc._.translation for doc in nlp.pipe(texts, batch_size=size)]
 
 
 def writing_speeds(
@@ -219,8 +221,8 @@ def writing_speeds(
         for size, title in PADDED.items()
     }
     works |= {
-        f"{OURS}, {title}": [clock(write_ours, nlp, texts, beam_width)]
-        for beam_width, title in BEAMS.items()
+        f"{OURS}, {title}": [clock(write_ours, nlp, texts, *search)]
+        for title, search in SEARCHES.items()
     }
     seconds = fastest(works, rounds)
     return {name: len(texts) / least for name, least in seconds.items()}
@@ -255,7 +257,7 @@ def grow(path: str, texts: Sequence[str]) -> float:
     torch.set_num_threads(1)
     nlp = spacy.load(path)
     before = resident()
-    write_ours(nlp, texts, max(BEAMS))
+    write_ours(nlp, texts, *SEARCHES["beam 5"])
     return highest() - before
 
 
