@@ -114,6 +114,12 @@ def seconds(works: Mapping[str, Callable[[], None]], rounds: int) -> dict[str, f
     return fastest(measured, rounds)
 
 
+def peak_speed(rounds: int) -> float:
+    """Return how many floating-point operations a second a product reaches here."""
+    A = torch.randn(SIZE, SIZE)
+    return 2 * SIZE**3 / seconds({"A": lambda: torch.mm(A, A)}, rounds)["A"]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -122,8 +128,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     args = parser.parse_args()
     torch.set_num_threads(1)
-    A = torch.randn(SIZE, SIZE)
-    peak = 2 * SIZE**3 / seconds({"A": lambda: torch.mm(A, A)}, args.rounds)["A"]
+    peak = peak_speed(args.rounds)
     capability = torch.backends.cpu.get_cpu_capability()
     onednn = "with" if mkldnn.is_available() else "without"
     print(f"torch {torch.__version__}, {capability}, {onednn} oneDNN, ", end="")

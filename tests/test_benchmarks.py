@@ -2,10 +2,13 @@
 
 import gzip
 import importlib
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from spacy_rnn.layers.source_pieces import doc_pieces
 
 FOLDER = Path(__file__).parent.parent / "benchmarks"
 SCRIPTS = (
@@ -26,6 +29,8 @@ SCRIPTS = (
     "rouge",
     "scale",
     "sentences",
+    "seq2seq",
+    "seq2seq_step",
     "speed",
     "summaries",
     "tagging_accuracy",
@@ -368,3 +373,67 @@ def test_without_learning_the_target_of_the_most_similar_source_is_taken(benchma
     scores = baselines.score("summary", ["Ein Hund"], [train[2]])
     assert scores["rouge1"] == pytest.approx(80)
     assert scores["exact_match"] == 0
+
+
+@pytest.fixture
+def translator(benchmark):
+    """Return the benchmark of translation, with its pipeline and some pairs."""
+    pytest.importorskip("sentencepiece")
+    pytest.importorskip("sacrebleu")
+    seq2seq = benchmark("seq2seq")
+    config = seq2seq.read_config(None)
+    for part in ("train", "dev"):
+        config["corpora"][part]["limit"] = 40
+    config["components"][seq2seq.PIPE]["model"]["subwords"]["size"] = 400
+    nlp = seq2seq.init_nlp(config)
+    return seq2seq, config, nlp, seq2seq.read_pairs(nlp, config, "train")
+
+
+def test_the_translator_of_tutorials_is_the_same_network(translator):
+    seq2seq, config, nlp, pairs = translator
+    model = nlp.get_pipe(seq2seq.PIPE).model
+    network = model.get_ref("network")
+    noise = np.random.default_rng(0).normal(0.0, 0.05, network.get_param("W").shape)
+    network.set_param("W", network.get_param("W") + noise.astype("f"))
+    _, module = seq2seq.make_plain_step(nlp, config)
+    module.eval()
+    docs = [pair.example.reference for pair in pairs]
+    targets = [doc._.translation for doc in docs]
+    for pair, doc, target in list(zip(pairs, docs, targets, strict=True))[:5]:
+        (loss,) = model.predict(([doc], [target]))
+        source = doc_pieces(model.get_ref("subwords"), [doc], 0).pieces
+        assert module.loss([source], [pair.target]).item() == pytest.approx(loss)
+    batch = zip(*((pair.source, pair.target) for pair in pairs), strict=True)
+    loss = model.predict((docs, targets)).sum()
+    assert module.loss(*batch).item() == pytest.approx(loss, 1e-3)
+    texts = [doc.text for doc in docs[:3]]
+    alone = seq2seq.write_plain(module, seq2seq.pieces_of(nlp), texts, 1)
+    assert seq2seq.write_plain(module, seq2seq.pieces_of(nlp), texts, 3) == alone
+
+
+def test_translators_are_trained_for_the_same_time(translator, monkeypatch):
+    seq2seq, config, nlp, pairs = translator
+    done = {"quick": [], "slow": []}
+    monkeypatch.setattr(seq2seq, "clock", lambda step, batch: partial(step, batch))
+
+    def step(name, seconds, batch):
+        done[name].append([pair.source for pair in batch])
+        return seconds
+
+    steps = {"quick": partial(step, "quick", 1.0), "slow": partial(step, "slow", 2.5)}
+    learned = seq2seq.train_in_turns(steps, pairs * 30, config, 5.0)
+    assert len(done["quick"]) == 5
+    assert done["slow"] == done["quick"][:2]
+    assert learned["quick"] > learned["slow"] > 0
+
+
+def test_the_parts_of_a_step_of_the_translator_are_all_timed(benchmark, translator):
+    parts = benchmark("seq2seq_step")
+    _, config, nlp, pairs = translator
+    step, _ = parts.make_our_step(nlp, config)
+    seconds = parts.least_of_rounds(nlp, step, [pairs[:5], pairs[5:]], rounds=1)
+    assert len(seconds) == 6
+    assert min(seconds.values()) > 0.0
+    counted = [parts.n_operations(config, part, 400) for part in (pairs, pairs * 3)]
+    assert counted[1] == 3 * counted[0]
+    assert parts.SAMPLE < parts.n_sampled(pairs) <= parts.SAMPLE + 400

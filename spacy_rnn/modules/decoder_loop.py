@@ -38,10 +38,6 @@ class Source(NamedTuple):
     pieces: Tensor
     starts: Tensor
 
-    def take(self, rows: Tensor) -> "Source":
-        """Select sources, in an order."""
-        return Source(*(each.index_select(0, rows) for each in self))
-
 
 class State(NamedTuple):
     """Where a decoder is, in each of some texts.

@@ -58,9 +58,9 @@ class Hypothesis(NamedTuple):
         score: By which it was compared with others.
         log_probs: Of each piece after those before it. Shape (T,).
         shares: How much of each piece of the source was read for it. Shape (T, S), or
-            (T, 0) if they weren't kept.
+            (0, 0) if they weren't kept.
         copies: The probability of copying each piece of the source then. Shape (T, S),
-            or (T, 0) if there is no copying, or they weren't kept.
+            (T, 0) if there is no copying, or (0, 0) if they weren't kept.
     """
 
     pieces: Tensor
@@ -95,7 +95,7 @@ class Search:
                 V), how much of each piece of the source was read for it, shape (R, S),
                 the probability of copying that one, shape (R, S) or (R, 0), and the
                 states after it.
-            source: The sources, none of them empty.
+            source: The sources, none of them empty. They are used up.
             state: Before the first piece.
             settings: How to search.
             limits: The greatest length of each text, in pieces. Shape (B,).
@@ -107,7 +107,8 @@ class Search:
         n_texts = len(limits)
         self.step, self.settings = step, settings
         self.source, self.state = source, state
-        self.end, self.never, self.keep_shares = end, never, keep_shares
+        self.end, self.never = end, limits.new_tensor(never)
+        self.keep_shares = keep_shares
         self.found: list[list[Hypothesis]] = [[] for _ in range(n_texts)]
         self.texts = torch.arange(n_texts, device=limits.device)
         self.limits = limits.clamp(min=settings.min_length)
@@ -115,7 +116,7 @@ class Search:
         self.last = torch.full_like(limits, first)
         self.pieces = self.last.new_empty(n_texts, 0)
         self.log_probs = self.totals[:, :0]
-        self.shares = self.copies = self.totals[:, :0, None]
+        self.shares = self.copies = self.totals.new_empty(n_texts, 0, 0)
 
     def run(self) -> list[list[Hypothesis]]:
         """Return the best texts of each source, the best one first."""
@@ -123,17 +124,16 @@ class Search:
             log_probs, shares, copies, self.state = self.step(
                 self.source, self.state, self.last
             )
-            if not self.keep_shares:
-                shares, copies = shares[:, :0], copies[:, :0]
-            self.shares = append(self.shares, shares)
-            self.copies = append(self.copies, copies)
+            if self.keep_shares:
+                self.shares = append(self.shares, shares)
+                self.copies = append(self.copies, copies)
             self.extend(self.bar(log_probs))
         n_best = self.settings.n_best
         return [sorted(each, key=by_score)[:n_best] for each in self.found]
 
     def bar(self, log_probs: Tensor) -> Tensor:
         """Make impossible what may not be written. Shape (R, V) in and out."""
-        log_probs[:, self.never] = -torch.inf
+        log_probs.index_fill_(1, self.never, -torch.inf)
         n_written, n = self.pieces.shape[1], self.settings.no_repeat
         if n_written < self.settings.min_length:
             log_probs[:, self.end] = -torch.inf
@@ -170,8 +170,9 @@ class Search:
         rows = chosen // best.shape[1]
         rows += n_places * torch.arange(n_texts, device=totals.device)[:, None]
         has_ended = (pieces == self.end) & (totals > -torch.inf)
-        self.collect(totals, rows, has_ended)
-        totals.masked_fill_(has_ended, -torch.inf)
+        if has_ended.any():
+            self.collect(totals, rows, has_ended)
+            totals.masked_fill_(has_ended, -torch.inf)
         self.select(totals, rows, pieces)
 
     def collect(self, totals: Tensor, rows: Tensor, has_ended: Tensor) -> None:
@@ -217,10 +218,9 @@ class Search:
         """
         # No piece makes a text more probable, and no length divides by more.
         bounds = totals.amax(dim=1) / self.settings.divisor(self.limits + 1)
-        wanted = bounds.new_tensor(
-            [nth_score(self.found[text], self.settings.n_best) for text in self.texts]
-        )
-        kept = (bounds > wanted).nonzero()[:, 0]
+        n_best, texts = self.settings.n_best, self.texts.tolist()
+        wanted = bounds.new_tensor([nth_score(self.found[i], n_best) for i in texts])
+        kept = self.close_up(bounds > wanted)
         totals, order = totals[kept].sort(dim=1, descending=True, stable=True)
         n_places = int((totals > -torch.inf).sum(dim=1).max()) if len(kept) else 1
         totals, order = totals[:, :n_places], order[:, :n_places]
@@ -231,9 +231,30 @@ class Search:
         self.pieces = append(self.pieces[rows], self.last)
         self.shares, self.copies = self.shares[rows], self.copies[rows]
         self.state = self.state.take(rows)
-        if len(kept) < len(self.texts):
-            self.source = self.source.take(kept)
-            self.texts, self.limits = self.texts[kept], self.limits[kept]
+
+    def close_up(self, is_kept: Tensor) -> Tensor:
+        """Let the last texts have the places of those that leave.
+
+        So what is known of the sources, which is large, isn't all copied at each step.
+
+        Args:
+            is_kept: Whether a text stays. Shape (B,).
+
+        Returns:
+            Which text stands where then. Shape (texts that stay,).
+        """
+        order = is_kept.nonzero()[:, 0]
+        n_kept = len(order)
+        if n_kept == len(is_kept):
+            return order
+        free, moved = (~is_kept[:n_kept]).nonzero()[:, 0], order[order >= n_kept]
+        for each in (*self.source, self.texts, self.limits):
+            each[free] = each[moved]
+        self.source = Source(*(each[:n_kept] for each in self.source))
+        self.texts, self.limits = self.texts[:n_kept], self.limits[:n_kept]
+        order = torch.arange(n_kept, device=order.device)
+        order[free] = moved
+        return order
 
 
 def append(history: Tensor, last: Tensor) -> Tensor:
