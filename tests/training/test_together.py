@@ -89,7 +89,7 @@ n_docs = 40
 n_docs = 2
 """
 TEXTS = ["What a lovely warm soup.", "Slow, rude and cold!", "It is a chair.", ""]
-TASKS = ["sentiment", "tagger", "ner", "summarizer", "mixed"]
+TASKS = ["sentiment", "tagger", "ner", "summarizer", "translator", "mixed"]
 
 
 @spacy.registry.readers("mixed.v1")
@@ -183,16 +183,22 @@ def learn(nlp, ranks=ALONE):
 
 
 def check_equal_to_one_process(config, size, *, atol=1e-6):
-    """Train in one process and in several, and return what the first rank called."""
+    """Train in one process and in several, and return what the first rank called.
+
+    Losses are compared where they are added up, at the evaluation after the first step.
+    """
     alone = init_nlp(config)
     before, _ = state_of(alone)
-    learn(alone)
+    expected_losses = learn(alone)[0]["losses"]
     weights, learned = state_of(alone)
     assert max(abs(weights[key] - before[key]).max() for key in before) > 1e-3
     results = play(
         size, lambda ranks: (ranks, nlp := init_nlp(config), learn(nlp, ranks))
     )
-    for _, nlp, _ in results:
+    # Sentences of summaries are shared out only nearly as tokens are.
+    near = 0.2 if "rnn_summarizer" in alone.pipe_names else 1e-4
+    for _, nlp, infos in results:
+        assert infos[0]["losses"] == pytest.approx(expected_losses, rel=near)
         found, found_learned = state_of(nlp)
         assert found.keys() == weights.keys()
         for key, expected in weights.items():
@@ -323,14 +329,6 @@ def test_whoever_waits_for_gradients_sees_those_of_the_whole_batch():
     expected = watch(init_nlp(config))
     for found in play(2, lambda ranks: watch(init_nlp(config), ranks)):
         np.testing.assert_allclose(found, expected, rtol=1e-5)
-
-
-def test_losses_are_those_of_all_ranks():
-    config = make_tagger({"max_steps": 1})
-    alone, *_ = learn(init_nlp(config))
-    for info, *_ in play(2, lambda ranks: learn(init_nlp(config), ranks)):
-        # Others are means over a batch.
-        assert info["losses"]["tagger"] == pytest.approx(alone["losses"]["tagger"])
 
 
 @pytest.mark.parametrize(
