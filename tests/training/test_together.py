@@ -21,6 +21,7 @@ from spacy_rnn.gradients import (
     measure,
     once_before_update,
 )
+from spacy_rnn.modules import hash_embed
 from spacy_rnn.training.loop import train
 from spacy_rnn.training.run import ALONE, Run
 from tests.training.conftest import (
@@ -225,12 +226,23 @@ def test_ranks_learn_what_one_process_learns_in_many_steps(task, size):
     check_equal_to_one_process(config, size)
 
 
+class SmoothMaxout:
+    """What stands for a maxout, and decides nothing."""
+
+    @staticmethod
+    def apply(X, pieces):
+        return torch.logsumexp(torch.stack(X.chunk(pieces, dim=1)), dim=0)
+
+
 @pytest.mark.slow
-def test_with_adam_scores_are_nearer_than_those_of_parts_of_batches():
-    adam = {"@optimizers": "Adam.v1", "learn_rate": 0.001}
+def test_with_adam_scores_are_those_of_one_process_unless_rounding_decides(monkeypatch):
+    """Which of two pieces is the greatest: the gradient of that has no small errors."""
+    monkeypatch.setattr(hash_embed, "Maxout", SmoothMaxout)
+    adam = util.load_config(ROOT / "configs" / "sentiment.cfg")["training"]["optimizer"]
 
     def predict(size=1, **overrides):
         config = make_config("sentiment", {"optimizer": adam, "max_steps": 50})
+        config["components"]["rnn_textcat"]["model"]["pooling"] = ["mean", "attention"]
         config["training"] |= overrides
         config["corpora"]["train"]["limit"] = 0
 
