@@ -7,7 +7,9 @@ Trains the shipped configs on the bundled data, by one process and by `torchrun`
 medians of a step in ms of processor time: waiting for other ranks doesn't count, so a
 busy machine doesn't either; of the ranks the slowest counts. With --equal prints by how
 much weights and scores differ from those of one process after 50 steps, without
-dropout.
+dropout: those of several processes, and of one that adds up the same gradients in
+another order. "Smooth" is Adam as configured, and a network without decisions: pooling
+by the mean in the place of the maximum, and maxout by log-sum-exp.
 """
 
 import argparse
@@ -18,28 +20,34 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from statistics import median
 from typing import Any
 from unittest.mock import patch
 
 import numpy as np
+import torch
 from spacy import util
 from spacy.language import Language
 from spacy.training.initialize import init_nlp
 from thinc.api import Config, Optimizer
+from torch import Tensor
 
+from spacy_rnn.modules import hash_embed
+from spacy_rnn.training import shares
 from spacy_rnn.training.exchange import Exchange
 from spacy_rnn.training.ranks import Ranks, join_ranks
 from spacy_rnn.training.run import Run
 from spacy_rnn.training.shares import Shares
+from spacy_rnn.training.together import Together
 
 ROOT = Path(__file__).parent.parent
 PARTS = ("update", "learning ahead", "exchange", "optimizer")
 SGD = {"@optimizers": "SGD.v1", "learn_rate": 0.001}
 EQUAL_STEPS = 50
+OPTIMIZERS = ("SGD", "as configured", "smooth")
 
 
 def read_config(task: str, words: int, steps: int) -> Config:
@@ -141,7 +149,39 @@ def differ(task: str, ranks: Ranks, what: str) -> Any:
     }
     if "SGD" in what:
         config["training"]["optimizer"] = SGD
-    *_, nlp = learn(config, ranks)
+    with ExitStack() as stack:
+        if "smooth" in what:
+            (component,) = config["components"].values()
+            if "max" in component["model"].get("pooling", ()):
+                component["model"]["pooling"] = ["mean", "attention"]
+            stack.enter_context(patch.object(hash_embed, "Maxout", SmoothMaxout))
+        if "reversed" in what:
+            stack.enter_context(patch.object(Together, "learner", learn_alone))
+            stack.enter_context(patch.object(shares, "choose_share", choose_reversed))
+        *_, nlp = learn(config, ranks)
+        return outcome(config, nlp)
+
+
+class SmoothMaxout:
+    """What stands for a maxout, and decides nothing."""
+
+    @staticmethod
+    def apply(X: Tensor, pieces: int) -> Tensor:
+        return torch.logsumexp(torch.stack(X.chunk(pieces, dim=1)), dim=0)
+
+
+def learn_alone(together: Together, nlp: Language) -> Shares:
+    """Let one process learn the share that it chooses."""
+    return Shares(nlp, together.models, together.ranks, nullcontext)
+
+
+def choose_reversed(lengths: Sequence[int], ranks: Ranks) -> list[int]:
+    """Choose all documents, in reverse order."""
+    return [*range(len(lengths))][::-1]
+
+
+def outcome(config: Config, nlp: Language) -> tuple[list[float], list[float]]:
+    """Return all weights of a pipeline, and the scores of some texts."""
     (pipe,) = (pipe for _, pipe in nlp.pipeline if hasattr(pipe, "model"))
     weights = [
         layer.get_param(name).ravel()
@@ -212,16 +252,20 @@ def print_differences(args: argparse.Namespace) -> None:
     print("\n| task | optimizer | compared with one process | weights | scores |")
     print("|---|---|---|---:|---:|")
     for task in args.tasks:
-        for optimizer in ("SGD", "as configured"):
+        for optimizer in args.optimizers:
             expected = start(1, task, optimizer)
             others = {f"{size} processes": (size, optimizer) for size in args.ranks}
+            others["batches reversed"] = (1, f"{optimizer}, reversed")
             others["accumulate_gradient = 2"] = (1, f"{optimizer}, parts")
             for name, (size, what) in others.items():
                 cells = [
                     f"{abs(np.subtract(*pair)).max():.1e}"
                     for pair in zip(start(size, task, what), expected, strict=True)
                 ]
-                print(f"| {task} | {optimizer} | {name} | {' | '.join(cells)} |")
+                print(
+                    f"| {task} | {optimizer} | {name} | {' | '.join(cells)} |",
+                    flush=True,
+                )
 
 
 def main() -> None:
@@ -232,6 +276,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=24)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--equal", action="store_true")
+    parser.add_argument("--optimizers", nargs="+", default=OPTIMIZERS)
     parser.add_argument("--work", nargs=5, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.work:

@@ -86,6 +86,7 @@ def Seq2Seq(
         attrs={
             "max_source": max_source,
             "learn_pieces": learn_pieces,
+            "count_pieces": count_pieces,
         },
     )
     return model
@@ -107,8 +108,7 @@ def forward(
     docs, texts = inputs
     network = model.get_ref("network")
     network.get_param("W")  # a KeyError here tells spaCy that nothing is initialized
-    pieces = doc_pieces(model.get_ref("subwords"), docs, model.attrs["max_source"])
-    has_both = (pieces.lengths > 0) & np.array([bool(text) for text in texts], bool)
+    pieces, has_both = find_pairs(model, docs, texts)
     if not has_both.any():
         return model.ops.alloc1f(len(docs)), learn_nothing(model, docs, is_train)
     source = select(pieces, has_both)
@@ -124,6 +124,27 @@ def forward(
         return []
 
     return Y, backprop
+
+
+def find_pairs(
+    model: Seq2SeqT, docs: list[Doc], texts: Sequence[str | None]
+) -> tuple[DocPieces, np.ndarray]:
+    """Return the pieces of documents, and which have some and a text. Shape (B,)."""
+    pieces = doc_pieces(model.get_ref("subwords"), docs, model.attrs["max_source"])
+    return pieces, (pieces.lengths > 0) & np.array([bool(text) for text in texts], bool)
+
+
+def count_pieces(model: Seq2SeqT, docs: list[Doc], texts: Sequence[str | None]) -> int:
+    """Count the pieces that are learned, over which the loss is a mean."""
+    _, has_both = find_pairs(model, docs, texts)
+    known = [text for text, has in zip(texts, has_both, strict=True) if text and has]
+    return sum(len(each) + 1 for each in encode_targets(model, known))
+
+
+def encode_targets(model: Seq2SeqT, texts: list[str]) -> list[list[int]]:
+    """Cut texts into pieces, without the one that ends each."""
+    encoded: list[list[int]] = target_of(model).predict([SPACE + x for x in texts])
+    return encoded
 
 
 def learn_nothing(
@@ -161,7 +182,7 @@ def score_texts(
         their sum and returns that of the memory.
     """
     network = model.get_ref("network")
-    encoded = target_of(model).predict([SPACE + text for text in texts])
+    encoded = encode_targets(model, texts)
     target = DocPieces(
         np.concatenate([[*each, END] for each in encoded]),
         np.array([len(each) + 1 for each in encoded]),

@@ -115,6 +115,8 @@ class RNNEntityRecognizer(TrainablePipe):
     tokens, sentence starts, missing values and incorrect spans.
     """
 
+    loss_per = "document"
+
     def __init__(
         self,
         vocab: Vocab,
@@ -131,8 +133,7 @@ class RNNEntityRecognizer(TrainablePipe):
     ) -> None:
         if not annotate_ents and spans_key is None:
             raise ValueError(
-                "There is nothing to write entities to: annotate_ents is false, and "
-                "spans_key is null. Set one of them."
+                "There is nothing to write entities to. Set annotate_ents or spans_key"
             )
         super().__init__(
             vocab,

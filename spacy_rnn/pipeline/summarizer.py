@@ -115,6 +115,8 @@ def make_rnn_summarizer(
 class RNNSummarizer(TrainablePipe):
     """Choose the sentences of a summary by scores, after Nallapati et al. (2017)."""
 
+    loss_per = "token"
+
     def __init__(
         self,
         vocab: Vocab,

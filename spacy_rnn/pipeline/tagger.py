@@ -82,6 +82,7 @@ def make_rnn_tagger(
 class RNNTagger(Tagger):
     """spaCy's `tagger`, whose labels can also grow after training."""
 
+    loss_per = "token"
     label_attrs: tuple[str, ...] = ("TAG",)
 
     def __init__(

@@ -32,6 +32,8 @@ SEARCH = (
 class TextWriter(TrainablePipe):
     """Write a text about each document, with an encoder-decoder."""
 
+    loss_per = "piece"
+
     def __init__(
         self,
         vocab: Vocab,
@@ -161,15 +163,36 @@ class TextWriter(TrainablePipe):
         drop: float = 0.0,
         sgd: Optimizer | None = None,
         losses: dict[str, float] | None = None,
+        share: float = 1.0,
     ) -> dict[str, float]:
         """Learn from a batch of documents with their texts.
 
         A document without a text, or without a word, counts nothing.
+
+        Args:
+            examples: The batch.
+            drop: Dropout rate.
+            sgd: Updates the weights, if there is one.
+            losses: Where the loss is added, per piece.
+            share: Of a batch of which this is a part, the share of the pieces. The
+                gradient, a mean over pieces, is multiplied by it.
+
+        Returns:
+            The losses.
         """
         examples = list(examples)
         validate_examples(examples, f"{type(self).__name__}.update")
         targets = [self.target(example) for example in examples]
-        return self._learn(examples, targets, drop=drop, sgd=sgd, losses=losses)
+        return self._learn(
+            examples, targets, drop=drop, sgd=sgd, losses=losses, share=share
+        )
+
+    def count_pieces(self, examples: Sequence[Example]) -> int:
+        """Count the pieces of a batch's texts, over which the loss is a mean."""
+        docs = [example.predicted for example in examples]
+        targets = [self.target(example) for example in examples]
+        count: int = self.model.attrs["count_pieces"](self.model, docs, targets)
+        return count
 
     def rehearse(
         self,
@@ -212,6 +235,7 @@ class TextWriter(TrainablePipe):
         drop: float,
         sgd: Optimizer | None,
         losses: dict[str, float] | None,
+        share: float = 1.0,
     ) -> dict[str, float]:
         losses = {} if losses is None else losses
         losses.setdefault(self.name, 0.0)
@@ -221,7 +245,7 @@ class TextWriter(TrainablePipe):
         docs = [example.predicted for example in examples]
         scores, backprop = self.model.begin_update((docs, targets))
         loss, d_scores = self.get_loss(examples, scores)
-        backprop(d_scores)
+        backprop(share * d_scores)
         if sgd not in (None, False):
             self.finish_update(sgd)
         losses[self.name] += loss

@@ -29,7 +29,7 @@ class Hub:
     def wait(self, rank):
         """Wait for the turn of a rank, and give it the random numbers it left."""
         with self.condition:
-            assert self.condition.wait_for(lambda: self.turn == rank, timeout=120)
+            assert self.condition.wait_for(lambda: self.turn == rank, timeout=1800)
 
     def pass_on(self, rank):
         """Give the turn to the next rank that isn't done."""

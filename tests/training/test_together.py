@@ -21,6 +21,7 @@ from spacy_rnn.gradients import (
     measure,
     once_before_update,
 )
+from spacy_rnn.modules import hash_embed
 from spacy_rnn.training.loop import train
 from spacy_rnn.training.run import ALONE, Run
 from tests.training.conftest import (
@@ -89,7 +90,7 @@ n_docs = 40
 n_docs = 2
 """
 TEXTS = ["What a lovely warm soup.", "Slow, rude and cold!", "It is a chair.", ""]
-TASKS = ["sentiment", "tagger", "ner", "summarizer", "mixed"]
+TASKS = ["sentiment", "tagger", "ner", "summarizer", "translator", "mixed"]
 
 
 @spacy.registry.readers("mixed.v1")
@@ -183,16 +184,22 @@ def learn(nlp, ranks=ALONE):
 
 
 def check_equal_to_one_process(config, size, *, atol=1e-6):
-    """Train in one process and in several, and return what the first rank called."""
+    """Train in one process and in several, and return what the first rank called.
+
+    Losses are compared where they are added up, at the evaluation after the first step.
+    """
     alone = init_nlp(config)
     before, _ = state_of(alone)
-    learn(alone)
+    expected_losses = learn(alone)[0]["losses"]
     weights, learned = state_of(alone)
     assert max(abs(weights[key] - before[key]).max() for key in before) > 1e-3
     results = play(
         size, lambda ranks: (ranks, nlp := init_nlp(config), learn(nlp, ranks))
     )
-    for _, nlp, _ in results:
+    # Sentences of summaries are shared out only nearly as tokens are.
+    near = 0.2 if "rnn_summarizer" in alone.pipe_names else 1e-4
+    for _, nlp, infos in results:
+        assert infos[0]["losses"] == pytest.approx(expected_losses, rel=near)
         found, found_learned = state_of(nlp)
         assert found.keys() == weights.keys()
         for key, expected in weights.items():
@@ -219,12 +226,23 @@ def test_ranks_learn_what_one_process_learns_in_many_steps(task, size):
     check_equal_to_one_process(config, size)
 
 
+class SmoothMaxout:
+    """What stands for a maxout, and decides nothing."""
+
+    @staticmethod
+    def apply(X, pieces):
+        return torch.logsumexp(torch.stack(X.chunk(pieces, dim=1)), dim=0)
+
+
 @pytest.mark.slow
-def test_with_adam_scores_are_nearer_than_those_of_parts_of_batches():
-    adam = {"@optimizers": "Adam.v1", "learn_rate": 0.001}
+def test_with_adam_scores_are_those_of_one_process_unless_rounding_decides(monkeypatch):
+    """Which of two pieces is the greatest: the gradient of that has no small errors."""
+    monkeypatch.setattr(hash_embed, "Maxout", SmoothMaxout)
+    adam = util.load_config(ROOT / "configs" / "sentiment.cfg")["training"]["optimizer"]
 
     def predict(size=1, **overrides):
         config = make_config("sentiment", {"optimizer": adam, "max_steps": 50})
+        config["components"]["rnn_textcat"]["model"]["pooling"] = ["mean", "attention"]
         config["training"] |= overrides
         config["corpora"]["train"]["limit"] = 0
 
@@ -323,14 +341,6 @@ def test_whoever_waits_for_gradients_sees_those_of_the_whole_batch():
     expected = watch(init_nlp(config))
     for found in play(2, lambda ranks: watch(init_nlp(config), ranks)):
         np.testing.assert_allclose(found, expected, rtol=1e-5)
-
-
-def test_losses_are_those_of_all_ranks():
-    config = make_tagger({"max_steps": 1})
-    alone, *_ = learn(init_nlp(config))
-    for info, *_ in play(2, lambda ranks: learn(init_nlp(config), ranks)):
-        # Others are means over a batch.
-        assert info["losses"]["tagger"] == pytest.approx(alone["losses"]["tagger"])
 
 
 @pytest.mark.parametrize(
