@@ -59,7 +59,13 @@ SCORES = {
 }
 
 
-@pytest.fixture(scope="module", params=FACTORIES)
+@pytest.fixture(
+    scope="module",
+    params=[
+        "rnn_translator",
+        pytest.param("rnn_abstractive_summarizer", marks=pytest.mark.slow),
+    ],
+)
 def factory(request):
     return request.param
 

@@ -180,7 +180,7 @@ def test_a_run_that_came_to_its_end_can_go_on_to_a_later_one(start, tmp_path, wh
     ("config", "data"),
     [
         pytest.param(ENTITIES, TAGGED, id="entities"),
-        pytest.param(WRITING, TRANSLATIONS, id="writing"),
+        pytest.param(WRITING, TRANSLATIONS, id="writing", marks=pytest.mark.slow),
     ],
 )
 def test_pipes_that_draw_random_numbers_go_on_with_the_same(
