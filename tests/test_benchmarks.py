@@ -21,7 +21,7 @@ SCRIPTS = (
     "make_vectors",
     "memory",
     "memory_task",
-    "pairs_baselines",
+    "pairs",
     "pretraining",
     "rouge",
     "scale",
@@ -353,7 +353,7 @@ def test_who_is_slow_gets_fewer_batches_but_at_least_one(benchmark, monkeypatch)
 
 
 def test_without_learning_the_target_of_the_most_similar_source_is_taken(benchmark):
-    baselines = benchmark("pairs_baselines")
+    baselines = benchmark("pairs")
     train = [
         baselines.Pair(
             "The dog sleeps.", ["Der Hund schläft.", "Es schläft der Hund."]
@@ -365,6 +365,6 @@ def test_without_learning_the_target_of_the_most_similar_source_is_taken(benchma
     assert predict["the most similar"]("the DOG sleeps here") == "Der Hund schläft."
     assert predict["the most similar"]("") == "Der Hund schläft."
     assert predict["its first 3 words"]("One two three four.") == "One two three"
-    scores = baselines.score("notices", ["Ein Hund"], [train[2]])
+    scores = baselines.score("summary", ["Ein Hund"], [train[2]])
     assert scores["rouge1"] == pytest.approx(80)
     assert scores["exact_match"] == 0

@@ -58,6 +58,9 @@ class Seq2Seq(nn.Module):
         self.kinds = (cell, attention)
         self.width = width
         self.scale = math.sqrt(width)
+        # Products of so many features would leave the softmax no choice from the start
+        # on, and no gradient, so they are scaled as by Vaswani et al. (2017).
+        self.key_scale = 1.0 if attention == "additive" else hidden_width**-0.5
         gates = CELLS[cell].n_gates * hidden_width
         self.target = nn.Embedding(n_pieces, width)
         self.source = nn.Embedding(n_source_pieces, width) if n_source_pieces else None
@@ -199,6 +202,7 @@ class Seq2Seq(nn.Module):
         h, c = torch.tanh(self.first(mean)).chunk(2, dim=1)
         output = torch.cat([h.new_zeros(len(h), self.width), h], dim=1)
         keys = memory if self.keys is None else self.keys(memory)
+        keys = self.key_scale * keys
         read = Source(
             pad(keys, 0.0)[places],
             pad(self.values(memory), 0.0)[places],
