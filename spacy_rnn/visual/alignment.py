@@ -51,7 +51,8 @@ def each_alignment(doc: Doc) -> Iterator[Alignment]:
         if not name.endswith(SUFFIX) or not candidates:
             continue
         best = candidates[0]
-        if best["attention"] is not None:
+        # Somebody else's extension may be named like this.
+        if isinstance(best, dict) and best.get("attention") is not None:
             yield Alignment(
                 doc,
                 name.removesuffix(SUFFIX),

@@ -95,6 +95,8 @@ def test_every_text_that_was_written_is_drawn():
     doc = make_doc()
     register_text("summary_candidates")
     doc._.summary_candidates = doc._.translation_candidates
+    register_text("mayor_candidates")
+    doc._.mayor_candidates = ["Ada", "Grace"]
     html = render([doc, make_doc()], jupyter=False)
     assert html.count("<figure") == 3
     assert html.count(">summary</text>") == 1
