@@ -11,13 +11,19 @@ from pages import ROOT, blocks, follow
 
 PAGES = [
     ROOT / "docs" / "guide" / f"{name}.md"
-    for name in ("classifier", "entities", "summarizer")
+    for name in ("classifier", "entities", "summarizer", "translator")
 ]
 pytestmark = pytest.mark.filterwarnings(
     "ignore:unclosed file:ResourceWarning",  # spaCy's own, in its command package
     "ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning",
 )
-PACKAGES = {"classifier": "reviews", "entities": "names", "summarizer": "digest"}
+PACKAGES = {
+    "classifier": "reviews",
+    "entities": "names",
+    "summarizer": "digest",
+    "translator": "dolmetscher",
+}
+LONG = {"translator"}  # what has learned nothing writes as much as it may
 
 
 def last_package(page):
@@ -25,7 +31,14 @@ def last_package(page):
     return Path("packages", f"en_{name}-1.0.0", "dist", f"en_{name}-1.0.0.tar.gz")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, marks=pytest.mark.slow if page.stem in LONG else ())
+        for page in PAGES
+    ],
+    ids=lambda page: page.stem,
+)
 def test_a_page_ends_with_a_pipeline_that_was_packaged_and_loaded(page, tmp_path):
     steps = 20 if page.stem == "entities" else 4  # calibration needs some entities
     *_, last = follow(page, tmp_path, steps=steps)
@@ -40,7 +53,15 @@ def environment(tmp_path_factory):
     venv.create(folder, with_pip=True)
     python = folder / "bin" / "python"
     constraints = ["-c", str(ROOT / "constraints.txt")]
-    command = [python, "-m", "pip", "install", "--quiet", *constraints, str(ROOT)]
+    command = [
+        python,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        *constraints,
+        f"{ROOT}[seq2seq]",
+    ]
     subprocess.run(command, check=True, timeout=1200)
     return folder
 
@@ -49,7 +70,8 @@ def environment(tmp_path_factory):
 @pytest.mark.skipif(sys.platform == "win32", reason="the pages are for a shell")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_commands_work_in_a_fresh_environment(page, environment, tmp_path):
-    (tmp_path / "corpus").symlink_to(ROOT / "corpus")
+    for name in ("configs", "corpus"):
+        (tmp_path / name).symlink_to(ROOT / name)
     programs = os.pathsep.join([str(environment / "bin"), os.environ["PATH"]])
     done = []
     for _, kind, body in blocks(page):

@@ -1,5 +1,5 @@
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from itertools import islice
 from pathlib import Path
@@ -15,6 +15,7 @@ from spacy_rnn.cli.options import CodeOption, GpuOption
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
     from spacy.language import Language
+    from spacy.tokens import Doc
 
     from spacy_rnn.explain import Explanation
 
@@ -25,6 +26,7 @@ class WeightsOption(Enum):
     contributions = "contributions"
     attention = "attention"
     sentences = "sentences"
+    alignment = "alignment"
 
 
 def explain_cli(
@@ -59,8 +61,9 @@ def explain_cli(
         typer.Option(
             "--weights",
             "-w",
-            help="What to show: contributions of tokens, the weights of attention, or "
-            "those of sentences, which a summarizer has, and attention to them",
+            help="What to show: contributions of tokens, the weights of attention, "
+            "those of sentences, which a summarizer has, and attention to them, or the "
+            "alignment of a text that was written with what was read for it",
         ),
     ] = WeightsOption.contributions,
     text_column: Annotated[
@@ -93,19 +96,27 @@ def explain_cli(
     from spacy_rnn.visual.heat_map import draw_texts, render
 
     import_code(code_path)
-    found: list[Explanation] = []
+    found: list[Explanation | Doc] = []
+    is_written = weights is WeightsOption.alignment
     with one_message("Can't explain"):
         if output is not None and output.suffix != ".html":
             raise ValueError(f"{output}: the output must end in .html")
+        if is_written and labels:
+            raise ValueError("--label is of no use with --weights alignment")
         setup_gpu(use_gpu, silent=as_json or output is None)
-        for batch in explain_texts(
-            model,
-            list(islice(read_texts(texts, text_column), limit or None)),
-            component=component,
-            labels=labels or None,
-        ):
+        chosen = list(islice(read_texts(texts, text_column), limit or None))
+        batches: Iterable[list[list[Any]]] = (
+            align_texts(model, chosen, component=component)
+            if is_written
+            else explain_texts(
+                model, chosen, component=component, labels=labels or None
+            )
+        )
+        for batch in batches:
             for explanations in batch:
-                if as_json:
+                if as_json and is_written:
+                    typer.echo(alignments_to_json(*explanations))
+                elif as_json:
                     typer.echo(to_json(explanations))
                 elif output is not None:
                     found.extend(explanations)
@@ -116,7 +127,8 @@ def explain_cli(
             page = render(found, weights=weights.value, page=True, jupyter=False)
             write_atomically(output, page.encode())
     if output is not None:
-        msg.good(f"Explained {len(found)} predictions and wrote {output}")
+        what = "texts" if is_written else "predictions"
+        msg.good(f"Explained {len(found)} {what} and wrote {output}")
 
 
 def explain_texts(
@@ -145,6 +157,32 @@ def explain_texts(
             batch = texts[start : start + BATCH]
             yield explain(nlp, batch, component=component, labels=labels)
             bar.update(len(batch))
+
+
+def align_texts(
+    model: str, texts: Sequence[str], *, component: str | None
+) -> Iterator[list[list["Doc"]]]:
+    """Let the components write that write texts, and keep what they read for it.
+
+    Raises:
+        ValueError: If there is no such component.
+    """
+    import spacy
+
+    from spacy_rnn.pipeline.text_writer import TextWriter
+
+    nlp: Language = spacy.load(model)
+    writers = {name: p for name, p in nlp.pipeline if isinstance(p, TextWriter)}
+    if not writers or (component is not None and component not in writers):
+        name = f" {component!r}" if component else ""
+        raise ValueError(
+            f"{model} has no component{name} that writes texts, as rnn_translator and "
+            f"rnn_abstractive_summarizer do. It has: {', '.join(writers) or 'none'}"
+        )
+    for name in [component] if component else writers:
+        writers[name].configure(n_best=1, attention=True)
+    for doc in nlp.pipe(texts):
+        yield [[doc]]
 
 
 def read_texts(texts: Sequence[str], column: str) -> Iterator[str]:
@@ -182,6 +220,26 @@ def is_file(text: str) -> bool:
         return Path(text).is_file()
     except (OSError, ValueError):
         return False
+
+
+def alignments_to_json(doc: "Doc") -> str:
+    """Write what was written about a document as one line of JSON."""
+    import srsly
+
+    from spacy_rnn.visual.alignment import each_alignment
+
+    rows = [
+        {
+            "extension": each.title,
+            "text": each.text,
+            "probability": each.probability,
+            "pieces": each.pieces,
+            "attention": each.attention.tolist(),
+        }
+        for each in each_alignment(doc)
+    ]
+    tokens = [token.text for token in doc]
+    return srsly.json_dumps({"tokens": tokens, "alignments": rows})
 
 
 def to_json(explanations: Sequence["Explanation"]) -> str:

@@ -66,7 +66,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class Matrix:
-    """Counts of pairs.
+    """Counts of pairs, or shares of rows.
 
     Attributes:
         title: What they are.
@@ -74,6 +74,8 @@ class Matrix:
         columns: Labels.
         counts: Not negative, a list for each row.
         about: What rows and columns stand for.
+        are_shares: Whether they are shares, in [0, 1], which are drawn without their
+            numbers, and of which none is wrong.
     """
 
     title: str
@@ -81,3 +83,4 @@ class Matrix:
     columns: Sequence[str]
     counts: Sequence[Sequence[float]]
     about: str = "rows are true, columns predicted"
+    are_shares: bool = False

@@ -10,7 +10,14 @@ from spacy.tokens import Doc
 from spacy.util import find_available_port, is_in_jupyter
 
 from spacy_rnn.explain import Explanation
-from spacy_rnn.visual import sentences, tokens
+from spacy_rnn.visual import sentences, svg, tokens
+from spacy_rnn.visual.alignment import (
+    Alignment,
+    align,
+    draw_alignment_html,
+    draw_alignment_text,
+    has_alignment,
+)
 from spacy_rnn.visual.page import THEME, make_page
 from spacy_rnn.visual.sentences import (
     WeightedSentences,
@@ -21,10 +28,10 @@ from spacy_rnn.visual.sentences import (
 )
 from spacy_rnn.visual.tokens import direction_of, mark_tokens, shade_tokens
 
-Weights = Literal["contributions", "attention", "sentences"]
-Picture = Explanation | WeightedSentences
+Weights = Literal["contributions", "attention", "sentences", "alignment"]
+Picture = Explanation | WeightedSentences | Alignment
 
-STYLE = tokens.STYLE + sentences.STYLE
+STYLE = tokens.STYLE + sentences.STYLE + svg.STYLE
 
 
 def render(
@@ -42,10 +49,12 @@ def render(
 
     Args:
         explanations: Explanations, such as `explain` returns of a document, or
-            documents that `rnn_summarizer` has processed, which are drawn with the
+            documents: those for which a text was written, with its attention, are drawn
+            with that, and those that `rnn_summarizer` has processed with the
             probabilities of their sentences.
-        weights: "contributions", "attention" of the words, or "sentences", which draws
-            a row for each of them, with its attention or its probability.
+        weights: "contributions", "attention" of the words, "sentences", which draws a
+            row for each of them, with its attention or its probability, or "alignment",
+            a row for each piece of a text that was written, with what was read for it.
         page: Whether to make a whole page.
         jupyter: Whether to show it in a notebook. None finds out if there is one.
 
@@ -114,6 +123,8 @@ def draw_texts(
     for each in find_pictures(explanations, weights):
         if isinstance(each, WeightedSentences):
             yield draw_sentences_text(each)
+        elif isinstance(each, Alignment):
+            yield draw_alignment_text(each)
         else:
             yield draw_text(each, weights)
 
@@ -124,8 +135,13 @@ def find_pictures(
     """Find what there is to draw. All sentences of a summary make one picture."""
     last: Doc | None = None
     for each in explanations:
-        if isinstance(each, Doc):
-            yield weigh_by_summary(each)
+        if weights == "alignment":
+            yield from align(each if isinstance(each, Doc) else each.doc)
+        elif isinstance(each, Doc):
+            if weights != "sentences" and has_alignment(each):
+                yield from align(each)
+            else:
+                yield weigh_by_summary(each)
         elif weights != "sentences":
             yield each
         elif "sentence_scores" not in getattr(
@@ -141,6 +157,8 @@ def draw_html(picture: Picture, weights: Weights) -> str:
     """Draw a picture as a figure."""
     if isinstance(picture, WeightedSentences):
         return draw_sentences_html(picture)
+    if isinstance(picture, Alignment):
+        return draw_alignment_html(picture)
     doc = picture.doc
     text = mark_tokens(
         [token.text for token in doc],

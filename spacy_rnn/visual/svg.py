@@ -34,6 +34,8 @@ STYLE = """.rnn-chart { display: block; width: 100%; height: auto; overflow: vis
 .rnn-chart .over { fill: var(--paper); }
 .rnn-charts { display: grid; gap: 1.5rem 2rem; align-items: start; padding: 1rem;
   grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); }
+.rnn .wide { overflow-x: auto; }
+.rnn .wide svg { min-width: var(--least); }
 """ + "".join(f".rnn-chart .c{i} {{ color: var(--c{i}); }}\n" for i in range(N_COLOURS))
 
 

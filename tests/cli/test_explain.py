@@ -147,3 +147,48 @@ def test_sentences_are_drawn_with_their_attention_or_refused(classifier):
     result = explain(classifier, "Good soup. Bad staff.", "--weights", "sentences")
     assert result.exit_code == 1
     assert "no attention of sentences to show" in " ".join(result.output.split())
+
+
+@pytest.fixture(scope="module")
+def translator(tmp_path_factory):
+    nlp = spacy.blank("en")
+    model = {
+        "@architectures": "spacy-rnn.Seq2Seq.v1",
+        "width": 8,
+        "hidden_width": 8,
+        "encode": {"@architectures": "spacy-rnn.RNNEncoder.v1", "width": 8},
+        "subwords": {"@architectures": "spacy-rnn.Subwords.v1", "size": 300},
+    }
+    nlp.add_pipe("rnn_translator", config={"model": model, "max_length": 9})
+    reference = nlp.make_doc("Good soup.")
+    reference._.translation = "Gute Suppe."
+    nlp.initialize(lambda: [Example(nlp.make_doc("Good soup."), reference)])
+    path = tmp_path_factory.mktemp("translator")
+    nlp.to_disk(path)
+    return path
+
+
+def test_a_text_that_was_written_is_shown_with_what_was_read(translator, tmp_path):
+    args = (translator, "Good soup.", " ", "--weights", "alignment")
+    first, second = read(explain(*args, "--json"))
+    assert first["tokens"] == ["Good", "soup", "."]
+    (found,) = first["alignments"]
+    assert found["extension"] == "translation"
+    assert np.array(found["attention"]).shape == (len(found["pieces"]), 3)
+    assert second["alignments"] == []
+    printed = explain(*args)
+    lines = printed.stdout.splitlines()
+    assert lines[0].startswith("translation ")
+    assert [line.split()[0] for line in lines[1:-1]] == found["pieces"]
+    page = tmp_path / "page.html"
+    result = explain(*args, "--output", page)
+    assert "Explained 2 texts" in result.output
+    assert page.read_text("utf8").count("<svg") == 1
+
+
+@pytest.mark.parametrize("names", [[], ["--component", "rnn_textcat"]])
+def test_an_alignment_of_what_writes_nothing_is_refused(classifier, names):
+    result = explain(classifier, "Good soup.", "--weights", "alignment", *names)
+    assert result.exit_code == 1
+    message = " ".join((result.output + result.stderr).split())
+    assert "that writes texts" in message

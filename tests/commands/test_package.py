@@ -7,6 +7,7 @@ import sys
 import pytest
 import spacy
 import srsly
+from small_writer import FACTORIES, TEXTS, fit, make_examples, make_nlp, written
 from spacy.training import Example
 
 pytestmark = [
@@ -83,3 +84,15 @@ def test_a_summarizer_from_a_wheel_makes_the_same_summaries(summarizer, install)
         "print(json.dumps([doc._.summary, doc.spans['summary'].attrs]))",
     )
     assert found == [doc._.summary, doc.spans["summary"].attrs]
+
+
+@pytest.mark.parametrize("name", FACTORIES)
+def test_what_writes_texts_writes_the_same_from_a_wheel(name, tmp_path, install):
+    extension = FACTORIES[name]
+    nlp = make_nlp(name)
+    fit(nlp, make_examples(nlp, extension))
+    nlp.to_disk(tmp_path / "model")
+    code = (
+        f"docs = nlp.pipe({TEXTS}); print(json.dumps([d._.{extension} for d in docs]))"
+    )
+    assert install(tmp_path / "model", code) == written(nlp, extension=extension)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import spacy
+from small_writer import small_model
 from spacy.tokens import Doc
 from spacy.training import Example
 from thinc.api import fix_random_seed
@@ -17,6 +18,7 @@ ANNOTATION = {
     "rnn_morphologizer": {"pos": ["PROPN", "VERB", "PROPN", "PUNCT"]},
     "rnn_ner": {"entities": ["U-PER", "O", "U-LOC", "O"]},
     "rnn_summarizer": {"sent_starts": [1, 0, 1, 0]},
+    "rnn_translator": {},
 }
 
 
@@ -32,7 +34,8 @@ def make_pipe(make_nlp, make_tok2vec):
         "rnn_summarizer": {
             "@architectures": "spacy-rnn.SentenceScorer.v1",
             "tok2vec": make_tok2vec(),
-        }
+        },
+        "rnn_translator": small_model(copying=True),
     }
 
     def make(factory, **config):
@@ -45,6 +48,8 @@ def make_pipe(make_nlp, make_tok2vec):
         example = Example.from_dict(doc, ANNOTATION[factory])
         gold = example.reference
         gold.spans["summary"] = [gold[0:2]]
+        if factory == "rnn_translator":
+            gold._.translation = "Bern"
         nlp.initialize(lambda: [example])
         return nlp, example
 

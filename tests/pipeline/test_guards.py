@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import spacy
 import srsly
+from small_writer import make_examples as make_pairs
+from small_writer import small_model
 
 FACTORIES = ["rnn_textcat", "rnn_textcat_multilabel", "rnn_tagger", "rnn_ner"]
-FACTORIES += ["rnn_morphologizer", "rnn_summarizer"]
+FACTORIES += ["rnn_morphologizer", "rnn_summarizer", "rnn_translator"]
 
 
 def write_nan(array):
@@ -53,6 +55,7 @@ def trained_pipe(request, make_tagger, make_tok2vec, make_gold):
             "width": 8,
             "hidden_width": 8,
         },
+        "rnn_translator": small_model(),
     }
     model = models.get(factory, make_tagger())
     if "textcat" in factory:
@@ -75,6 +78,8 @@ def make_gold(make_examples, make_tagged, make_entities):
             return make_examples(nlp, factory)
         if factory == "rnn_ner":
             return make_entities(nlp)
+        if factory == "rnn_translator":
+            return make_pairs(nlp)
         examples = make_tagged(nlp)
         for example in examples:
             for doc in (example.predicted, example.reference):
@@ -156,7 +161,7 @@ def test_missing_settings_are_refused(trained_pipe, content, tmp_path):
 def test_labels_that_the_weights_were_not_saved_with_are_refused(
     trained_pipe, edit, tmp_path
 ):
-    if trained_pipe.pipe_names == ["rnn_summarizer"]:
+    if trained_pipe.pipe_names[0] in ("rnn_summarizer", "rnn_translator"):
         pytest.skip("has no labels")
     trained_pipe.to_disk(tmp_path)
     path = tmp_path / trained_pipe.pipe_names[0] / "cfg"

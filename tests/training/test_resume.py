@@ -51,6 +51,38 @@ upstream = "tok2vec"
     .replace('TextCorpus.v1"', 'TokenCorpus.v1"\nentity_column = "ner"')
     .replace("cats_score", "ents_f")
 )
+TRANSLATIONS = str(SENTIMENT.parent / "translation" / "dev.jsonl")
+# Dropout of an encoder-decoder, and the pieces that it has learned.
+WRITING = (
+    CONFIG.replace('"tok2vec", "rnn_textcat", "textcat"', '"rnn_translator"').partition(
+        "[components.tok2vec]"
+    )[0]
+    + """
+[components.rnn_translator]
+factory = "rnn_translator"
+beam_width = 1
+max_length = 9
+
+[components.rnn_translator.model]
+@architectures = "spacy-rnn.Seq2Seq.v1"
+width = 8
+hidden_width = 8
+dropout = 0.2
+
+[components.rnn_translator.model.encode]
+@architectures = "spacy-rnn.RNNEncoder.v1"
+width = 8
+
+[components.rnn_translator.model.subwords]
+@architectures = "spacy-rnn.Subwords.v1"
+size = 400
+
+[corpora]"""
+    + CONFIG.partition("[corpora]")[2]
+    .replace('TextCorpus.v1"', 'PairCorpus.v1"\nsource_column = "en"')
+    .replace('source_column = "en"', 'source_column = "en"\ntarget_column = "de"')
+    .replace("cats_score", "chrf")
+)
 
 
 class Killed(Exception):
@@ -144,19 +176,27 @@ def test_a_run_that_came_to_its_end_can_go_on_to_a_later_one(start, tmp_path, wh
     check_equal(tmp_path / "run", whole)
 
 
+@pytest.mark.parametrize(
+    ("config", "data"),
+    [
+        pytest.param(ENTITIES, TAGGED, id="entities"),
+        pytest.param(WRITING, TRANSLATIONS, id="writing", marks=pytest.mark.slow),
+    ],
+)
 def test_pipes_that_draw_random_numbers_go_on_with_the_same(
-    kill_before_saving, monkeypatch, tmp_path
+    config, data, kill_before_saving, monkeypatch, tmp_path
 ):
     def start(folder, **options):
-        overrides = {"training.max_steps": 24, "paths.train": TAGGED}
-        nlp = make_nlp(overrides | {"paths.dev": TAGGED}, ENTITIES)
+        overrides = {"training.max_steps": 24, "paths.train": data}
+        nlp = make_nlp(overrides | {"paths.dev": data}, config)
         train(nlp, tmp_path / folder, stdout=io.StringIO(), **options)
 
     start("whole")
     kill_before_saving(22)
     with pytest.raises(Killed):
         start("run")
-    assert len(read_checkpoint(tmp_path / "run" / "checkpoint").draws) > 1
+    draws = read_checkpoint(tmp_path / "run" / "checkpoint").draws
+    assert (len(draws) > 1) == (config is ENTITIES)
     monkeypatch.undo()
     start("run", resume=True)
     check_equal(tmp_path / "run", tmp_path / "whole")

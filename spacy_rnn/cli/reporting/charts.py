@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from spacy_rnn.cli.reporting.facts import Task, Training
 from spacy_rnn.visual.chart import Axis, Chart, Matrix, Series
-from spacy_rnn.visual.matrix import SMALL_CELL, draw_matrix
+from spacy_rnn.visual.matrix import draw_matrix, draw_wide_matrix
 from spacy_rnn.visual.svg import draw_chart
 
 NAN = float("nan")
@@ -18,12 +18,10 @@ def draw_charts(task: Task) -> str:
     if task.confusion is not None:
         names = task.confusion.labels
         matrix = Matrix("What is taken for what", names, names, task.confusion.counts)
-        picture = draw_matrix(matrix)
         if len(names) > WIDE:
-            least = f"{SMALL_CELL * len(names) + 120}px"
-            wide = f'<div class="wide" style="--least:{least}">{picture}</div>'
+            wide = draw_wide_matrix(matrix)
         else:
-            small.insert(0, picture)
+            small.insert(0, draw_matrix(matrix))
     cells = "".join(f"<div>{each}</div>" for each in small)
     return f'<div class="rnn-charts">{cells}</div>{wide}'
 

@@ -10,7 +10,7 @@ import numpy as np
 from spacy_rnn.cli.reporting.charts import draw_charts, draw_training
 from spacy_rnn.cli.reporting.facts import LabelScore, Mistake, Report, Score, Task
 from spacy_rnn.cli.score_tables import describe
-from spacy_rnn.visual import heat_map, svg
+from spacy_rnn.visual import heat_map
 from spacy_rnn.visual.page import make_page
 from spacy_rnn.visual.tokens import mark_tokens
 
@@ -43,8 +43,6 @@ STYLE = """
   width: max(3px, calc(var(--b) - var(--a))); background: var(--c0);
   border-radius: 2px; }
 .report .rnn-charts { padding: 1rem 0; }
-.report .wide { overflow-x: auto; }
-.report .wide svg { min-width: var(--least); }
 .report table { border-collapse: collapse; font-size: .9rem; width: 100%;
   font-variant-numeric: tabular-nums; }
 .report th { text-align: right; font-weight: 500; color: var(--faint);
@@ -76,7 +74,7 @@ STYLE = """
 def draw_report(report: Report) -> str:
     """Draw a report as a page, which asks for nothing from elsewhere."""
     body = "\n".join(['<main class="report">', *draw_parts(report), "</main>"])
-    style = svg.STYLE + heat_map.STYLE + STYLE
+    style = heat_map.STYLE + STYLE
     return make_page(body, title=f"Report of {report.model}", style=style)
 
 
