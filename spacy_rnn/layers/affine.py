@@ -11,6 +11,8 @@ from torch import Tensor
 
 from spacy_rnn.layers.torch_layer import as_array, as_tensor, backprop_nothing
 
+LONG_ROW = 256
+
 
 def affine(
     model: Model, X: Floats2d, is_train: bool
@@ -38,8 +40,8 @@ def affine(
         model.inc_grad("b", to_array(gradient.sum(0)))
         return to_array(gradient @ W)
 
-    # Where rows don't begin at multiples of 32 bytes, MKL is up to 1.7 times as slow.
-    width = -(-len(W) // 8) * 8
+    # Where long rows don't begin at multiples of 32 bytes, MKL takes 1.7 times as long.
+    width = -(-len(W) // 8) * 8 if len(W) > LONG_ROW else len(W)
     Y = X_torch.new_empty(len(X), width)[:, : len(W)]
     torch.addmm(b, X_torch, W.t(), out=Y)
     return to_array(Y), backprop if is_train else backprop_nothing

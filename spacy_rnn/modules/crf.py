@@ -50,7 +50,10 @@ class Sums:
     def rescale(self, X: Tensor) -> Tensor:
         totals = X.sum(2, keepdim=True)
         X /= totals.clamp_(min=torch.finfo(X.dtype).tiny)
-        return totals.squeeze(2).double().log_()
+        return totals
+
+    def log(self, scales: Tensor) -> Tensor:
+        return scales.double().log_()
 
     def differ(self, X: Tensor, Y: Tensor) -> Tensor:
         is_rough = X.dtype == torch.float32
@@ -72,9 +75,12 @@ class LogSums:
         return torch.stack([T.log_sums(x) for T, x in zip(self.links, X, strict=True)])
 
     def rescale(self, X: Tensor) -> Tensor:
-        totals = X.logsumexp(2)
-        X -= finite(totals).unsqueeze(2)
+        totals = X.logsumexp(2, keepdim=True)
+        X -= finite(totals)
         return totals
+
+    def log(self, scales: Tensor) -> Tensor:
+        return scales
 
     def differ(self, X: Tensor, Y: Tensor) -> Tensor:
         return (X != Y) & ~((X - Y).abs() <= SAME * X.abs().clamp(min=1.0))

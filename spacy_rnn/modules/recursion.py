@@ -25,7 +25,10 @@ class Algebra(Protocol):
         """Put together all ways to the tags that come next. Shape (D, B, K)."""
 
     def rescale(self, X: Tensor) -> Tensor:
-        """Rescale each token's values in place. Return the logarithms, shape (D, B)."""
+        """Rescale each token's values in place. Return the scales, shape (D, B, 1)."""
+
+    def log(self, scales: Tensor) -> Tensor:
+        """Return the logarithms of scales, float64."""
 
     def differ(self, X: Tensor, Y: Tensor) -> Tensor:
         """Return whether values are not the same up to rounding."""
@@ -165,4 +168,5 @@ def sweep(
             found.append(algebra.rescale(here))
             last = here
         flat.index_copy_(0, rows.flatten(), block.flatten(0, 1))
-    scales.scatter_(1, token, torch.cat(found, dim=1))
+    logs = algebra.log(torch.cat(found, dim=1))
+    scales.scatter_(1, token, logs.squeeze(2))

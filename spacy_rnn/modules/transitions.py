@@ -268,7 +268,11 @@ def finite(scores: Tensor) -> Tensor:
 
 def least(scores: Tensor, impossible: float) -> Tensor:
     """Find the least score but for that of what is impossible, 0 if there is none."""
-    return least_of_rows(scores, impossible).amin().nan_to_num_(posinf=0.0)
+    if scores.shape[-1] <= SMALL:  # for which torch is slow row by row
+        found = torch.where(scores == impossible, torch.inf, scores).amin()
+    else:
+        found = least_of_rows(scores, impossible).amin()
+    return found.nan_to_num_(posinf=0.0)
 
 
 def least_of_rows(scores: Tensor, impossible: float) -> Tensor:

@@ -25,9 +25,12 @@ class Best:
         return self.transitions.best(X[0]).unsqueeze(0)
 
     def rescale(self, X: Tensor) -> Tensor:
-        highest = X.amax(2)
-        X -= finite(highest).unsqueeze(2)
+        highest = X.amax(2, keepdim=True)
+        X -= finite(highest)
         return highest
+
+    def log(self, scales: Tensor) -> Tensor:
+        return scales
 
     def differ(self, X: Tensor, Y: Tensor) -> Tensor:
         return (X != Y) & ~((X - Y).abs() <= SAME)

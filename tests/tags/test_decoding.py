@@ -250,8 +250,8 @@ def test_scores_too_far_apart_for_single_precision_are_summed_in_double(
     emissions = np.zeros((3, n_tags), dtype="f")
     # The entity's own tag is the least probable one until its last token is read.
     tags = tag_set.of_label[0, [0, 1, 2]]
-    emissions[0, tags[0]], emissions[1, tags[1]] = -45.0, -45.0
-    emissions[2] = -90.0
+    emissions[0, tags[0]], emissions[1, tags[1]] = -60.0, -60.0
+    emissions[2] = -120.0
     emissions[2, tags[2]] = 0.0
     zeros = np.zeros((n_tags, n_tags), dtype="f")
     lattice = to_lattice(CRFScores([emissions], zeros, zeros[0], zeros[0]), tag_set)
