@@ -9,12 +9,19 @@ where DIR holds tagging/conll2003_en and tagging/ud_english_ewt, see tagging_dat
 without --data, the bundled corpora are used. The models are trained on sentences of the
 training data, and annotate sentences of the development data afterwards. Ours keep the
 vectors of words that they have met; "nothing kept" forgets them before each round.
-crf_cost.py has the share of the CRF in that.
+crf_cost.py has the share of the CRF in that. With
+
+    OMP_NUM_THREADS=1 python benchmarks/tagging_speed.py --data DIR --labels 20 300
+
+instead, rnn_ner is trained shortly on the entities of CoNLL-2003, spread out over so
+many labels by how their words are spelled. The table has the processor time of
+`nlp.pipe` on sentences in which all of these models find entities.
 """
 
 import argparse
+import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -42,6 +49,7 @@ from tagging_data import Sentence, make_doc, read_split
 from thinc.api import Adam, NumpyOps, fix_random_seed
 from timing import Work, batches_by_words, fastest, timed
 
+LABEL_BATCH, LABEL_STEPS, LEARN_RATE = 64, 300, 0.006
 BATCH_SIZES = (64, 256, 1000)
 UPDATE_WORDS, N_UPDATES = 4000, 10
 DROPOUT = 0.3
@@ -165,7 +173,12 @@ def pipe_works(
 
 
 def pipe_seconds(
-    nlp: Language, sentences: list[Sentence], size: int, *, keep: bool = True
+    nlp: Language,
+    sentences: list[Sentence],
+    size: int,
+    *,
+    keep: bool = True,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> float:
     """Time `nlp.pipe` on new documents."""
     docs = [Doc(nlp.vocab, words=sentence.tokens) for sentence in sentences]
@@ -173,7 +186,7 @@ def pipe_seconds(
         for node in pipe.model.walk():
             if "row_cache" in node.attrs:
                 node.attrs["row_cache"].clear()
-    return timed(lambda: deque(nlp.pipe(docs, batch_size=size), maxlen=0))
+    return timed(lambda: deque(nlp.pipe(docs, batch_size=size), maxlen=0), clock)
 
 
 def report(title: str, works: dict[str, list[Work]], n_words: int, rounds: int) -> None:
@@ -212,6 +225,52 @@ def compare(
     report(title, works, count_words(dev), rounds)
 
 
+def spread(sentence: Sentence, n_labels: int) -> Sentence:
+    """Give entities one of many labels, by their own, their first letter and length."""
+    tags, label = [], ""
+    for token, tag in zip(sentence.tokens, sentence.tags, strict=True):
+        if tag.startswith("B"):
+            kind = 3 * ord(token[0]) + len(token) % 3
+            label = f"{tag[2:]}-{kind % (n_labels // 4)}"
+        tags.append(tag[:2] + label if tag != "O" else tag)
+    return sentence._replace(tags=tags)
+
+
+def compare_labels(
+    train: list[Sentence], dev: list[Sentence], counts: list[int], rounds: int
+) -> None:
+    """Measure rnn_ner with some numbers of labels."""
+    pipelines, found = {}, []
+    for n_labels in counts:
+        pipelines[n_labels] = nlp = make_labelled(train, n_labels)
+        docs = [Doc(nlp.vocab, words=sentence.tokens) for sentence in dev]
+        found.append([len(doc.ents) > 0 for doc in nlp.pipe(docs)])
+    chosen = [s for s, *finds in zip(dev, *found, strict=True) if all(finds)]
+    run = partial(pipe_seconds, sentences=chosen, size=256, clock=time.process_time)
+    works = {str(n): [partial(run, nlp)] for n, nlp in pipelines.items()}
+    seconds, n_words = fastest(works, rounds), count_words(chosen)
+    print(f"\n{len(chosen)} sentences, {n_words} words\n")
+    print("| labels | microseconds a word | x the first |\n|---:|---:|---:|")
+    first = next(iter(seconds.values()))
+    for name, least in seconds.items():
+        print(f"| {name} | {1e6 * least / n_words:.1f} | {least / first:.2f} |")
+
+
+def make_labelled(train: list[Sentence], n_labels: int) -> Language:
+    """Train rnn_ner shortly with some number of labels."""
+    fix_random_seed(0)
+    nlp, random, optimizer = spacy.blank("en"), Random(0), Adam(LEARN_RATE)
+    pipe: Any = nlp.add_pipe("rnn_ner")
+    kinds = sorted({tag[2:] for s in train for tag in s.tags if tag != "O"})
+    labels = [f"{kind}-{i}" for kind in kinds for i in range(n_labels // 4)]
+    spread_out = [spread(sentence, n_labels) for sentence in train]
+    examples = make_examples(nlp, spread_out, chunks=True)
+    pipe.initialize(lambda: examples, nlp=nlp, labels=labels)
+    for _ in range(LABEL_STEPS):
+        nlp.update(random.choices(examples, k=LABEL_BATCH), sgd=optimizer, drop=0.1)
+    return nlp
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="folder of the data sets")
@@ -219,6 +278,7 @@ def main() -> None:
         "--limit", type=int, default=3000, help="sentences of each part"
     )
     parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--labels", type=int, nargs="+", help="compare so many labels")
     args = parser.parse_args()
     torch.set_num_threads(1)
     names = ("conll2003_en", "ewt_upos")
@@ -227,6 +287,9 @@ def main() -> None:
         for part in (train, dev):
             Random(0).shuffle(part)
         train, dev = train[: args.limit], dev[: args.limit]
+        if args.labels:
+            compare_labels(train, dev, args.labels, args.rounds)
+            return
         print(f"\n{name}: {len(dev)} sentences, {count_words(dev)} words to annotate")
         compare(
             train, dev, args.rounds, chunks=name in ("conll2003_en", "bundled_entities")

@@ -4,8 +4,8 @@ The forward-backward algorithm runs over time for all documents of a batch and b
 directions side by side.
 """
 
+import math
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import torch
@@ -14,13 +14,16 @@ from torch import Tensor
 from spacy_rnn.modules.lattice import Lattice, Steps
 from spacy_rnn.modules.messages import Messages
 from spacy_rnn.modules.recursion import Algebra, run
-from spacy_rnn.modules.transitions import TINY, Transitions, finite, least
+from spacy_rnn.modules.transitions import Transitions, finite, least, least_of_rows
 
 # Sums of exponentiated scores, rescaled at each token, lose nothing in double precision
 # as long as no sum or product comes near its smallest number, 1e-308. Where one could,
 # everything is done with logarithms, which takes many times as long.
 WIDEST_STEP = 200.0  # in nats
 SMALLEST_SUM = 1e-100
+# The same for single precision, whose smallest number is 1e-38.
+WIDEST_ROUGH_STEP = 50.0
+SMALLEST_ROUGH_SUM = 1e-36
 SAME, ROUGHLY_SAME = 1e-11, 1e-6  # relative
 FEW_TAGS = 160  # up to so many, both directions side by side are faster than in parts
 
@@ -30,8 +33,8 @@ class Sums:
 
     one = 1.0
 
-    def __init__(self, *links: Transitions, rough: bool = False) -> None:
-        self.links, self.stacked, self.rough = links[0], None, rough
+    def __init__(self, *links: Transitions) -> None:
+        self.links, self.stacked = links[0], None
         if len(links) > 1:
             scores = [each.square - each.highest for each in links]
             self.stacked = torch.stack(scores).exp_()
@@ -42,15 +45,19 @@ class Sums:
     def follow(self, X: Tensor) -> Tensor:
         if self.stacked is not None:
             return torch.bmm(X, self.stacked)
-        return self.links.sums(X[0], self.rough).unsqueeze(0)
+        return self.links.sums(X[0]).unsqueeze(0)
 
     def rescale(self, X: Tensor) -> Tensor:
-        totals = X.sum(2, keepdim=True).clamp_(min=TINY)
-        X /= totals
-        return totals.squeeze(2).log_()
+        totals = X.sum(2, keepdim=True)
+        X /= totals.clamp_(min=torch.finfo(X.dtype).tiny)
+        return totals
+
+    def log(self, scales: Tensor) -> Tensor:
+        return scales.double().log_()
 
     def differ(self, X: Tensor, Y: Tensor) -> Tensor:
-        return (X - Y).abs() > (ROUGHLY_SAME if self.rough else SAME) * X
+        is_rough = X.dtype == torch.float32
+        return (X - Y).abs() > (ROUGHLY_SAME if is_rough else SAME) * X
 
 
 class LogSums:
@@ -68,9 +75,12 @@ class LogSums:
         return torch.stack([T.log_sums(x) for T, x in zip(self.links, X, strict=True)])
 
     def rescale(self, X: Tensor) -> Tensor:
-        totals = X.logsumexp(2)
-        X -= finite(totals).unsqueeze(2)
+        totals = X.logsumexp(2, keepdim=True)
+        X -= finite(totals)
         return totals
+
+    def log(self, scales: Tensor) -> Tensor:
+        return scales
 
     def differ(self, X: Tensor, Y: Tensor) -> Tensor:
         return (X != Y) & ~((X - Y).abs() <= SAME * X.abs().clamp(min=1.0))
@@ -110,31 +120,43 @@ def posterior(lattice: Lattice, within: Tensor | None = None) -> Messages:
         (first, last), starts, ends = within, ahead.starts, ahead.starts + ahead.lengths
         ahead = Steps(last + 1 - starts, E.device, starts)
         behind = Steps(ends - first, E.device, first)
-    scaled = scaled_messages(lattice, ahead, behind)
-    return scaled or log_messages(lattice, ahead, behind)
+    # A GPU's product of single precision may be one of less, by the user's settings.
+    may_be_rough = ahead is not behind and not E.is_cuda and links.may_be_rough
+    for dtype in (torch.float32, torch.float64)[not may_be_rough :]:
+        scaled = scaled_messages(lattice, ahead, behind, dtype)
+        if scaled is not None:
+            return scaled
+    return log_messages(lattice, ahead, behind)
 
 
 @torch.no_grad()
-def scaled_messages(lattice: Lattice, ahead: Steps, behind: Steps) -> Messages | None:
+def scaled_messages(
+    lattice: Lattice, ahead: Steps, behind: Steps, dtype: torch.dtype
+) -> Messages | None:
     """Compute messages, each token's up to a factor; None if they wouldn't be exact."""
-    links = lattice.forward
-    E, S, F = map(links.arrange, (lattice.emissions, lattice.start, lattice.end))
+    links, leaves = lattice.forward, (lattice.emissions, lattice.start, lattice.end)
+    E, S, F = (links.arrange(x, torch.promote_types(x.dtype, dtype)) for x in leaves)
     e0 = finite(E.amax(1, keepdim=True))
     s0, t0, f0 = finite(S.amax()), links.highest, finite(F.amax())
     lowest = links.lowest - t0
     for scores, highest in (E, e0), (S, s0), (F, f0):
         lowest = lowest + least(scores.sub_(highest), -torch.inf)
-    if float(lowest) < -WIDEST_STEP:
+    if float(lowest) < (-WIDEST_STEP if dtype.itemsize == 8 else -WIDEST_ROUGH_STEP):
         return None
-    E, S, F = E.exp_(), S.exp_(), F.exp_()
-    # A GPU's product of single precision may be one of less, by the user's settings.
-    rough = ahead is not behind and not E.is_cuda and links.may_be_rough
-    kind = partial(Sums, rough=rough)
-    before, beyond, passed, scales = both_ways(kind, links, E, S, F, ahead, behind)
-    if any(0.0 < least(sums, 0.0) < SMALLEST_SUM for sums in (before, beyond)):
+    E, S, F = (x.exp_().to(dtype) for x in (E, S, F))
+    before, beyond, passed, scales = both_ways(Sums, links, E, S, F, ahead, behind)
+    if is_too_small(before, passed) or is_too_small(beyond, scales):
         return None
     passed = passed + e0.squeeze(1) + t0
     return Messages(before, beyond, E, passed, scales, s0 + f0 - t0, links, False)
+
+
+def is_too_small(sums: Tensor, scales: Tensor) -> bool:
+    """Return whether rescaled sums came near the smallest number."""
+    if sums.dtype == torch.float64:
+        return bool(0.0 < least(sums, 0.0) < SMALLEST_SUM)
+    lowest = least_of_rows(sums, 0.0).log_() + scales.clamp(max=0.0)
+    return bool((lowest < math.log(SMALLEST_ROUGH_SUM)).any())
 
 
 @torch.no_grad()

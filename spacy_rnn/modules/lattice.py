@@ -12,8 +12,8 @@ from torch import Tensor
 from spacy_rnn.modules.transition_parts import lay_out
 from spacy_rnn.modules.transitions import Transitions
 
-# Numbers, at most. glibc returns larger pieces of memory to the system each time.
-PART = 2**21
+# Bytes, at most. glibc returns larger pieces of memory to the system each time.
+PART = 2**24
 
 
 @dataclass(frozen=True)
@@ -72,13 +72,16 @@ class Lattice:
         emissions = self.emissions.index_select(0, tokens)
         return self.vary(emissions=emissions, lengths=lengths)
 
-    def parts(self) -> Iterator[tuple[int, "Lattice"]]:
+    def parts(self, itemsize: int = 8) -> Iterator[tuple[int, "Lattice"]]:
         """Cut into lattices of few documents, so that memory is used again for each.
+
+        Args:
+            itemsize: Bytes of each number that is computed.
 
         Yields:
             The first token of each part, and the part.
         """
-        size = max(1, PART // self.emissions.shape[1])
+        size = max(1, PART // (itemsize * self.emissions.shape[1]))
         if len(self.emissions) <= size or self.emissions.is_cuda:
             yield 0, self
             return

@@ -44,7 +44,7 @@ class Messages(NamedTuple):
         Returns:
             Shape (tokens, K), or (tokens,) if each of them has one tag.
         """
-        beyond, own = self.beyond[tokens, columns], self.own[tokens, columns]
+        beyond, own = self.beyond[tokens, columns].double(), self.own[tokens, columns]
         scales = self.scales[tokens].view(-1, *[1] * (beyond.ndim - 1))
         if self.in_logs:
             return (beyond + finite(scales)).sub_(own).nan_to_num_(nan=-torch.inf)
@@ -63,7 +63,7 @@ class Messages(NamedTuple):
 
     def ordered_marginals(self, tokens: Any = slice(None)) -> Tensor:
         """Find the probability of each tag, in order, at some tokens."""
-        before, after = self.before[tokens], self.after(tokens)
+        before, after = self.before[tokens].double(), self.after(tokens)
         if self.in_logs:
             return torch.softmax(before + after, 1)
         uses = before * after

@@ -25,7 +25,10 @@ class Algebra(Protocol):
         """Put together all ways to the tags that come next. Shape (D, B, K)."""
 
     def rescale(self, X: Tensor) -> Tensor:
-        """Rescale each token's values in place. Return the logarithms, shape (D, B)."""
+        """Rescale each token's values in place. Return the scales, shape (D, B, 1)."""
+
+    def log(self, scales: Tensor) -> Tensor:
+        """Return the logarithms of scales, float64."""
 
     def differ(self, X: Tensor, Y: Tensor) -> Tensor:
         """Return whether values are not the same up to rounding."""
@@ -84,19 +87,19 @@ def run(
     Args:
         steps: The documents.
         values: What the tags of each token contribute. Shape (N, K).
-        edges: What the first tag contributes, or read from their end, the last one.
-            Shape (D, K).
+        edges: What the first tag contributes, or read from their end, the last one, in
+            the precision of the result. Shape (D, K).
         algebra: The operations.
         directions: 0 for forwards, 1 for backwards. Shape (D,).
 
     Returns:
         For each token the value of all ways that lead there, the token included, shape
-        (D, N, K), and the logarithm of its scale, shape (D, N). 1 and anything for
-        other tokens than those of the steps.
+        (D, N, K), and the logarithm of its scale, shape (D, N), float64. 1 and anything
+        for other tokens than those of the steps.
     """
     found = (
-        values.new_empty(len(edges), *values.shape),
-        values.new_empty(len(edges), len(values)),
+        edges.new_empty(len(edges), *values.shape),
+        edges.new_empty(len(edges), len(values), dtype=torch.float64),
     )
     if steps.token.shape[1] < len(values):
         found[0].fill_(1.0)
@@ -156,7 +159,8 @@ def sweep(
     sizes = [sum(counts) for counts in blocks]
     by_block = [each.split(sizes, dim=1) for each in (token, token + shift)]
     for counts, tokens, rows in zip(blocks, *by_block, strict=True):
-        block = values.index_select(0, tokens.flatten()).unflatten(0, tokens.shape)
+        block = values.index_select(0, tokens.flatten()).to(messages.dtype)
+        block = block.unflatten(0, tokens.shape)
         for here in block.split(counts, dim=1):
             n_docs = here.shape[1]
             before = edge if last is None else algebra.follow(last[:, :n_docs])
@@ -164,4 +168,5 @@ def sweep(
             found.append(algebra.rescale(here))
             last = here
         flat.index_copy_(0, rows.flatten(), block.flatten(0, 1))
-    scales.scatter_(1, token, torch.cat(found, dim=1))
+    logs = algebra.log(torch.cat(found, dim=1))
+    scales.scatter_(1, token, logs.squeeze(2))

@@ -1,5 +1,6 @@
 """Steps from tag to tag, of which a tag scheme leaves few possible."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -8,7 +9,6 @@ import torch
 from torch import Tensor
 
 SMALL = 40  # up to so many tags, all at once is faster than in parts
-TINY = 1e-300
 ROUGH_SPREAD = 40.0  # nats, up to which single precision loses no transition
 TILE = 2**21  # numbers that are made at once, at most
 
@@ -109,9 +109,10 @@ class Transitions:
         return (self.dense - self.highest).exp_(), diagonals
 
     @cached_property
-    def rough(self) -> Tensor:
-        """The exponentiated `dense` part in single precision."""
-        return self.exponentiated[0].float()
+    def rough(self) -> tuple[Tensor, list[Diagonal]]:
+        """The exponentiated parts in single precision."""
+        dense, diagonals = self.exponentiated
+        return dense.float(), [s._replace(scores=s.scores.float()) for s in diagonals]
 
     @property
     def may_be_rough(self) -> bool:
@@ -119,11 +120,11 @@ class Transitions:
         least, _ = self.extremes
         return bool(self.highest - least.amin() < ROUGH_SPREAD)
 
-    def arrange(self, X: Tensor) -> Tensor:
-        """Make a copy with the tags of columns in order. Shape (..., K), float64."""
+    def arrange(self, X: Tensor, dtype: torch.dtype = torch.float64) -> Tensor:
+        """Make a copy with the tags of columns in order. Shape (..., K)."""
         if self.order is None:
-            return X.to(torch.float64, copy=True)
-        return X.index_select(-1, self.order).double()
+            return X.to(dtype, copy=True)
+        return X.index_select(-1, self.order).to(dtype)
 
     def restore(self, X: Tensor) -> Tensor:
         """Undo `arrange`. Shape (..., K)."""
@@ -133,29 +134,25 @@ class Transitions:
         """Undo `arrange` of rows, too. Shape (K, K)."""
         return X if self.order is None else self.restore(X[self.columns])
 
-    def sums(self, X: Tensor, rough: bool = False) -> Tensor:
+    def sums(self, X: Tensor) -> Tensor:
         """Sum up the ways to each tag, given what leads to the tags before.
 
         Transitions count relative to the highest.
 
         Args:
             X: Sums of exponentiated scores, tags in order. Shape (B, K).
-            rough: Whether a relative error of 1e-6 is small enough.
 
         Returns:
-            Shape (B, K).
+            Shape (B, K), in the same precision.
         """
-        dense, diagonals = self.exponentiated
+        is_rough = X.dtype == torch.float32
+        dense, diagonals = self.rough if is_rough else self.exponentiated
         Y, targets = self.make_room(X, 0.0)
-        here = X[:, self.sources]
-        if rough:
-            # Relative to their own sum, what single precision can't hold is negligible.
-            total = here.sum(1, keepdim=True).clamp_(min=TINY)
-            torch.mul(torch.mm((here / total).float(), self.rough), total, out=targets)
-        else:
-            torch.mm(here, dense, out=targets)
-        for source, target, weights in diagonals:
-            Y[:, target].addcmul_(X[:, source], weights)
+        torch.mm(X[:, self.sources], dense, out=targets)
+        in_turn = zip(diagonals, self.firsts[0], strict=True)
+        for (source, target, weights), is_first in in_turn:
+            x, y = X[:, source], Y[:, target]
+            torch.mul(x, weights, out=y) if is_first else y.addcmul_(x, weights)
         return Y
 
     def log_sums(self, X: Tensor) -> Tensor:
@@ -165,9 +162,9 @@ class Transitions:
         tiles = X[:, self.sources].split(size), targets.split(size)
         for x, y in zip(*tiles, strict=True):
             torch.logsumexp(x[:, :, None] + self.dense, 1, out=y)
-        for source, target, scores in self.diagonals:
-            y = Y[:, target]
-            torch.logaddexp(y, X[:, source] + scores, out=y)
+        for (source, target, scores), is_first in self.in_turn:
+            way, y = X[:, source] + scores, Y[:, target]
+            y.copy_(way) if is_first else torch.logaddexp(y, way, out=y)
         return Y
 
     def best(self, X: Tensor) -> Tensor:
@@ -177,9 +174,9 @@ class Transitions:
             return (X.T[:, None] + self.dense[:, :, None]).amax(0).T
         Y, targets = self.make_room(X, -torch.inf)
         self.best_dense(X[:, self.sources], targets)
-        for source, target, scores in self.diagonals:
-            y = Y[:, target]
-            torch.maximum(y, X[:, source] + scores, out=y)
+        for (source, target, scores), is_first in self.in_turn:
+            way, y = X[:, source] + scores, Y[:, target]
+            y.copy_(way) if is_first else torch.maximum(y, way, out=y)
         return Y
 
     def best_dense(self, X: Tensor, Y: Tensor) -> None:
@@ -190,23 +187,46 @@ class Transitions:
         """
         least, greatest = self.extremes
         highest = X + greatest
-        is_near = highest > (X + least).amax(1, keepdim=True)
-        n_near_of = is_near.sum(1)
-        n_near = max(1, int(n_near_of.amax()))
-        tags = highest.topk(n_near, dim=1).indices
-        scores = X.gather(1, tags)
-        torch.add(self.dense[tags[:, 0]], scores[:, :1], out=Y)
-        for rank in range(1, n_near):
-            (docs,) = (n_near_of > rank).nonzero(as_tuple=True)
-            way = self.dense[tags[docs, rank]].add_(scores[docs, rank, None])
-            Y[docs] = torch.maximum(Y[docs], way)
+        first = highest.argmax(1, keepdim=True)
+        score = X.gather(1, first)
+        torch.add(self.dense.index_select(0, first[:, 0]), score, out=Y)
+        n_near = (highest > score + least[first]).sum(1)
+        (several,) = (n_near > 1).nonzero(as_tuple=True)
+        size = max(1, TILE // (int(n_near.amax()) * Y.shape[1] + 1))
+        for docs in several.split(size) if len(several) else ():
+            tags = highest[docs].topk(int(n_near[docs].amax()), dim=1).indices
+            ways = self.dense[tags].add_(X[docs].gather(1, tags).unsqueeze(2))
+            Y[docs] = ways.amax(1)
 
     def make_room(self, X: Tensor, nothing: float) -> tuple[Tensor, Tensor]:
         """Make room for values of all tags, and point to that of targets in it."""
-        Y, (first, end) = X.new_empty(X.shape), (self.targets.start, self.targets.stop)
-        Y[:, :first] = nothing
-        Y[:, end:] = nothing
-        return Y, Y[:, first:end]
+        Y = X.new_empty(X.shape)
+        if not self.firsts[1]:
+            Y[:, : self.targets.start] = nothing
+            Y[:, self.targets.stop :] = nothing
+        return Y, Y[:, self.targets]
+
+    @property
+    def in_turn(self) -> Iterator[tuple[Diagonal, bool]]:
+        """The diagonals, and whether each is the first to lead to its targets."""
+        return zip(self.diagonals, self.firsts[0], strict=True)
+
+    @cached_property
+    def firsts(self) -> tuple[list[bool], bool]:
+        """Which diagonals are the first to lead to their targets.
+
+        Returns:
+            Whether each of them is, and whether those that are reach all tags but
+            `targets`.
+        """
+        seen = torch.zeros(len(self.scores), dtype=torch.bool)
+        seen[self.targets] = True
+        covered, is_first = seen.clone(), []
+        for each in self.diagonals:
+            is_first.append(not seen[each.targets].any())
+            seen[each.targets] = True
+            covered[each.targets] |= is_first[-1]
+        return is_first, bool(covered.all())
 
     def uses(self, before: Tensor, beyond: Tensor) -> Tensor:
         """Add up how often each transition is used.
@@ -248,9 +268,17 @@ def finite(scores: Tensor) -> Tensor:
 
 def least(scores: Tensor, impossible: float) -> Tensor:
     """Find the least score but for that of what is impossible, 0 if there is none."""
+    if scores.shape[-1] <= SMALL:  # for which torch is slow row by row
+        found = torch.where(scores == impossible, torch.inf, scores).amin()
+    else:
+        found = least_of_rows(scores, impossible).amin()
+    return found.nan_to_num_(posinf=0.0)
+
+
+def least_of_rows(scores: Tensor, impossible: float) -> Tensor:
+    """Find the least score of each row in that way, infinity if there is none."""
     lowest = scores.amin(-1)
     is_mixed = lowest == impossible  # few rows, as a rule
     rest = scores[is_mixed]
     rest = rest.masked_fill_(rest == impossible, torch.inf).amin(-1)
-    found = lowest.masked_scatter_(is_mixed, rest).amin()
-    return found.nan_to_num_(posinf=0.0)
+    return lowest.masked_scatter_(is_mixed, rest)

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from spacy_rnn.modules.lattice import Lattice, Steps
 from spacy_rnn.modules.recursion import cut, run
-from spacy_rnn.modules.transitions import Transitions
+from spacy_rnn.modules.transitions import Transitions, finite
 
 SAME = 1e-9  # nats
 
@@ -25,12 +25,45 @@ class Best:
         return self.transitions.best(X[0]).unsqueeze(0)
 
     def rescale(self, X: Tensor) -> Tensor:
-        highest = X.amax(2)
-        X -= highest.nan_to_num(neginf=0.0).unsqueeze(2)
+        highest = X.amax(2, keepdim=True)
+        X -= finite(highest)
         return highest
+
+    def log(self, scales: Tensor) -> Tensor:
+        return scales
 
     def differ(self, X: Tensor, Y: Tensor) -> Tensor:
         return (X != Y) & ~((X - Y).abs() <= SAME)
+
+
+class Origins:
+    """Where the best ways to tags come from."""
+
+    def __init__(self, links: Transitions, scores: Tensor) -> None:
+        """Take the scores of the best ways to each tag at each token. Shape (N, K)."""
+        self.scores, self.sources = scores, links.sources
+        self.from_sources = links.square[links.sources].T.contiguous()
+        # What one tag of its own, or a few, lead to: their columns and scores.
+        shape = (len(links.scores), len(links.diagonals))
+        self.columns = torch.zeros(shape, dtype=torch.long, device=scores.device)
+        self.steps = scores.new_full(shape, -torch.inf)
+        for i, (source, target, steps) in enumerate(reversed(links.diagonals)):
+            self.columns[target, i] = torch.arange(len(steps), device=scores.device)
+            self.columns[target, i] += source.start
+            self.steps[target, i] = steps
+        self.is_bound = self.steps.isfinite().any(1)
+
+    def find(self, tags: Tensor, tokens: Tensor) -> Tensor:
+        """Find the columns that lead to tags, shape (B,), from the tokens before."""
+        ways = self.from_sources.index_select(0, tags)
+        ways += self.scores[:, self.sources].index_select(0, tokens)
+        found = ways.argmax(1)
+        (here,) = self.is_bound[tags].nonzero(as_tuple=True)
+        if len(here):
+            columns, steps = self.columns[tags[here]], self.steps[tags[here]]
+            best = self.scores[tokens[here, None], columns].add_(steps).argmax(1)
+            found[here] = columns.gather(1, best[:, None]).squeeze(1)
+        return found
 
 
 @torch.no_grad()
@@ -46,7 +79,8 @@ def best_paths(lattice: Lattice) -> tuple[Tensor, Tensor]:
     if not len(E):
         return best, torch.zeros(0, dtype=torch.long, device=E.device)
     steps, links = lattice.steps, lattice.forward
-    E, start, end = map(links.arrange, (E, lattice.start, lattice.end))
+    start, end = map(links.arrange, (lattice.start, lattice.end))
+    E = links.arrange(E, E.dtype)
     (scores,), (scales,) = run(steps, E, start[None], Best(links))
     best.index_add_(0, steps.doc_of, scales)
     finals, last = (scores[steps.last] + end).max(1)
@@ -68,31 +102,29 @@ def trace(lattice: Lattice, scores: Tensor, path: Tensor) -> None:
         scores: Of the best ways to each tag. Shape (N, K).
         path: Is filled with columns of tags. Shape (N,).
     """
-    to_tag = lattice.forward.backward.square.contiguous()
-    pieces = cut(lattice.steps)
+    origins, pieces = Origins(lattice.forward, scores), cut(lattice.steps)
     if pieces is None:
-        walk_back(scores, path, to_tag, lattice.steps)
+        walk_back(path, origins, lattice.steps)
         return
     device = path.device
     borders = pieces.starts[pieces.inner].to(device)
     path[borders - 1] = scores[borders - 1].argmax(1)
     stale = torch.arange(len(pieces.lengths))
     while len(stale):
-        walk_back(scores, path, to_tag, pieces.select(stale, device))
-        fresh = (to_tag[path[borders]] + scores[borders - 1]).argmax(1)
+        walk_back(path, origins, pieces.select(stale, device))
+        fresh = origins.find(path[borders], borders - 1)
         moved = (fresh != path[borders - 1]).cpu()
         path[borders - 1] = fresh
         stale = pieces.inner[moved] - 1
 
 
-def walk_back(scores: Tensor, path: Tensor, to_tag: Tensor, steps: Steps) -> None:
+def walk_back(path: Tensor, origins: Origins, steps: Steps) -> None:
     """Follow the best ways back from the last tags, which are in the path already."""
     by_step = steps.token[0].split(steps.counts)
     last = path[steps.last]
     tags = last[: steps.counts[-1]]
     for count, tokens in zip(steps.counts[-2::-1], by_step[-2::-1], strict=True):
-        before = scores.index_select(0, tokens[: len(tags)])
-        ways = to_tag.index_select(0, tags).add_(before)
+        before = origins.find(tags, tokens[: len(tags)])
         # Longer documents go on towards their start, others begin at their end.
-        tags = torch.cat([ways.argmax(1), last[len(tags) : count]])
+        tags = torch.cat([before, last[len(tags) : count]])
         path[tokens] = tags

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from spacy_rnn.modules import viterbi
-from spacy_rnn.modules.crf import posterior
+from spacy_rnn.modules.crf import FEW_TAGS, posterior
 from spacy_rnn.modules.lattice import Lattice
 from spacy_rnn.tags.scores import check_possible, docs_of
 from spacy_rnn.tags.tag_set import TagSet, tag_spans
@@ -49,7 +49,8 @@ def span_confidences(
             *(scores / temperature for scores in lattice.leaves[1:]),
         )
     confidences = np.zeros(len(spans))
-    for first, part in lattice.parts():
+    itemsize = 4 if lattice.emissions.shape[1] > FEW_TAGS else 8
+    for first, part in lattice.parts(itemsize):
         passed = spans[:, 0] - first
         here = (passed >= 0) & (passed < len(part.emissions))
         moved = spans[here] - [first, first, 0]

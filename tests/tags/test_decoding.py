@@ -198,7 +198,7 @@ def test_with_many_labels_confidences_are_those_of_all_sums(scheme, scale, monke
     lattice = to_lattice(scores, tag_set)
     spans = find_spans(tag_set, best_paths(lattice))[3:-3:2]
     found = span_confidences(lattice, tag_set, spans)
-    monkeypatch.setattr(lattices, "PART", 100 * len(tag_set.start))
+    monkeypatch.setattr(lattices, "PART", 800 * len(tag_set.start))
     in_parts = span_confidences(lattice, tag_set, spans)
     monkeypatch.setattr(decoding, "posterior", lambda lattice, _: posterior(lattice))
     expected = span_confidences(lattice, tag_set, spans)
@@ -238,3 +238,24 @@ def test_a_temperature_divides_all_scores(scheme, temperature):
     found = span_confidences(lattice, tag_set, spans, temperature)
     assert_allclose(found, expected, rtol=1e-4)
     assert np.abs(found - span_confidences(lattice, tag_set, spans)).max() > 0.01
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_scores_too_far_apart_for_single_precision_are_summed_in_double(
+    scheme, monkeypatch
+):
+    monkeypatch.setattr(crf, "FEW_TAGS", 0)
+    tag_set = make_tag_set(tuple(map(str, range(25))), scheme)
+    n_tags = len(tag_set.start)
+    emissions = np.zeros((3, n_tags), dtype="f")
+    # The entity's own tag is the least probable one until its last token is read.
+    tags = tag_set.of_label[0, [0, 1, 2]]
+    emissions[0, tags[0]], emissions[1, tags[1]] = -60.0, -60.0
+    emissions[2] = -120.0
+    emissions[2, tags[2]] = 0.0
+    zeros = np.zeros((n_tags, n_tags), dtype="f")
+    lattice = to_lattice(CRFScores([emissions], zeros, zeros[0], zeros[0]), tag_set)
+    spans = np.array([[0, 3, 0]])
+    found = span_confidences(lattice, tag_set, spans)
+    monkeypatch.setattr(decoding, "posterior", lambda lattice, _: posterior(lattice))
+    assert_allclose(found, span_confidences(lattice, tag_set, spans), rtol=1e-5)
