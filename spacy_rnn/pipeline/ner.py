@@ -133,7 +133,7 @@ class RNNEntityRecognizer(TrainablePipe):
     ) -> None:
         if not annotate_ents and spans_key is None:
             raise ValueError(
-                "There is nothing to write entities to. Set annotate_ents or spans_key"
+                "annotate_ents is false and spans_key null: nothing to write to"
             )
         super().__init__(
             vocab,
