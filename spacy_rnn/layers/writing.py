@@ -62,6 +62,7 @@ def write(
                 first=START,
                 end=END,
                 never=[PADDING, UNKNOWN, START],
+                inside=word_parts(model) if search_settings.whole_words else [],
                 keep_shares=keep,
             )
             for row, hypotheses in zip(chosen.tolist(), search.run(), strict=True):
@@ -69,6 +70,13 @@ def write(
                     make_candidate(model, each, tokens, row) for each in hypotheses
                 ]
     return found
+
+
+def word_parts(model: Seq2SeqT) -> list[int]:
+    """Return the pieces of a target that go on with a word."""
+    vocabulary = target_of(model).attrs["vocabulary"]
+    names = vocabulary.names(list(range(len(vocabulary))))
+    return [i for i, name in enumerate(names) if name[0].isalnum()]
 
 
 def batches(lengths: np.ndarray, beam_width: int) -> Iterator[np.ndarray]:

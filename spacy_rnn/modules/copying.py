@@ -60,3 +60,26 @@ def copy_of(odds: Tensor, shares: Tensor, allowed: Tensor) -> tuple[Tensor, Tens
     # Not one minus their sum, of which rounding would leave nothing, or less.
     generating = torch.sigmoid(odds)[:, 0] + (copying * ~allowed).sum(dim=1)
     return generating, copies
+
+
+def keep_words(
+    log_probs: Tensor, source: Source, copied: Tensor, inside: Tensor
+) -> None:
+    """Bar what would go on with a word of the source as it doesn't go on there.
+
+    So a copied "Russell" doesn't become a "Russellation".
+
+    Args:
+        log_probs: Of each piece next, changed. Shape (R, V).
+        source: The sources. As many rows belong to each of them.
+        copied: Whether the last pieces of a text are those of a token from its
+            beginning to this piece. Shape (R, S).
+        inside: Pieces that go on with a word. Shape (W,).
+    """
+    rows = copied.any(dim=1).nonzero()[:, 0]
+    of_row = rows // (len(copied) // len(source.pieces))
+    starts, pieces = source.starts[of_row], source.pieces[of_row]
+    goes_on = may_follow(copied[rows], starts) & ~starts
+    kept = log_probs[rows].gather(1, pieces).masked_fill_(~goes_on, -torch.inf)
+    barred = log_probs[rows].index_fill_(1, inside, -torch.inf)
+    log_probs[rows] = barred.scatter_reduce_(1, pieces, kept, "amax")

@@ -5,14 +5,16 @@ place, so at most that many are found; with one place that is greedy search, and
 enough of them for all texts up to the greatest length, all are found.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from spacy_rnn.modules.copying import keep_words
 from spacy_rnn.modules.decoder_loop import Source, State
+from spacy_rnn.modules.top_k import top_k
 
 Step = Callable[[Source, State, Tensor], tuple[Tensor, Tensor, Tensor, State]]
 
@@ -34,6 +36,8 @@ class SearchSettings:
             (Wu et al., 2016).
         no_repeat: Length of the runs of pieces that no text has twice (Paulus et al.,
             2018), or 0 for any.
+        whole_words: Whether what begins a word of the source goes on only as it does
+            there, so that no words are made up of it. Needs a model that copies.
     """
 
     beam_width: int = 5
@@ -43,6 +47,7 @@ class SearchSettings:
     length_penalty: float = 1.5
     coverage_penalty: float = 0.0
     no_repeat: int = 0
+    whole_words: bool = False
 
     def divisor(self, length: Tensor | int) -> Tensor | float:
         """Return what a log-probability is divided by."""
@@ -85,6 +90,7 @@ class Search:
         first: int,
         end: int,
         never: list[int],
+        inside: Sequence[int] = (),
         keep_shares: bool = False,
     ) -> None:
         """Get ready.
@@ -102,6 +108,7 @@ class Search:
             first: The piece that stands before each text.
             end: The piece that ends one.
             never: Pieces that aren't written, the first of which stands for nothing.
+            inside: Pieces that go on with a word, for `whole_words`.
             keep_shares: Whether hypotheses are to have `shares` and `copies`.
         """
         n_texts = len(limits)
@@ -109,6 +116,7 @@ class Search:
         self.source, self.state = source, state
         self.end, self.never = end, limits.new_tensor(never)
         self.keep_shares = keep_shares
+        self.inside = limits.new_tensor(inside)
         self.found: list[list[Hypothesis]] = [[] for _ in range(n_texts)]
         self.texts = torch.arange(n_texts, device=limits.device)
         self.limits = limits.clamp(min=settings.min_length)
@@ -134,6 +142,8 @@ class Search:
     def bar(self, log_probs: Tensor) -> Tensor:
         """Make impossible what may not be written. Shape (R, V) in and out."""
         log_probs.index_fill_(1, self.never, -torch.inf)
+        if self.settings.whole_words:
+            keep_words(log_probs, self.source, self.state.copied, self.inside)
         n_written, n = self.pieces.shape[1], self.settings.no_repeat
         if n_written < self.settings.min_length:
             log_probs[:, self.end] = -torch.inf
@@ -273,28 +283,3 @@ def nth_score(found: list[Hypothesis], n: int) -> float:
     if len(found) < n:
         return -torch.inf
     return sorted((each.score for each in found), reverse=True)[n - 1]
-
-
-GROUP = 64
-
-
-def top_k(X: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """Find the k greatest values of each row, and where they are. Shape (R, k).
-
-    They are among the values of the k groups with the greatest maxima, which are found
-    several times as fast as torch finds them in a row.
-    """
-    k = min(k, X.shape[1])
-    n_groups = X.shape[1] // GROUP
-    if n_groups <= k:
-        values, places = X.topk(k, dim=1)
-        return values, places
-    groups = X[:, : n_groups * GROUP].unflatten(1, (n_groups, GROUP))
-    best = groups.amax(dim=2).topk(k, dim=1).indices
-    within = torch.arange(GROUP, device=X.device)
-    rest = torch.arange(n_groups * GROUP, X.shape[1], device=X.device)
-    places = torch.cat(
-        [(best[:, :, None] * GROUP + within).flatten(1), rest.expand(len(X), -1)], dim=1
-    )
-    values, chosen = X.gather(1, places).topk(k, dim=1)
-    return values, places.gather(1, chosen)

@@ -23,6 +23,7 @@ from spacy_rnn.types import Seq2SeqT
         "length_penalty": 1.5,
         "coverage_penalty": 0.0,
         "no_repeat": 0,
+        "whole_words": False,
         "scorer": {"@scorers": "spacy-rnn.rouge_scorer.v1", "sentences": False},
         "max_gradient_norm": 0.0,
     },
@@ -46,6 +47,7 @@ def make_rnn_abstractive_summarizer(
     length_penalty: float,
     coverage_penalty: float,
     no_repeat: int,
+    whole_words: bool,
     scorer: Callable | None,
     max_gradient_norm: float,
 ) -> "TextWriter":
@@ -69,6 +71,8 @@ def make_rnn_abstractive_summarizer(
             more (Wu et al., 2016).
         no_repeat: Length of the runs of pieces that no text has twice, or 0 for any
             (Paulus et al., 2018).
+        whole_words: Whether what begins a word of the source goes on only as it does
+            there, so that no words are made up of it. Needs a model that copies.
         scorer: The scoring method.
         max_gradient_norm: The largest norm that the gradients of all weights together
             may have; larger ones are scaled down. 0 for any.
@@ -86,6 +90,7 @@ def make_rnn_abstractive_summarizer(
         length_penalty=length_penalty,
         coverage_penalty=coverage_penalty,
         no_repeat=no_repeat,
+        whole_words=whole_words,
         scorer=scorer,
         max_gradient_norm=max_gradient_norm,
     )

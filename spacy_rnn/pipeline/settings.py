@@ -48,6 +48,7 @@ CHECKS: dict[str, Callable[[str, Any], None]] = {
     "length_penalty": check_not_negative,
     "coverage_penalty": check_not_negative,
     "no_repeat": partial(check_at_least, lowest=0),
+    "whole_words": check_flag,
 }
 # What has been learned depends on them, or was found by `initialize`.
 FIXED = {"extension", "scheme", "class_weights", "neg_prefix"}

@@ -25,6 +25,7 @@ SEARCH = (
     "length_penalty",
     "coverage_penalty",
     "no_repeat",
+    "whole_words",
 )
 
 
@@ -49,6 +50,7 @@ class TextWriter(TrainablePipe):
         length_penalty: float = 1.5,
         coverage_penalty: float = 0.0,
         no_repeat: int = 0,
+        whole_words: bool = False,
         scorer: Callable | None = None,
         max_gradient_norm: float = 0.0,
     ) -> None:
@@ -73,6 +75,9 @@ class TextWriter(TrainablePipe):
                 or more (Wu et al., 2016).
             no_repeat: Length of the runs of pieces that no text has twice, or 0 for any
                 (Paulus et al., 2018).
+            whole_words: Whether what begins a word of the source goes on only as it
+                does there, so that no words are made up of it. Needs a model that
+                copies.
             scorer: The scoring method.
             max_gradient_norm: The largest norm that the gradients of all weights
                 together may have; larger ones are scaled down. 0 for any.
@@ -93,6 +98,7 @@ class TextWriter(TrainablePipe):
             length_penalty=length_penalty,
             coverage_penalty=coverage_penalty,
             no_repeat=no_repeat,
+            whole_words=whole_words,
             max_gradient_norm=max_gradient_norm,
         )
         note_settings(self)

@@ -3,7 +3,7 @@
 import torch
 from small_seq2seq import make_network, make_source, make_target, take
 
-from spacy_rnn.modules.copying import may_follow, track_copies
+from spacy_rnn.modules.copying import keep_words, may_follow, track_copies
 from spacy_rnn.modules.decoder_loop import Source
 from spacy_rnn.modules.pieces import START
 from spacy_rnn.modules.steps import Steps
@@ -48,3 +48,17 @@ def test_steps_and_known_texts_allow_the_same():
         for piece, allowed in zip(last, expected, strict=True):
             _, _, copies, state = network.step(opened, state, piece[None])
             assert (copies[0] > 0).tolist() == allowed.tolist()
+
+
+def test_a_word_of_the_source_goes_on_only_as_it_does_there():
+    # Two hypotheses of each source; 6, 7 and 8 go on with a word.
+    source = make_sources([[5, 6, 4, 0], [5, 4, 6, 7]], [[1, 0, 1, 0], [1, 1, 0, 0]])
+    copied = torch.zeros(4, 4, dtype=torch.bool)
+    copied[0, 0] = True  # "5" of the first, which goes on with 6
+    copied[2, 0] = True  # "5" of the second, which is a whole word there
+    copied[3, 2] = True  # "4 6", which goes on with 7
+    log_probs = torch.randn(4, 9)
+    expected = log_probs.clone()
+    expected[0, [7, 8]] = expected[2, [6, 7, 8]] = expected[3, [6, 8]] = -torch.inf
+    keep_words(log_probs, source, copied, torch.tensor([6, 7, 8]))
+    assert torch.equal(log_probs, expected)

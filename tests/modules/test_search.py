@@ -7,13 +7,13 @@ import torch
 from small_seq2seq import KINDS, N_PIECES, make_network, make_source, take
 
 from spacy_rnn.modules.pieces import END, PADDING, START, UNKNOWN, Pieces
-from spacy_rnn.modules.search import GROUP, Search, SearchSettings, top_k
+from spacy_rnn.modules.search import Search, SearchSettings
 
 NEVER = [PADDING, UNKNOWN, START]
 LENGTHS = [5, 1, 3, 7, 2]
 
 
-def search(network, memory, source, *, limits=8, keep=False, **settings):
+def search(network, memory, source, *, limits=8, keep=False, inside=(), **settings):
     with torch.inference_mode():
         opened, state = network.open(memory, source, torch.arange(len(source.lengths)))
         return Search(
@@ -25,6 +25,7 @@ def search(network, memory, source, *, limits=8, keep=False, **settings):
             first=START,
             end=END,
             never=NEVER,
+            inside=inside,
             keep_shares=keep,
         ).run()
 
@@ -232,6 +233,43 @@ def test_no_run_of_pieces_comes_twice(n):
     assert repeats
 
 
+def made_up(text, tokens, inside):
+    """Count what goes on with a word of the source as none goes on there."""
+    n_found = 0
+    for end in range(1, len(text)):
+        begun = [
+            token[n:]
+            for token in tokens
+            for n in range(1, end + 1)
+            if text[end - n : end] == token[:n]
+        ]
+        n_found += (
+            bool(begun)
+            and text[end] in inside
+            and all(rest[:1] != [text[end]] for rest in begun)
+        )
+    return n_found
+
+
+def test_words_of_the_source_are_kept_whole():
+    network = make_network(copying=True)
+    memory, source = make_source(LENGTHS)
+    inside = [5, 6, 7]
+    counts = {}
+    for whole_words in (False, True):
+        settings = {"beam_width": 3, "min_length": 4, "whole_words": whole_words}
+        results = search(network, memory, source, inside=inside, limits=12, **settings)
+        counts[whole_words] = 0
+        for row, found in enumerate(results):
+            _, own = take(memory, source, row)
+            tokens = [
+                own.pieces[own.token_of == token].tolist()
+                for token in own.token_of.unique()
+            ]
+            counts[whole_words] += made_up(found[0].pieces.tolist(), tokens, inside)
+    assert counts[False] > counts[True] == 0
+
+
 def test_a_penalty_for_what_is_not_read_changes_scores_as_it_says():
     network = make_network()
     memory, source = make_source(LENGTHS)
@@ -273,14 +311,3 @@ def forced_shares(network, memory, source, pieces):
             rows.append(shares[0])
             last = piece[None]
     return torch.stack(rows)
-
-
-@pytest.mark.parametrize("width", [5, GROUP, 3 * GROUP + 7, 20 * GROUP])
-@pytest.mark.parametrize("k", [1, 3, 10])
-def test_the_greatest_values_are_those_that_torch_finds(width, k):
-    torch.manual_seed(0)
-    X = torch.randn(6, width)
-    X[0] = -torch.inf
-    values, places = top_k(X, k)
-    torch.testing.assert_close(values, X.topk(min(k, width), dim=1).values)
-    torch.testing.assert_close(X.gather(1, places), values)
