@@ -47,6 +47,7 @@ def write(
     module = network.attrs["torch_module"].bind(network)
     rows = np.flatnonzero(has_any)
     tokens = TokenPlaces(docs, pieces, rows)
+    inside = word_parts(model) if search_settings.whole_words else []
     with torch.inference_mode(), explain_memory(network.name):
         tensor = as_tensor(memory)
         for chosen in batches(pieces.lengths, search_settings.beam_width):
@@ -62,7 +63,7 @@ def write(
                 first=START,
                 end=END,
                 never=[PADDING, UNKNOWN, START],
-                inside=word_parts(model) if search_settings.whole_words else [],
+                inside=inside,
                 keep_shares=keep,
             )
             for row, hypotheses in zip(chosen.tolist(), search.run(), strict=True):
