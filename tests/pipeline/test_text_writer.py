@@ -339,3 +339,16 @@ def test_sentencepiece_is_imported_only_when_pieces_are_needed():
 def test_docs_that_were_made_by_words_alone_are_read(trained):
     doc = Doc(trained.vocab, words=["The", "dog", "sleeps", "."])
     assert trained.get_pipe("rnn_translator")(doc)._.translation
+
+
+def test_copied_words_are_kept_whole_if_that_is_wanted():
+    pairs = [("Anna reads", "Annas reads"), ("Emil sleeps", "Emils sleeps")]
+    letters = {"@architectures": "spacy-rnn.Subwords.v1", "size": 277}
+    nlp = make_nlp(model=small_model(copying=True, subwords=letters))
+    fit(nlp, make_examples(nlp, pairs=pairs), steps=150)
+    texts = [source for source, _ in pairs]
+    assert written(nlp, texts) == [target for _, target in pairs]
+    nlp.get_pipe("rnn_translator").configure(whole_words=True)
+    for text in written(nlp, texts):
+        assert "Annas" not in text
+        assert "Emils" not in text
