@@ -49,7 +49,7 @@ class SearchSettings:
     no_repeat: int = 0
     whole_words: bool = False
 
-    def divisor(self, length: Tensor | int) -> Tensor | float:
+    def divisor(self, length: Tensor) -> Tensor:
         """Return what a log-probability is divided by."""
         return ((5.0 + length) / 6.0) ** self.length_penalty
 
@@ -74,6 +74,24 @@ class Hypothesis(NamedTuple):
     log_probs: Tensor
     shares: Tensor
     copies: Tensor
+
+
+class GoingOn(NamedTuple):
+    """The texts of a search that haven't left it.
+
+    Attributes:
+        texts: Which texts those are. Shape (B,).
+        limits: Their greatest lengths, in pieces. Shape (B,).
+        divisors: What log-probabilities are divided by at most. Shape (B,).
+        free: How many hypotheses can still be found. Shape (B,).
+        wanted: The score that another one must have. Shape (B,).
+    """
+
+    texts: Tensor
+    limits: Tensor
+    divisors: Tensor
+    free: Tensor
+    wanted: Tensor
 
 
 class Search:
@@ -118,17 +136,25 @@ class Search:
         self.keep_shares = keep_shares
         self.inside = limits.new_tensor(inside)
         self.found: list[list[Hypothesis]] = [[] for _ in range(n_texts)]
-        self.texts = torch.arange(n_texts, device=limits.device)
-        self.limits = limits.clamp(min=settings.min_length)
         self.totals = source.barred.new_zeros(n_texts, 1)
         self.last = torch.full_like(limits, first)
         self.pieces = self.last.new_empty(n_texts, 0)
         self.log_probs = self.totals[:, :0]
-        self.shares = self.copies = self.totals.new_empty(n_texts, 0, 0)
+        self.shares = self.copies = self.totals.new_empty(max(1, n_texts), 0, 0)
+        limits = limits.clamp(min=settings.min_length)
+        self.least_limit = int(limits.min()) if n_texts else 0
+        self.going_on = GoingOn(
+            torch.arange(n_texts, device=limits.device),
+            limits,
+            # No piece makes a text more probable, and no length divides by more.
+            settings.divisor(limits + 1),
+            torch.full_like(limits, settings.beam_width),
+            self.totals.new_full((n_texts,), -torch.inf),
+        )
 
     def run(self) -> list[list[Hypothesis]]:
         """Return the best texts of each source, the best one first."""
-        while len(self.texts):
+        while len(self.totals):
             log_probs, shares, copies, self.state = self.step(
                 self.source, self.state, self.last
             )
@@ -154,8 +180,9 @@ class Search:
             )
             barred = torch.where(again, runs[:, :, -1], self.never[0])
             log_probs.scatter_(1, barred, -torch.inf)
-        is_full = (self.limits <= n_written).repeat_interleave(self.totals.shape[1])
-        if is_full.any():
+        if n_written >= self.least_limit:
+            is_full = self.going_on.limits <= n_written
+            is_full = is_full.repeat_interleave(self.totals.shape[1])
             ends = log_probs[:, self.end].clone()
             log_probs[is_full] = -torch.inf
             log_probs[:, self.end] = ends
@@ -170,19 +197,21 @@ class Search:
         n_texts, n_places = self.totals.shape
         width = self.settings.beam_width
         best, pieces = top_k(log_probs, width)
-        totals = (best + self.totals.reshape(-1, 1)).view(n_texts, -1)
-        totals, chosen = totals.topk(min(width, totals.shape[1]), dim=1)
-        n_found = [len(self.found[text]) for text in self.texts.tolist()]
-        places = torch.arange(totals.shape[1], device=totals.device)
-        free = width - torch.tensor(n_found, device=totals.device)
-        totals.masked_fill_(places >= free[:, None], -torch.inf)
-        pieces = pieces.view(n_texts, -1).gather(1, chosen)
-        rows = chosen // best.shape[1]
-        rows += n_places * torch.arange(n_texts, device=totals.device)[:, None]
+        totals = (best + self.totals.view(-1, 1)).view(n_texts, -1)
+        pieces = pieces.view(n_texts, -1)
+        rows = torch.arange(n_texts, device=totals.device)[:, None]
+        if totals.shape[1] > 1:
+            totals, chosen = totals.topk(min(width, totals.shape[1]), dim=1)
+            places = torch.arange(totals.shape[1], device=totals.device)
+            totals.masked_fill_(places >= self.going_on.free[:, None], -torch.inf)
+            pieces = pieces.gather(1, chosen)
+            rows = n_places * rows + chosen // best.shape[1]
         has_ended = (pieces == self.end) & (totals > -torch.inf)
         if has_ended.any():
             self.collect(totals, rows, has_ended)
             totals.masked_fill_(has_ended, -torch.inf)
+            totals, order = totals.sort(dim=1, descending=True, stable=True)
+            rows, pieces = rows.gather(1, order), pieces.gather(1, order)
         self.select(totals, rows, pieces)
 
     def collect(self, totals: Tensor, rows: Tensor, has_ended: Tensor) -> None:
@@ -193,8 +222,9 @@ class Search:
             rows: Of which hypotheses. Shape (B, places).
             has_ended: Whether with the end. Shape (B, places).
         """
-        texts = self.texts[has_ended.nonzero()[:, 0]].tolist()
-        settings, length = self.settings, self.pieces.shape[1] + 1
+        places = has_ended.nonzero()[:, 0]
+        texts = self.going_on.texts[places].tolist()
+        settings, length = self.settings, totals.new_tensor(self.pieces.shape[1] + 1)
         rows, totals = rows[has_ended], totals[has_ended]
         scores = totals / settings.divisor(length)
         if settings.coverage_penalty:
@@ -212,34 +242,37 @@ class Search:
                 total,
                 score,
                 torch.cat([self.log_probs[row], own[None]]),
-                self.shares[row],
-                self.copies[row],
+                self.shares[row if self.keep_shares else 0],
+                self.copies[row if self.keep_shares else 0],
             )
             self.found[text].append(found)
+        self.going_on.free.sub_(has_ended.sum(dim=1))
+        wanted = [nth_score(self.found[text], settings.n_best) for text in texts]
+        self.going_on.wanted[places] = totals.new_tensor(wanted)
 
     def select(self, totals: Tensor, rows: Tensor, pieces: Tensor) -> None:
         """Go on with the hypotheses that may still become one of the best.
 
         Args:
-            totals: Log-probabilities, minus infinity for places without one. Shape (B,
-                places).
+            totals: Log-probabilities, falling, minus infinity for places without one.
+                Shape (B, places).
             rows: Which hypotheses they continue. Shape (B, places).
             pieces: With which piece. Shape (B, places).
         """
-        # No piece makes a text more probable, and no length divides by more.
-        bounds = totals.amax(dim=1) / self.settings.divisor(self.limits + 1)
-        n_best, texts = self.settings.n_best, self.texts.tolist()
-        wanted = bounds.new_tensor([nth_score(self.found[i], n_best) for i in texts])
-        kept = self.close_up(bounds > wanted)
-        totals, order = totals[kept].sort(dim=1, descending=True, stable=True)
-        n_places = int((totals > -torch.inf).sum(dim=1).max()) if len(kept) else 1
-        totals, order = totals[:, :n_places], order[:, :n_places]
-        rows = rows[kept].gather(1, order).flatten()
+        is_kept = totals[:, 0] / self.going_on.divisors > self.going_on.wanted
+        if not is_kept.all():
+            kept = self.close_up(is_kept)
+            totals, rows, pieces = totals[kept], rows[kept], pieces[kept]
+        if totals.shape[1] > 1:
+            n_places = int((totals > -torch.inf).any(dim=0).sum()) or 1
+            totals, rows, pieces = (x[:, :n_places] for x in (totals, rows, pieces))
+        rows, self.last = rows.flatten(), pieces.flatten()
         own = totals.flatten() - self.totals.flatten()[rows]
+        self.totals = totals.contiguous()
         self.log_probs = append(self.log_probs[rows], own)
-        self.totals, self.last = totals, pieces[kept].gather(1, order).flatten()
         self.pieces = append(self.pieces[rows], self.last)
-        self.shares, self.copies = self.shares[rows], self.copies[rows]
+        if self.keep_shares:
+            self.shares, self.copies = self.shares[rows], self.copies[rows]
         self.state = self.state.take(rows)
 
     def close_up(self, is_kept: Tensor) -> Tensor:
@@ -255,13 +288,11 @@ class Search:
         """
         order = is_kept.nonzero()[:, 0]
         n_kept = len(order)
-        if n_kept == len(is_kept):
-            return order
         free, moved = (~is_kept[:n_kept]).nonzero()[:, 0], order[order >= n_kept]
-        for each in (*self.source, self.texts, self.limits):
+        for each in (*self.source, *self.going_on):
             each[free] = each[moved]
         self.source = Source(*(each[:n_kept] for each in self.source))
-        self.texts, self.limits = self.texts[:n_kept], self.limits[:n_kept]
+        self.going_on = GoingOn(*(each[:n_kept] for each in self.going_on))
         order = torch.arange(n_kept, device=order.device)
         order[free] = moved
         return order

@@ -141,7 +141,7 @@ class Seq2Seq(nn.Module):
             target, in nats, which has no gradient. Shape (1 + B,).
         """
         order = target.lengths.argsort(descending=True, stable=True)
-        steps = Steps(target.lengths[order].to(memory.device))
+        steps = Steps.of(target.lengths[order].to(memory.device))
         starts = (target.lengths.cumsum(0) - target.lengths)[order].to(memory.device)
         right = target.pieces[starts[steps.rows] + steps.times]
         before = steps.shift(right.new_full((len(order), 1), START), right[:, None])[
@@ -229,7 +229,7 @@ class Seq2Seq(nn.Module):
             the source was read for it, shape (R, S); the probability of copying it,
             shape (R, S), or (R, 0) where there is no copying; the state after it.
         """
-        steps = Steps(torch.ones_like(last))
+        steps = Steps([len(last)], last.device)
         inputs = self.inputs(self.scale * self.target(last))
         loop = Loop(self.kinds, steps, inputs, state, source, self.weights())
         state = loop.forward()

@@ -1,5 +1,6 @@
 """Sequences of uneven length that run side by side, those that have ended left out."""
 
+from functools import cached_property
 from itertools import accumulate, pairwise
 
 import torch
@@ -21,22 +22,34 @@ class Steps:
             first. Shape (N - B,).
     """
 
-    def __init__(self, lengths: Tensor) -> None:
-        """Lay out.
+    def __init__(self, sizes: list[int], device: torch.device) -> None:
+        """Lay out so many sequences at each step."""
+        self.sizes, self.device = sizes, device
+        self.slices = [slice(*ends) for ends in pairwise(accumulate(sizes, initial=0))]
 
-        Args:
-            lengths: Items of each sequence, at least 1, falling. Shape (B,).
-        """
+    @classmethod
+    def of(cls, lengths: Tensor) -> "Steps":
+        """Lay out sequences of so many items, at least 1, falling. Shape (B,)."""
         n_steps = int(lengths[0]) if len(lengths) else 0
-        grid = torch.arange(n_steps, device=lengths.device)[:, None] < lengths
-        self.times, self.rows = grid.nonzero(as_tuple=True)
-        self.sizes: list[int] = grid.sum(dim=1).tolist()
-        starts = [0, *accumulate(self.sizes)]
-        self.slices = [slice(*ends) for ends in pairwise(starts)]
-        self.before = torch.arange(len(self.rows), device=lengths.device)
-        if self.sizes:
-            going_on = torch.tensor(self.sizes, device=lengths.device)
-            self.before = (self.before - going_on[self.times - 1])[self.sizes[0] :]
+        times = torch.arange(n_steps, device=lengths.device)
+        return cls((times[:, None] < lengths).sum(dim=1).tolist(), lengths.device)
+
+    @cached_property
+    def rows(self) -> Tensor:
+        counted = torch.arange(max(self.sizes, default=0), device=self.device)
+        return torch.cat([counted[:0], *(counted[:size] for size in self.sizes)])
+
+    @cached_property
+    def times(self) -> Tensor:
+        sizes = torch.tensor(self.sizes, dtype=torch.long, device=self.device)
+        return torch.arange(len(sizes), device=self.device).repeat_interleave(sizes)
+
+    @cached_property
+    def before(self) -> Tensor:
+        n_first = self.sizes[0] if self.sizes else 0
+        sizes = torch.tensor([0, *self.sizes], dtype=torch.long, device=self.device)
+        rows = torch.arange(len(self.rows), device=self.device)
+        return (rows - sizes[self.times])[n_first:]
 
     def shift(self, first: Tensor, Y: Tensor) -> Tensor:
         """Return what stands a step before each row. Shape (N, n).
