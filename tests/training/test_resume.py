@@ -204,28 +204,35 @@ def test_pipes_that_draw_random_numbers_go_on_with_the_same(
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="starts runs by fork")
-def test_a_run_killed_at_any_moment_ends_with_the_same_models(tmp_path, whole):
+@pytest.mark.parametrize(
+    ("config", "data"),
+    [
+        pytest.param(CONFIG, str(SENTIMENT / "dev.jsonl"), id="classification"),
+        pytest.param(WRITING, TRANSLATIONS, id="writing"),
+    ],
+)
+def test_a_run_killed_at_any_moment_ends_with_the_same_models(config, data, tmp_path):
     context = get_context("fork")
 
-    def start(folder, resume):
+    def start(folder, resume=False):
         options = {"resume": resume, "checkpoint_frequency": 1}
+        overrides = {"paths.train": data, "paths.dev": data}
         process = context.Process(
             target=train,
-            args=(make_nlp({}), folder),
+            args=(make_nlp(overrides, config), tmp_path / folder),
             kwargs=options | {"stdout": io.StringIO()},
         )
         process.start()
         return process
 
     began = time.perf_counter()
-    start(tmp_path / "timed", False).join()
+    start("whole").join()
     duration = time.perf_counter() - began
     moments = random.Random(0)
-    for number in range(N_KILLS):
-        folder = tmp_path / str(number)
-        process = start(folder, False)
+    for number in map(str, range(N_KILLS)):
+        process = start(number)
         time.sleep(moments.uniform(0.0, duration))
         process.kill()
         process.join()
-        start(folder, True).join()
-        check_equal(folder, whole)
+        start(number, resume=True).join()
+        check_equal(tmp_path / number, tmp_path / "whole")
