@@ -1,40 +1,28 @@
-"""A component that summarizes documents in its own words."""
+"""Translations, and summaries in own words: how a config makes their components."""
 
 from collections.abc import Callable
 
 from spacy.language import Language
 
-from spacy_rnn.pipeline.default_models import ABSTRACTIVE_SUMMARIZER
+from spacy_rnn.pipeline.default_models import ABSTRACTIVE_SUMMARIZER, TRANSLATOR
 from spacy_rnn.pipeline.text_writer import TextWriter
 from spacy_rnn.types import Seq2SeqT
 
+SETTINGS = {
+    "beam_width": 5,
+    "n_best": 0,
+    "attention": False,
+    "min_length": 0,
+    "max_length": 100,
+    "length_penalty": 1.5,
+    "coverage_penalty": 0.0,
+    "no_repeat": 0,
+    "whole_words": False,
+    "max_gradient_norm": 0.0,
+}
 
-@Language.factory(
-    "rnn_abstractive_summarizer",
-    assigns=["doc._.summary"],
-    default_config={
-        "model": ABSTRACTIVE_SUMMARIZER,
-        "extension": "summary",
-        "beam_width": 5,
-        "n_best": 0,
-        "attention": False,
-        "min_length": 0,
-        "max_length": 100,
-        "length_penalty": 1.5,
-        "coverage_penalty": 0.0,
-        "no_repeat": 0,
-        "whole_words": False,
-        "scorer": {"@scorers": "spacy-rnn.rouge_scorer.v1", "sentences": False},
-        "max_gradient_norm": 0.0,
-    },
-    default_score_weights={
-        "rouge_1_f": 0.0,
-        "rouge_2_f": 0.0,
-        "rouge_l_f": 1.0,
-        "rouge_lsum_f": None,
-    },
-)
-def make_rnn_abstractive_summarizer(
+
+def make_text_writer(
     nlp: Language,
     name: str,
     model: Seq2SeqT,
@@ -50,8 +38,8 @@ def make_rnn_abstractive_summarizer(
     whole_words: bool,
     scorer: Callable | None,
     max_gradient_norm: float,
-) -> "TextWriter":
-    """Create a component that writes a summary of each document in its own words.
+) -> TextWriter:
+    """Create a component that writes a text about each document.
 
     Args:
         nlp: The pipeline.
@@ -94,3 +82,34 @@ def make_rnn_abstractive_summarizer(
         scorer=scorer,
         max_gradient_norm=max_gradient_norm,
     )
+
+
+Language.factory(
+    "rnn_translator",
+    assigns=["doc._.translation"],
+    default_config={
+        **SETTINGS,
+        "model": TRANSLATOR,
+        "extension": "translation",
+        "scorer": {"@scorers": "spacy-rnn.bleu_scorer.v1"},
+    },
+    default_score_weights={"bleu": 1.0, "chrf": 0.0, "exact_match": None},
+    func=make_text_writer,
+)
+Language.factory(
+    "rnn_abstractive_summarizer",
+    assigns=["doc._.summary"],
+    default_config={
+        **SETTINGS,
+        "model": ABSTRACTIVE_SUMMARIZER,
+        "extension": "summary",
+        "scorer": {"@scorers": "spacy-rnn.rouge_scorer.v1", "sentences": False},
+    },
+    default_score_weights={
+        "rouge_1_f": 0.0,
+        "rouge_2_f": 0.0,
+        "rouge_l_f": 1.0,
+        "rouge_lsum_f": None,
+    },
+    func=make_text_writer,
+)
