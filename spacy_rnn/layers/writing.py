@@ -128,13 +128,13 @@ def make_candidate(
     copied: list[int] = []
     if hypothesis.shares.shape[1]:
         token_of, source_ids, n_tokens = places.of(row)
-        shares = hypothesis.shares[:, : len(token_of)].cpu().numpy()
+        shares = hypothesis.shares[:, : len(token_of)].numpy()
         attention = np.zeros((len(ids), n_tokens), dtype="f")
         np.add.at(attention.T, token_of, shares.T)
         if hypothesis.copies.shape[1]:
             same = source_ids == np.array(ids)[:, None]
-            copies = hypothesis.copies[:, : len(token_of)].cpu().numpy() * same
-            is_copied = copies.sum(1) > 0.5 * np.exp(hypothesis.log_probs.cpu().numpy())
+            copies = hypothesis.copies[:, : len(token_of)].numpy() * same
+            is_copied = copies.sum(1) > 0.5 * np.exp(hypothesis.log_probs.numpy())
             copied = np.where(is_copied, token_of[copies.argmax(1)], -1).tolist()
     return Candidate(
         text=text,

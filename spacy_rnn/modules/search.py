@@ -55,7 +55,7 @@ class SearchSettings:
 
 
 class Hypothesis(NamedTuple):
-    """A text that was found.
+    """A text that was found, on the CPU.
 
     Attributes:
         pieces: The last one ends it. Shape (T,).
@@ -140,7 +140,7 @@ class Search:
         self.last = torch.full_like(limits, first)
         self.pieces = self.last.new_empty(n_texts, 0)
         self.log_probs = self.totals[:, :0]
-        self.shares = self.copies = self.totals.new_empty(max(1, n_texts), 0, 0)
+        self.shares = self.copies = self.totals.new_empty(n_texts, 0, 0)
         limits = limits.clamp(min=settings.min_length)
         self.least_limit = int(limits.min()) if n_texts else 0
         self.going_on = GoingOn(
@@ -233,19 +233,18 @@ class Search:
             width = self.totals.shape[1]
             read.masked_fill_(is_padding[rows // width], 0.0)
             scores += settings.coverage_penalty * read.sum(dim=1)
-        for text, row, total, score in zip(
-            texts, rows.tolist(), totals.tolist(), scores.tolist(), strict=True
-        ):
-            own = total - self.totals.flatten()[row]
-            found = Hypothesis(
-                torch.cat([self.pieces[row], self.last.new_tensor([self.end])]),
-                total,
-                score,
-                torch.cat([self.log_probs[row], own[None]]),
-                self.shares[row if self.keep_shares else 0],
-                self.copies[row if self.keep_shares else 0],
-            )
-            self.found[text].append(found)
+        ends = self.last.new_full((len(rows),), self.end)
+        own = totals - self.totals.flatten()[rows]
+        each_field = (
+            append(self.pieces[rows], ends).cpu(),
+            totals.tolist(),
+            scores.tolist(),
+            append(self.log_probs[rows], own).cpu(),
+            self.shares[rows].cpu(),
+            self.copies[rows].cpu(),
+        )
+        for text, *fields in zip(texts, *each_field, strict=True):
+            self.found[text].append(Hypothesis(*fields))
         self.going_on.free.sub_(has_ended.sum(dim=1))
         wanted = [nth_score(self.found[text], settings.n_best) for text in texts]
         self.going_on.wanted[places] = totals.new_tensor(wanted)
@@ -271,8 +270,7 @@ class Search:
         self.totals = totals.contiguous()
         self.log_probs = append(self.log_probs[rows], own)
         self.pieces = append(self.pieces[rows], self.last)
-        if self.keep_shares:
-            self.shares, self.copies = self.shares[rows], self.copies[rows]
+        self.shares, self.copies = self.shares[rows], self.copies[rows]
         self.state = self.state.take(rows)
 
     def close_up(self, is_kept: Tensor) -> Tensor:
