@@ -10,8 +10,9 @@ from spacy.tokens import Doc
 from spacy_rnn.layers.seq2seq import encode_source, on_device, target_of
 from spacy_rnn.layers.source_pieces import DocPieces, doc_pieces, select
 from spacy_rnn.layers.torch_layer import as_tensor, explain_memory
+from spacy_rnn.modules.hypotheses import Hypothesis, SearchSettings
 from spacy_rnn.modules.pieces import END, PADDING, START, UNKNOWN
-from spacy_rnn.modules.search import Hypothesis, Search, SearchSettings
+from spacy_rnn.modules.search import Search
 from spacy_rnn.types import Candidate, Seq2SeqT
 
 MAX_ROWS = 320  # hypotheses that are followed side by side

@@ -6,7 +6,6 @@ enough of them for all texts up to the greatest length, all are found.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -14,66 +13,15 @@ from torch import Tensor
 
 from spacy_rnn.modules.copying import keep_words
 from spacy_rnn.modules.decoder_loop import Source, State
+from spacy_rnn.modules.hypotheses import (
+    Hypothesis,
+    SearchSettings,
+    by_score,
+    nth_score,
+)
 from spacy_rnn.modules.top_k import top_k
 
 Step = Callable[[Source, State, Tensor], tuple[Tensor, Tensor, Tensor, State]]
-
-
-@dataclass(frozen=True)
-class SearchSettings:
-    """How texts are searched for.
-
-    Attributes:
-        beam_width: Hypotheses of a text that are followed side by side, at least 1; 1
-            is greedy search.
-        n_best: How many are wanted of a text, at most the beam width.
-        min_length: The least number of pieces of a text, but for an empty source.
-        max_length: The greatest.
-        length_penalty: How much long texts are preferred, 0 or more. Of the
-            log-probability divided by `((5 + length) / 6) ** length_penalty` the
-            greatest is best (Wu et al., 2016).
-        coverage_penalty: How much it counts that all of a source is read, 0 or more
-            (Wu et al., 2016).
-        no_repeat: Length of the runs of pieces that no text has twice (Paulus et al.,
-            2018), or 0 for any.
-        whole_words: Whether what begins a word of the source goes on only as it does
-            there, so that no words are made up of it. Needs a model that copies.
-    """
-
-    beam_width: int = 5
-    n_best: int = 1
-    min_length: int = 0
-    max_length: int = 100
-    length_penalty: float = 1.5
-    coverage_penalty: float = 0.0
-    no_repeat: int = 0
-    whole_words: bool = False
-
-    def divisor(self, length: Tensor) -> Tensor:
-        """Return what a log-probability is divided by."""
-        return ((5.0 + length) / 6.0) ** self.length_penalty
-
-
-class Hypothesis(NamedTuple):
-    """A text that was found, on the CPU.
-
-    Attributes:
-        pieces: The last one ends it. Shape (T,).
-        log_probability: In nats.
-        score: By which it was compared with others.
-        log_probs: Of each piece after those before it. Shape (T,).
-        shares: How much of each piece of the source was read for it. Shape (T, S), or
-            (0, 0) if they weren't kept.
-        copies: The probability of copying each piece of the source then. Shape (T, S),
-            (T, 0) if there is no copying, or (0, 0) if they weren't kept.
-    """
-
-    pieces: Tensor
-    log_probability: float
-    score: float
-    log_probs: Tensor
-    shares: Tensor
-    copies: Tensor
 
 
 class GoingOn(NamedTuple):
@@ -301,14 +249,3 @@ def append(history: Tensor, last: Tensor) -> Tensor:
     if not history.shape[1]:
         return last[:, None]
     return torch.cat([history, last[:, None]], dim=1)
-
-
-def by_score(hypothesis: Hypothesis) -> float:
-    return -hypothesis.score
-
-
-def nth_score(found: list[Hypothesis], n: int) -> float:
-    """Return the score of the n-th best, minus infinity if there are fewer."""
-    if len(found) < n:
-        return -torch.inf
-    return sorted((each.score for each in found), reverse=True)[n - 1]

@@ -3,9 +3,10 @@
 import pytest
 import torch
 
+from spacy_rnn.modules.hypotheses import SearchSettings
 from spacy_rnn.modules.pieces import END, PADDING, START, UNKNOWN, Pieces
 from spacy_rnn.modules.rnn import RNNEncoder
-from spacy_rnn.modules.search import Search, SearchSettings
+from spacy_rnn.modules.search import Search
 from spacy_rnn.modules.seq2seq import Seq2Seq
 
 BATCH = 32

@@ -6,8 +6,9 @@ import pytest
 import torch
 from small_seq2seq import KINDS, N_PIECES, make_network, make_source, take
 
+from spacy_rnn.modules.hypotheses import SearchSettings
 from spacy_rnn.modules.pieces import END, PADDING, START, UNKNOWN, Pieces
-from spacy_rnn.modules.search import Search, SearchSettings
+from spacy_rnn.modules.search import Search
 
 NEVER = [PADDING, UNKNOWN, START]
 LENGTHS = [5, 1, 3, 7, 2]
