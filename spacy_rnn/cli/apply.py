@@ -7,7 +7,7 @@ import typer
 from wasabi import msg
 
 from spacy_rnn.cli.messages import one_message
-from spacy_rnn.cli.options import CodeOption
+from spacy_rnn.cli.options import CodeOption, ModelArgument
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
     from spacy_rnn.distributed.annotator import Annotator
@@ -25,7 +25,7 @@ class EngineOption(Enum):
 
 
 def apply_cli(
-    model: Annotated[str, typer.Argument(help="Name or path of the pipeline")],
+    model: ModelArgument,
     input_path: Annotated[
         Path,
         typer.Argument(

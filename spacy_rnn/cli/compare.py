@@ -10,7 +10,7 @@ from wasabi import msg
 
 from spacy_rnn.atomic import check_writable, write_atomically
 from spacy_rnn.cli.messages import THE_USERS, one_message, parse_overrides
-from spacy_rnn.cli.options import CodeOption, GpuOption
+from spacy_rnn.cli.options import CodeOption, GpuOption, JsonOption
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
     from spacy_rnn.cli.comparison.runs import Plan, Result
@@ -55,9 +55,7 @@ def compare_cli(
         Path | None,
         typer.Option(help="Development data", exists=True, show_default="the configs'"),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", "-j", help="Print JSON instead of a table")
-    ] = False,
+    as_json: JsonOption = False,
     code_path: CodeOption = None,
     use_gpu: GpuOption = -1,
 ) -> None:

@@ -10,7 +10,7 @@ from wasabi import msg
 
 from spacy_rnn.atomic import check_writable, write_atomically
 from spacy_rnn.cli.messages import as_overrides, one_message, parse_overrides
-from spacy_rnn.cli.options import CodeOption, GpuOption
+from spacy_rnn.cli.options import CodeOption, DataArgument, GpuOption, ModelArgument
 from spacy_rnn.cli.output import add_counts
 from spacy_rnn.cli.score_tables import SPEED, TOKENS, print_scores
 
@@ -27,14 +27,8 @@ ALWAYS_THERE = (SPEED, *TOKENS)
 
 def evaluate_cli(
     ctx: typer.Context,
-    model: Annotated[str, typer.Argument(help="Name or path of the pipeline")],
-    data_path: Annotated[
-        Path,
-        typer.Argument(
-            help="File or folder that the corpus in the pipeline's config reads",
-            exists=True,
-        ),
-    ],
+    model: ModelArgument,
+    data_path: DataArgument,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="JSON file to write", dir_okay=False),

@@ -11,7 +11,7 @@ from wasabi import msg
 
 from spacy_rnn.atomic import write_atomically
 from spacy_rnn.cli.messages import one_message
-from spacy_rnn.cli.options import CodeOption, GpuOption
+from spacy_rnn.cli.options import CodeOption, GpuOption, ModelArgument
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
     from spacy.language import Language
@@ -30,7 +30,7 @@ class WeightsOption(Enum):
 
 
 def explain_cli(
-    model: Annotated[str, typer.Argument(help="Name or path of the pipeline")],
+    model: ModelArgument,
     texts: Annotated[
         list[str],
         typer.Argument(

@@ -12,6 +12,25 @@ CodeOption = Annotated[
         "--code", "-c", help="Python file that registers functions of your own"
     ),
 ]
+ModelArgument = Annotated[str, typer.Argument(help="Name or path of the pipeline")]
+DataArgument = Annotated[
+    Path,
+    typer.Argument(
+        help="File or folder that the corpus in the pipeline's config reads",
+        exists=True,
+    ),
+]
+DevDataArgument = Annotated[
+    Path,
+    typer.Argument(
+        help="File or folder that the corpus in the pipeline's config reads: "
+        "development data, never the test data",
+        exists=True,
+    ),
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", "-j", help="Print JSON instead of a table")
+]
 NewPipelineOption = Annotated[
     Path | None,
     typer.Option("--output", "-o", help="Folder for the pipeline, a new one"),

@@ -10,7 +10,7 @@ from wasabi import msg
 from spacy_rnn.atomic import check_writable, write_atomically
 from spacy_rnn.cli.evaluate import check_labels, open_corpus
 from spacy_rnn.cli.messages import as_overrides, one_message, parse_overrides
-from spacy_rnn.cli.options import CodeOption, GpuOption
+from spacy_rnn.cli.options import CodeOption, DataArgument, GpuOption, ModelArgument
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
     from spacy_rnn.cli.reporting.facts import Report
@@ -18,14 +18,8 @@ if TYPE_CHECKING:  # the command line loads this module, whatever the command
 
 def report_cli(
     ctx: typer.Context,
-    model: Annotated[str, typer.Argument(help="Name or path of the pipeline")],
-    data_path: Annotated[
-        Path,
-        typer.Argument(
-            help="File or folder that the corpus in the pipeline's config reads",
-            exists=True,
-        ),
-    ],
+    model: ModelArgument,
+    data_path: DataArgument,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="HTML file to write", metavar="HTML"),

@@ -12,8 +12,11 @@ from spacy_rnn.cli.evaluate import check_labels, open_corpus
 from spacy_rnn.cli.messages import as_overrides, one_message, parse_overrides
 from spacy_rnn.cli.options import (
     CodeOption,
+    DevDataArgument,
     GpuOption,
     InPlaceOption,
+    JsonOption,
+    ModelArgument,
     NewPipelineOption,
 )
 from spacy_rnn.cli.pipelines import find_target, save, say_what_was_saved
@@ -35,15 +38,8 @@ class MetricOption(Enum):
 
 def tune_thresholds_cli(
     ctx: typer.Context,
-    model: Annotated[str, typer.Argument(help="Name or path of the pipeline")],
-    data_path: Annotated[
-        Path,
-        typer.Argument(
-            help="File or folder that the corpus in the pipeline's config reads: "
-            "development data, never the test data",
-            exists=True,
-        ),
-    ],
+    model: ModelArgument,
+    data_path: DevDataArgument,
     output: NewPipelineOption = None,
     in_place: InPlaceOption = False,
     component: Annotated[
@@ -81,9 +77,7 @@ def tune_thresholds_cli(
             show_default="as in training, or else the rarer one",
         ),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", "-j", help="Print JSON instead of a table")
-    ] = False,
+    as_json: JsonOption = False,
     code_path: CodeOption = None,
     use_gpu: GpuOption = -1,
 ) -> None:
