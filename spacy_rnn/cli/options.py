@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+DATA = "File or folder that the corpus in the pipeline's config reads"
+
 CodeOption = Annotated[
     Path | None,
     typer.Option(
@@ -13,20 +15,10 @@ CodeOption = Annotated[
     ),
 ]
 ModelArgument = Annotated[str, typer.Argument(help="Name or path of the pipeline")]
-DataArgument = Annotated[
-    Path,
-    typer.Argument(
-        help="File or folder that the corpus in the pipeline's config reads",
-        exists=True,
-    ),
-]
+DataArgument = Annotated[Path, typer.Argument(help=DATA, exists=True)]
 DevDataArgument = Annotated[
     Path,
-    typer.Argument(
-        help="File or folder that the corpus in the pipeline's config reads: "
-        "development data, never the test data",
-        exists=True,
-    ),
+    typer.Argument(help=f"{DATA}: development data, never the test data", exists=True),
 ]
 JsonOption = Annotated[
     bool, typer.Option("--json", "-j", help="Print JSON instead of a table")

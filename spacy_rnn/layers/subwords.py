@@ -53,6 +53,7 @@ class Vocabulary:
     def __init__(self, learned: bytes = b"") -> None:
         self.learned = learned
         self._processor: Any = None
+        self._word_parts: list[int] | None = None
 
     def __reduce__(self) -> tuple[type["Vocabulary"], tuple[bytes]]:
         return Vocabulary, (self.learned,)  # for copies as well
@@ -99,7 +100,16 @@ class Vocabulary:
                 f"have to be some, and size has to be more than the number of their "
                 f"distinct characters and {N_BYTES + len(SPECIAL)}: {error}"
             ) from error
-        self.learned, self._processor = out.getvalue(), None
+        self.learned = out.getvalue()
+        self._processor = self._word_parts = None
+
+    @property
+    def word_parts(self) -> list[int]:
+        """The pieces that go on with a word, looked up once."""
+        if self._word_parts is None:
+            names = self.names(list(range(len(self))))
+            self._word_parts = [i for i, x in enumerate(names) if x[0].isalnum()]
+        return self._word_parts
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Cut texts, in front of which there is no space, into pieces."""

@@ -48,19 +48,18 @@ def write(
     module = network.attrs["torch_module"].bind(network)
     rows = np.flatnonzero(has_any)
     tokens = TokenPlaces(docs, pieces, rows)
-    inside = word_parts(model) if search_settings.whole_words else []
+    vocabulary = target_of(model).attrs["vocabulary"]
+    inside = vocabulary.word_parts if search_settings.whole_words else []
     with torch.inference_mode(), explain_memory(network.name):
         tensor = as_tensor(memory)
         for chosen in batches(pieces.lengths, search_settings.beam_width):
             order = torch.from_numpy(chosen)
             opened, state = module.open(tensor, source, order)
-            limits = torch.full((len(order),), search_settings.max_length)
             search = Search(
                 module.step,
                 opened,
                 state,
                 search_settings,
-                limits.to(tensor.device),
                 first=START,
                 end=END,
                 never=[PADDING, UNKNOWN, START],
@@ -72,13 +71,6 @@ def write(
                     make_candidate(model, each, tokens, row) for each in hypotheses
                 ]
     return found
-
-
-def word_parts(model: Seq2SeqT) -> list[int]:
-    """Return the pieces of a target that go on with a word."""
-    vocabulary = target_of(model).attrs["vocabulary"]
-    names = vocabulary.names(list(range(len(vocabulary))))
-    return [i for i, name in enumerate(names) if name[0].isalnum()]
 
 
 def batches(lengths: np.ndarray, beam_width: int) -> Iterator[np.ndarray]:

@@ -1,9 +1,11 @@
 """What a search is for, and what it finds."""
 
+import math
 from dataclasses import dataclass
+from heapq import nlargest
+from operator import attrgetter
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 
@@ -16,7 +18,7 @@ class SearchSettings:
             is greedy search.
         n_best: How many are wanted of a text, at most the beam width.
         min_length: The least number of pieces of a text, but for an empty source.
-        max_length: The greatest.
+        max_length: The greatest, unless the least is greater.
         length_penalty: How much long texts are preferred, 0 or more. Of the
             log-probability divided by `((5 + length) / 6) ** length_penalty` the
             greatest is best (Wu et al., 2016).
@@ -37,9 +39,15 @@ class SearchSettings:
     no_repeat: int = 0
     whole_words: bool = False
 
-    def divisor(self, length: Tensor) -> Tensor:
+    @property
+    def limit(self) -> int:
+        """The number of pieces behind which a text has to end."""
+        return max(self.min_length, self.max_length)
+
+    def divisor(self, length: int) -> float:
         """Return what a log-probability is divided by."""
-        return ((5.0 + length) / 6.0) ** self.length_penalty
+        divisor: float = ((5.0 + length) / 6.0) ** self.length_penalty
+        return divisor
 
 
 class Hypothesis(NamedTuple):
@@ -64,12 +72,12 @@ class Hypothesis(NamedTuple):
     copies: Tensor
 
 
-def by_score(hypothesis: Hypothesis) -> float:
-    return -hypothesis.score
+def n_best(found: list[Hypothesis], n: int) -> list[Hypothesis]:
+    """Return the n best, or all if there are fewer, the best one first."""
+    return nlargest(n, found, key=attrgetter("score"))
 
 
 def nth_score(found: list[Hypothesis], n: int) -> float:
     """Return the score of the n-th best, minus infinity if there are fewer."""
-    if len(found) < n:
-        return -torch.inf
-    return sorted((each.score for each in found), reverse=True)[n - 1]
+    best = n_best(found, n)
+    return best[-1].score if len(best) == n else -math.inf

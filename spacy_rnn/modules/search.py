@@ -16,7 +16,7 @@ from spacy_rnn.modules.decoder_loop import Source, State
 from spacy_rnn.modules.hypotheses import (
     Hypothesis,
     SearchSettings,
-    by_score,
+    n_best,
     nth_score,
 )
 from spacy_rnn.modules.top_k import top_k
@@ -29,15 +29,11 @@ class GoingOn(NamedTuple):
 
     Attributes:
         texts: Which texts those are. Shape (B,).
-        limits: Their greatest lengths, in pieces. Shape (B,).
-        divisors: What log-probabilities are divided by at most. Shape (B,).
         free: How many hypotheses can still be found. Shape (B,).
         wanted: The score that another one must have. Shape (B,).
     """
 
     texts: Tensor
-    limits: Tensor
-    divisors: Tensor
     free: Tensor
     wanted: Tensor
 
@@ -51,7 +47,6 @@ class Search:
         source: Source,
         state: State,
         settings: SearchSettings,
-        limits: Tensor,
         *,
         first: int,
         end: int,
@@ -70,33 +65,26 @@ class Search:
             source: The sources, none of them empty. They are used up.
             state: Before the first piece.
             settings: How to search.
-            limits: The greatest length of each text, in pieces. Shape (B,).
             first: The piece that stands before each text.
             end: The piece that ends one.
             never: Pieces that aren't written, the first of which stands for nothing.
             inside: Pieces that go on with a word, for `whole_words`.
             keep_shares: Whether hypotheses are to have `shares` and `copies`.
         """
-        n_texts = len(limits)
+        n_texts, self.pieces = len(source.pieces), source.pieces[:, :0]
         self.step, self.settings = step, settings
         self.source, self.state = source, state
-        self.end, self.never = end, limits.new_tensor(never)
+        self.end, self.never = end, self.pieces.new_tensor(never)
         self.keep_shares = keep_shares
-        self.inside = limits.new_tensor(inside)
+        self.inside = self.pieces.new_tensor(inside)
         self.found: list[list[Hypothesis]] = [[] for _ in range(n_texts)]
         self.totals = source.barred.new_zeros(n_texts, 1)
-        self.last = torch.full_like(limits, first)
-        self.pieces = self.last.new_empty(n_texts, 0)
+        self.last = self.pieces.new_full((n_texts,), first)
         self.log_probs = self.totals[:, :0]
         self.shares = self.copies = self.totals.new_empty(n_texts, 0, 0)
-        limits = limits.clamp(min=settings.min_length)
-        self.least_limit = int(limits.min()) if n_texts else 0
         self.going_on = GoingOn(
-            torch.arange(n_texts, device=limits.device),
-            limits,
-            # No piece makes a text more probable, and no length divides by more.
-            settings.divisor(limits + 1),
-            torch.full_like(limits, settings.beam_width),
+            torch.arange(n_texts, device=self.last.device),
+            torch.full_like(self.last, settings.beam_width),
             self.totals.new_full((n_texts,), -torch.inf),
         )
 
@@ -110,8 +98,7 @@ class Search:
                 self.shares = append(self.shares, shares)
                 self.copies = append(self.copies, copies)
             self.extend(self.bar(log_probs))
-        n_best = self.settings.n_best
-        return [sorted(each, key=by_score)[:n_best] for each in self.found]
+        return [n_best(each, self.settings.n_best) for each in self.found]
 
     def bar(self, log_probs: Tensor) -> Tensor:
         """Make impossible what may not be written. Shape (R, V) in and out."""
@@ -128,12 +115,9 @@ class Search:
             )
             barred = torch.where(again, runs[:, :, -1], self.never[0])
             log_probs.scatter_(1, barred, -torch.inf)
-        if n_written >= self.least_limit:
-            is_full = self.going_on.limits <= n_written
-            is_full = is_full.repeat_interleave(self.totals.shape[1])
+        if n_written >= self.settings.limit:
             ends = log_probs[:, self.end].clone()
-            log_probs[is_full] = -torch.inf
-            log_probs[:, self.end] = ends
+            log_probs.fill_(-torch.inf)[:, self.end] = ends
         return log_probs
 
     def extend(self, log_probs: Tensor) -> None:
@@ -172,7 +156,7 @@ class Search:
         """
         places = has_ended.nonzero()[:, 0]
         texts = self.going_on.texts[places].tolist()
-        settings, length = self.settings, totals.new_tensor(self.pieces.shape[1] + 1)
+        settings, length = self.settings, self.pieces.shape[1] + 1
         rows, totals = rows[has_ended], totals[has_ended]
         scores = totals / settings.divisor(length)
         if settings.coverage_penalty:
@@ -206,7 +190,9 @@ class Search:
             rows: Which hypotheses they continue. Shape (B, places).
             pieces: With which piece. Shape (B, places).
         """
-        is_kept = totals[:, 0] / self.going_on.divisors > self.going_on.wanted
+        # No piece makes a text more probable, and no length divides by more.
+        divisor = self.settings.divisor(self.settings.limit + 1)
+        is_kept = totals[:, 0] / divisor > self.going_on.wanted
         if not is_kept.all():
             kept = self.close_up(is_kept)
             totals, rows, pieces = totals[kept], rows[kept], pieces[kept]

@@ -14,15 +14,14 @@ NEVER = [PADDING, UNKNOWN, START]
 LENGTHS = [5, 1, 3, 7, 2]
 
 
-def search(network, memory, source, *, limits=8, keep=False, inside=(), **settings):
+def search(network, memory, source, *, max_length=8, keep=False, inside=(), **settings):
     with torch.inference_mode():
         opened, state = network.open(memory, source, torch.arange(len(source.lengths)))
         return Search(
             network.step,
             opened,
             state,
-            SearchSettings(**settings),
-            torch.full((len(source.lengths),), limits),
+            SearchSettings(max_length=max_length, **settings),
             first=START,
             end=END,
             never=NEVER,
@@ -64,7 +63,7 @@ def test_a_beam_as_wide_as_all_texts_finds_what_enumeration_finds(
         network,
         memory,
         source,
-        limits=3,
+        max_length=3,
         beam_width=len(texts),
         n_best=len(texts),
         length_penalty=length_penalty,
@@ -83,7 +82,7 @@ def test_five_pieces_and_length_five_are_enumerated():
     memory, source = make_source([3])
     n_texts = sum(5**n for n in range(6))
     (found,) = search(
-        network, memory, source, limits=5, beam_width=n_texts, n_best=n_texts
+        network, memory, source, max_length=5, beam_width=n_texts, n_best=n_texts
     )
     assert len({tuple(each.pieces.tolist()) for each in found}) == n_texts
     best = tuple(found[0].pieces.tolist())
@@ -160,12 +159,12 @@ def test_stopping_early_loses_no_better_text(n_best, monkeypatch):
         return plain(source, state, last)
 
     monkeypatch.setattr(network, "step", step)
-    early = search(network, memory, source, limits=12, **settings)
+    early = search(network, memory, source, max_length=12, **settings)
     n_early = sum(rows)
     monkeypatch.setattr(
         "spacy_rnn.modules.search.nth_score", lambda found, n: -torch.inf
     )
-    late = search(network, memory, source, limits=12, **settings)
+    late = search(network, memory, source, max_length=12, **settings)
     assert sum(rows) - n_early > n_early
     for one, other in zip(early, late, strict=True):
         assert [each.pieces.tolist() for each in one] == [
@@ -201,7 +200,7 @@ def test_lengths_stay_within_their_limits(beam_width):
             network,
             memory,
             source,
-            limits=greatest,
+            max_length=greatest,
             beam_width=beam_width,
             min_length=least,
             n_best=beam_width,
@@ -221,7 +220,7 @@ def test_no_run_of_pieces_comes_twice(n):
             network,
             memory,
             source,
-            limits=20,
+            max_length=20,
             min_length=4,
             beam_width=3,
             no_repeat=no_repeat,
@@ -259,7 +258,9 @@ def test_words_of_the_source_are_kept_whole():
     counts = {}
     for whole_words in (False, True):
         settings = {"beam_width": 3, "min_length": 4, "whole_words": whole_words}
-        results = search(network, memory, source, inside=inside, limits=12, **settings)
+        results = search(
+            network, memory, source, inside=inside, max_length=12, **settings
+        )
         counts[whole_words] = 0
         for row, found in enumerate(results):
             _, own = take(memory, source, row)

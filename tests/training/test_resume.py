@@ -225,8 +225,12 @@ def test_a_run_killed_at_any_moment_ends_with_the_same_models(config, data, tmp_
         process.start()
         return process
 
+    def finish(process):
+        process.join()
+        assert process.exitcode == 0
+
     began = time.perf_counter()
-    start("whole").join()
+    finish(start("whole"))
     duration = time.perf_counter() - began
     moments = random.Random(0)
     for number in map(str, range(N_KILLS)):
@@ -234,5 +238,5 @@ def test_a_run_killed_at_any_moment_ends_with_the_same_models(config, data, tmp_
         time.sleep(moments.uniform(0.0, duration))
         process.kill()
         process.join()
-        start(number, resume=True).join()
+        finish(start(number, resume=True))
         check_equal(tmp_path / number, tmp_path / "whole")
