@@ -18,7 +18,7 @@ class SearchSettings:
             is greedy search.
         n_best: How many are wanted of a text, at most the beam width.
         min_length: The least number of pieces of a text, but for an empty source.
-        max_length: The greatest, unless the least is greater.
+        max_length: The greatest, not below the least.
         length_penalty: How much long texts are preferred, 0 or more. Of the
             log-probability divided by `((5 + length) / 6) ** length_penalty` the
             greatest is best (Wu et al., 2016).
@@ -38,11 +38,6 @@ class SearchSettings:
     coverage_penalty: float = 0.0
     no_repeat: int = 0
     whole_words: bool = False
-
-    @property
-    def limit(self) -> int:
-        """The number of pieces behind which a text has to end."""
-        return max(self.min_length, self.max_length)
 
     def divisor(self, length: int) -> float:
         """Return what a log-probability is divided by."""

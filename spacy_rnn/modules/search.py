@@ -115,7 +115,7 @@ class Search:
             )
             barred = torch.where(again, runs[:, :, -1], self.never[0])
             log_probs.scatter_(1, barred, -torch.inf)
-        if n_written >= self.settings.limit:
+        if n_written >= self.settings.max_length:
             ends = log_probs[:, self.end].clone()
             log_probs.fill_(-torch.inf)[:, self.end] = ends
         return log_probs
@@ -191,7 +191,7 @@ class Search:
             pieces: With which piece. Shape (B, places).
         """
         # No piece makes a text more probable, and no length divides by more.
-        divisor = self.settings.divisor(self.settings.limit + 1)
+        divisor = self.settings.divisor(self.settings.max_length + 1)
         is_kept = totals[:, 0] / divisor > self.going_on.wanted
         if not is_kept.all():
             kept = self.close_up(is_kept)

@@ -84,3 +84,13 @@ def test_pieces_have_to_be_learned_first():
 def test_settings_that_cannot_be_are_refused(size, kind):
     with pytest.raises(ValueError, match="size|kind"):
         build_subwords(size, kind)
+
+
+def test_pieces_that_go_on_with_a_word_are_those_of_what_was_learned_last():
+    model = make_subwords()
+    vocabulary = model.attrs["vocabulary"]
+    for text in ("xyzzy xyzzy", TEXTS[0]):
+        learn(model, [text])
+        names = vocabulary.names(vocabulary.word_parts)
+        assert ("x" in names) == ("x" in text)
+        assert not any(name.startswith("▁") for name in names)

@@ -172,6 +172,16 @@ def test_stopping_early_loses_no_better_text(n_best, monkeypatch):
         ]
 
 
+def test_a_text_that_has_ended_keeps_its_place(monkeypatch):
+    monkeypatch.setattr(
+        "spacy_rnn.modules.search.nth_score", lambda found, n: -torch.inf
+    )
+    monkeypatch.setattr("spacy_rnn.modules.search.n_best", lambda found, n: found)
+    memory, source = make_source(LENGTHS)
+    found = search(make_network(), memory, source, beam_width=3)
+    assert [len(each) for each in found] == [3] * len(LENGTHS)
+
+
 def test_texts_that_are_found_leave_the_batch(monkeypatch):
     network = make_network()
     memory, source = make_source(LENGTHS)
