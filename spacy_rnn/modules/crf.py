@@ -122,11 +122,12 @@ def posterior(lattice: Lattice, within: Tensor | None = None) -> Messages:
         behind = Steps(ends - first, E.device, first)
     # A GPU's product of single precision may be one of less, by the user's settings.
     may_be_rough = ahead is not behind and not E.is_cuda and links.may_be_rough
-    for dtype in (torch.float32, torch.float64)[not may_be_rough :]:
-        scaled = scaled_messages(lattice, ahead, behind, dtype)
-        if scaled is not None:
-            return scaled
-    return log_messages(lattice, ahead, behind)
+    found = None
+    if may_be_rough:
+        found = scaled_messages(lattice, ahead, behind, torch.float32)
+    if found is None:
+        found = scaled_messages(lattice, ahead, behind, torch.float64)
+    return log_messages(lattice, ahead, behind) if found is None else found
 
 
 @torch.no_grad()
@@ -135,28 +136,38 @@ def scaled_messages(
 ) -> Messages | None:
     """Compute messages, each token's up to a factor; None if they wouldn't be exact."""
     links, leaves = lattice.forward, (lattice.emissions, lattice.start, lattice.end)
+    widest = WIDEST_STEP if dtype == torch.float64 else WIDEST_ROUGH_STEP
     E, S, F = (links.arrange(x, torch.promote_types(x.dtype, dtype)) for x in leaves)
     e0 = finite(E.amax(1, keepdim=True))
     s0, t0, f0 = finite(S.amax()), links.highest, finite(F.amax())
-    lowest = links.lowest - t0
-    for scores, highest in (E, e0), (S, s0), (F, f0):
-        lowest = lowest + least(scores.sub_(highest), -torch.inf)
-    if float(lowest) < (-WIDEST_STEP if dtype.itemsize == 8 else -WIDEST_ROUGH_STEP):
+    inner = links.lowest - t0 + least(E.sub_(e0), -torch.inf)
+    edges = least(S.sub_(s0), -torch.inf) + least(F.sub_(f0), -torch.inf)
+    step, ends = torch.stack([inner, edges]).tolist()
+    if step + ends < -widest:
         return None
     E, S, F = (x.exp_().to(dtype) for x in (E, S, F))
     before, beyond, passed, scales = both_ways(Sums, links, E, S, F, ahead, behind)
-    if is_too_small(before, passed) or is_too_small(beyond, scales):
+    if is_too_small(before, passed, step) or is_too_small(beyond, scales, step):
         return None
     passed = passed + e0.squeeze(1) + t0
     return Messages(before, beyond, E, passed, scales, s0 + f0 - t0, links, False)
 
 
-def is_too_small(sums: Tensor, scales: Tensor) -> bool:
-    """Return whether rescaled sums came near the smallest number."""
+def is_too_small(sums: Tensor, scales: Tensor, step: float) -> bool:
+    """Return whether rescaled sums came near the smallest number.
+
+    Args:
+        sums: Shape (N, K).
+        scales: Logarithms of what they were divided by. Shape (N,).
+        step: What a step adds to the logarithm of a sum, at least.
+    """
     if sums.dtype == torch.float64:
         return bool(0.0 < least(sums, 0.0) < SMALLEST_SUM)
+    # Before a step and a scale could make a sum 0, which nobody would see, it's seen.
+    limits = torch.finfo(sums.dtype)
+    floor = math.log(limits.tiny * limits.eps) - step + scales.amax().clamp(min=0.0)
     lowest = least_of_rows(sums, 0.0).log_() + scales.clamp(max=0.0)
-    return bool((lowest < math.log(SMALLEST_ROUGH_SUM)).any())
+    return bool((lowest < floor.clamp(min=math.log(SMALLEST_ROUGH_SUM))).any())
 
 
 @torch.no_grad()

@@ -94,8 +94,8 @@ def run(
 
     Returns:
         For each token the value of all ways that lead there, the token included, shape
-        (D, N, K), and the logarithm of its scale, shape (D, N), float64. 1 and anything
-        for other tokens than those of the steps.
+        (D, N, K), and the logarithm of its scale, shape (D, N), float64. 1 and 0 for
+        other tokens than those of the steps.
     """
     found = (
         edges.new_empty(len(edges), *values.shape),
@@ -103,6 +103,7 @@ def run(
     )
     if steps.token.shape[1] < len(values):
         found[0].fill_(1.0)
+        found[1].zero_()
     edges = edges.unsqueeze(1)
     pieces = cut(steps)
     if pieces is None:

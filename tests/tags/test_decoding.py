@@ -259,3 +259,18 @@ def test_scores_too_far_apart_for_single_precision_are_summed_in_double(
     found = span_confidences(lattice, tag_set, spans)
     monkeypatch.setattr(decoding, "posterior", lambda lattice, _: posterior(lattice))
     assert_allclose(found, span_confidences(lattice, tag_set, spans), rtol=1e-5)
+
+
+def test_sums_too_small_for_single_precision_are_summed_in_double(monkeypatch):
+    monkeypatch.setattr(crf, "FEW_TAGS", 0)
+    tag_set = make_tag_set(tuple(map(str, range(25))), "BILUO")
+    n_tags = len(tag_set.start)
+    emissions = np.zeros((3, n_tags), dtype="f")
+    # No step is too wide, but there is no way around two of them.
+    emissions[:2, tag_set.of_label[0]] = -0.98 * crf.WIDEST_ROUGH_STEP
+    zeros = np.zeros((n_tags, n_tags), dtype="f")
+    lattice = to_lattice(CRFScores([emissions], zeros, zeros[0], zeros[0]), tag_set)
+    spans = np.array([[0, 2, 0]])
+    found = span_confidences(lattice, tag_set, spans)
+    monkeypatch.setattr(decoding, "posterior", lambda lattice, _: posterior(lattice))
+    assert_allclose(found, span_confidences(lattice, tag_set, spans), rtol=1e-5)
