@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from spacy_rnn.modules.decoder_loop import Source
-from spacy_rnn.modules.steps import Steps
+from spacy_rnn.modules.steps import SortedSteps
 
 
 def may_follow(copied: Tensor, starts: Tensor) -> Tensor:
@@ -25,7 +25,7 @@ def may_follow(copied: Tensor, starts: Tensor) -> Tensor:
     return behind | starts
 
 
-def track_copies(source: Source, steps: Steps, last: Tensor) -> Tensor:
+def track_copies(source: Source, steps: SortedSteps, last: Tensor) -> Tensor:
     """Say which pieces can be copied at each step of known texts. Shape (N, S).
 
     Args:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from spacy_rnn.modules.steps import Steps
+from spacy_rnn.modules.steps import SortedSteps
 
 
 class Weights(NamedTuple):
@@ -72,7 +72,7 @@ class LSTMSteps:
         self.memory = memory
         torch.mul(o, torch.tanh(memory, out=self.squashed[rows]), out=state)
 
-    def start_back(self, steps: Steps, before: Tensor) -> None:
+    def start_back(self, steps: SortedSteps, before: Tensor) -> None:
         """Compute for all steps what a backward pass multiplies gradients by.
 
         Args:
@@ -156,7 +156,7 @@ class GRUSteps:
         """Part the gates from the new content."""
         return list(gates.split([2 * self.width, self.width], dim=1))
 
-    def start_back(self, steps: Steps, before: Tensor) -> None:
+    def start_back(self, steps: SortedSteps, before: Tensor) -> None:
         """Compute what gradients are multiplied by, see `LSTMSteps`."""
         last = before[:, self.fed :]
         reset, self.update, new = self.gates.chunk(3, dim=1)

@@ -18,7 +18,7 @@ from torch.autograd.function import once_differentiable
 
 from spacy_rnn.modules.decoder_cells import CELLS, Weights
 from spacy_rnn.modules.source_attention import ATTENTIONS
-from spacy_rnn.modules.steps import Steps
+from spacy_rnn.modules.steps import SortedSteps
 
 
 class Source(NamedTuple):
@@ -66,7 +66,7 @@ class Loop:
     def __init__(
         self,
         kinds: tuple[str, str],
-        steps: Steps,
+        steps: SortedSteps,
         inputs: Tensor,
         state: State,
         source: Source,
@@ -201,7 +201,7 @@ class DecoderLoop(torch.autograd.Function):
     def forward(
         ctx: Any,
         kinds: tuple[str, str],
-        steps: Steps,
+        steps: SortedSteps,
         barred: Tensor,
         inputs: Tensor,
         output: Tensor,

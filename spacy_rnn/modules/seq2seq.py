@@ -13,7 +13,7 @@ from spacy_rnn.modules.decoder_cells import CELLS, Weights
 from spacy_rnn.modules.decoder_loop import DecoderLoop, Loop, Source, State
 from spacy_rnn.modules.dropout import keep_mask
 from spacy_rnn.modules.pieces import PADDING, START, Pieces, lay_out, pad
-from spacy_rnn.modules.steps import Steps
+from spacy_rnn.modules.steps import SortedSteps
 
 
 class Seq2Seq(nn.Module):
@@ -141,7 +141,7 @@ class Seq2Seq(nn.Module):
             target, in nats, which has no gradient. Shape (1 + B,).
         """
         order = target.lengths.argsort(descending=True, stable=True)
-        steps = Steps.of(target.lengths[order].to(memory.device))
+        steps = SortedSteps.of(target.lengths[order].to(memory.device))
         starts = (target.lengths.cumsum(0) - target.lengths)[order].to(memory.device)
         right = target.pieces[starts[steps.rows] + steps.times]
         before = steps.shift(right.new_full((len(order), 1), START), right[:, None])[
@@ -229,7 +229,7 @@ class Seq2Seq(nn.Module):
             the source was read for it, shape (R, S); the probability of copying it,
             shape (R, S), or (R, 0) where there is no copying; the state after it.
         """
-        steps = Steps([len(last)], last.device)
+        steps = SortedSteps([len(last)], last.device)
         inputs = self.inputs(self.scale * self.target(last))
         loop = Loop(self.kinds, steps, inputs, state, source, self.weights())
         state = loop.forward()
@@ -271,7 +271,7 @@ def drop(X: Tensor, rate: float) -> Tensor:
     return X * keep_mask(X, tuple(X.shape), rate) if rate else X
 
 
-def read_again(steps: Steps, shares: Tensor) -> Tensor:
+def read_again(steps: SortedSteps, shares: Tensor) -> Tensor:
     """Sum up how much is read of what had been read before (See et al., 2017)."""
     grid = steps.spread(shares)
     return torch.minimum(grid, grid.cumsum(dim=1) - grid).sum()

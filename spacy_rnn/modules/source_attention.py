@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from spacy_rnn.modules.decoder_cells import Weights
-from spacy_rnn.modules.steps import Steps
+from spacy_rnn.modules.steps import SortedSteps
 
 
 class DotAttention:
@@ -52,7 +52,7 @@ class DotAttention:
         d_states += torch.bmm(d_scores[:, None], keys)[:, 0]
 
     def gradients(
-        self, d_scores: Tensor, steps: Steps
+        self, d_scores: Tensor, steps: SortedSteps
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the gradients of the keys and the weights.
 
@@ -103,7 +103,7 @@ class AdditiveAttention:
         d_states.addmm_(d_queries, self.W)
 
     def gradients(
-        self, d_scores: Tensor, steps: Steps
+        self, d_scores: Tensor, steps: SortedSteps
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the gradients of the keys and the weights, see `DotAttention`."""
         d_query = self.d_queries.t() @ self.states

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 
-class Steps:
+class SortedSteps:
     """Where the items of some sequences stand, step by step, with nothing in between.
 
     The sequences are sorted by falling length, so those that go on are the first ones
@@ -28,7 +28,7 @@ class Steps:
         self.slices = [slice(*ends) for ends in pairwise(accumulate(sizes, initial=0))]
 
     @classmethod
-    def of(cls, lengths: Tensor) -> "Steps":
+    def of(cls, lengths: Tensor) -> "SortedSteps":
         """Lay out sequences of so many items, at least 1, falling. Shape (B,)."""
         n_steps = int(lengths[0]) if len(lengths) else 0
         times = torch.arange(n_steps, device=lengths.device)

@@ -6,7 +6,7 @@ from small_seq2seq import make_network, make_source, make_target, take
 from spacy_rnn.modules.copying import keep_words, may_follow, track_copies
 from spacy_rnn.modules.decoder_loop import Source
 from spacy_rnn.modules.pieces import START
-from spacy_rnn.modules.steps import Steps
+from spacy_rnn.modules.steps import SortedSteps
 
 
 def make_sources(pieces, starts):
@@ -17,7 +17,7 @@ def make_sources(pieces, starts):
 
 def allowed_after(source, text):
     last = torch.tensor([START, *text])
-    found = track_copies(source, Steps.of(torch.tensor([len(last)])), last)
+    found = track_copies(source, SortedSteps.of(torch.tensor([len(last)])), last)
     return [row.nonzero()[:, 0].tolist() for row in found]
 
 
@@ -44,7 +44,7 @@ def test_steps_and_known_texts_allow_the_same():
     for row, text in enumerate(texts):
         opened, state = network.open(*take(memory, source, row), torch.tensor([0]))
         last = torch.tensor([START, *text[:-1]])
-        expected = track_copies(opened, Steps.of(torch.tensor([len(last)])), last)
+        expected = track_copies(opened, SortedSteps.of(torch.tensor([len(last)])), last)
         for piece, allowed in zip(last, expected, strict=True):
             _, _, copies, state = network.step(opened, state, piece[None])
             assert (copies[0] > 0).tolist() == allowed.tolist()

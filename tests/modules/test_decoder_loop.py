@@ -5,7 +5,7 @@ import torch
 
 from spacy_rnn.modules.decoder_cells import CELLS, Weights
 from spacy_rnn.modules.decoder_loop import DecoderLoop
-from spacy_rnn.modules.steps import Steps
+from spacy_rnn.modules.steps import SortedSteps
 
 LENGTHS = torch.tensor([4, 2, 1])
 KINDS = [
@@ -47,7 +47,9 @@ def test_gradients_are_those_of_finite_differences(cell, attention, reads):
     barred, inputs, weights = make_inputs(cell, attention, reads)
 
     def run(*args):
-        return DecoderLoop.apply((cell, attention), Steps.of(LENGTHS), barred, *args)
+        return DecoderLoop.apply(
+            (cell, attention), SortedSteps.of(LENGTHS), barred, *args
+        )
 
     assert torch.autograd.gradcheck(run, (*inputs, *weights))
 
@@ -55,7 +57,7 @@ def test_gradients_are_those_of_finite_differences(cell, attention, reads):
 @pytest.mark.parametrize(("cell", "attention", "reads"), KINDS)
 def test_steps_are_those_of_a_loop_that_anybody_can_read(cell, attention, reads):
     barred, inputs, weights = make_inputs(cell, attention, reads)
-    steps = Steps.of(LENGTHS)
+    steps = SortedSteps.of(LENGTHS)
     outputs, shares = DecoderLoop.apply(
         (cell, attention), steps, barred, *inputs, *weights
     )
@@ -109,7 +111,7 @@ def slow_loop(cell, inputs, output, memory, keys, values, barred, weights):
 def test_a_backward_pass_leaves_the_outputs_to_be_freed():
     barred, inputs, weights = make_inputs("lstm", "dot", False)
     outputs, _ = DecoderLoop.apply(
-        ("lstm", "dot"), Steps.of(LENGTHS), barred, *inputs, *weights
+        ("lstm", "dot"), SortedSteps.of(LENGTHS), barred, *inputs, *weights
     )
     loop = outputs.grad_fn.loop
     assert loop.outputs is not outputs
