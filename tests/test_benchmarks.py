@@ -401,7 +401,7 @@ def test_the_translator_of_tutorials_is_the_same_network(translator):
     targets = [doc._.translation for doc in docs]
     for pair, doc, target in list(zip(pairs, docs, targets, strict=True))[:5]:
         (loss,) = model.predict(([doc], [target]))
-        source = doc_pieces(model.get_ref("subwords"), [doc], 0).pieces
+        source = doc_pieces(model.get_ref("subwords").predict, [doc], 0).pieces
         assert module.loss([source], [pair.target]).item() == pytest.approx(loss)
     batch = zip(*((pair.source, pair.target) for pair in pairs), strict=True)
     loss = model.predict((docs, targets)).sum()

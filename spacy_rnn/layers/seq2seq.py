@@ -12,7 +12,7 @@ from thinc.types import Floats1d, Floats2d
 
 from spacy_rnn.layers.batches import concatenate, no_docs, split, to_device
 from spacy_rnn.layers.source_pieces import DocPieces, doc_pieces, select
-from spacy_rnn.layers.subwords import SPACE, learn
+from spacy_rnn.layers.subwords import SPACE, Spelling, draw_spelling, learn
 from spacy_rnn.layers.torch_layer import (
     as_tensor,
     run,
@@ -108,13 +108,15 @@ def forward(
     docs, texts = inputs
     network = model.get_ref("network")
     network.get_param("W")  # a KeyError here tells spaCy that nothing is initialized
-    pieces, has_both = find_pairs(model, docs, texts)
+    spelling, target_spelling = draw_spellings(model, is_train)
+    pieces, has_both = find_pairs(model, docs, texts, spelling)
     if not has_both.any():
         return model.ops.alloc1f(len(docs)), learn_nothing(model, docs, is_train)
     source = select(pieces, has_both)
     memory, backprop_memory = encode_source(model, docs, source, is_train)
     known = [text for text, has in zip(texts, has_both, strict=True) if text and has]
-    losses, backprop_loss = score_texts(model, memory, source, known, is_train)
+    target = target_pieces(known, target_spelling)
+    losses, backprop_loss = score_texts(model, memory, source, target, is_train)
     Y = model.ops.alloc1f(len(docs))
     Y[model.ops.xp.asarray(has_both)] = losses
 
@@ -126,25 +128,35 @@ def forward(
     return Y, backprop
 
 
+def draw_spellings(model: Seq2SeqT, is_train: bool) -> tuple[Spelling, Spelling]:
+    """Choose how sources and targets are cut: alike, if they have one vocabulary."""
+    source, own = model.get_ref("subwords"), model.maybe_get_ref("target_subwords")
+    spelling = draw_spelling(source, is_train)
+    return spelling, spelling if own is None else draw_spelling(own, is_train)
+
+
 def find_pairs(
-    model: Seq2SeqT, docs: list[Doc], texts: Sequence[str | None]
+    model: Seq2SeqT, docs: list[Doc], texts: Sequence[str | None], spelling: Spelling
 ) -> tuple[DocPieces, np.ndarray]:
     """Return the pieces of documents, and which have some and a text. Shape (B,)."""
-    pieces = doc_pieces(model.get_ref("subwords"), docs, model.attrs["max_source"])
+    pieces = doc_pieces(spelling, docs, model.attrs["max_source"])
     return pieces, (pieces.lengths > 0) & np.array([bool(text) for text in texts], bool)
 
 
 def count_pieces(model: Seq2SeqT, docs: list[Doc], texts: Sequence[str | None]) -> int:
     """Count the pieces that are learned, over which the loss is a mean."""
-    _, has_both = find_pairs(model, docs, texts)
+    spelling, target_spelling = draw_spellings(model, is_train=False)
+    _, has_both = find_pairs(model, docs, texts, spelling)
     known = [text for text, has in zip(texts, has_both, strict=True) if text and has]
-    return sum(len(each) + 1 for each in encode_targets(model, known))
+    return int(target_pieces(known, target_spelling).lengths.sum())
 
 
-def encode_targets(model: Seq2SeqT, texts: list[str]) -> list[list[int]]:
-    """Cut texts into pieces, without the one that ends each."""
-    encoded: list[list[int]] = target_of(model).predict([SPACE + x for x in texts])
-    return encoded
+def target_pieces(texts: list[str], spelling: Spelling) -> DocPieces:
+    """Cut texts into pieces, and add to each the one that ends it."""
+    encoded = [[*each, END] for each in spelling([SPACE + text for text in texts])]
+    flat = np.array([piece for each in encoded for piece in each], dtype=np.int64)
+    lengths = np.array([len(each) for each in encoded], dtype=np.int64)
+    return DocPieces(flat, lengths, np.empty(0, dtype=np.int64))
 
 
 def learn_nothing(
@@ -165,7 +177,7 @@ def score_texts(
     model: Seq2SeqT,
     memory: Floats2d,
     source: DocPieces,
-    texts: list[str],
+    target: DocPieces,
     is_train: bool,
 ) -> tuple[Floats1d, Callable[[Any], Floats2d]]:
     """Find how improbable the texts are, see `forward`.
@@ -174,7 +186,7 @@ def score_texts(
         model: The model.
         memory: The encoded pieces of sources, end to end. Shape (N, memory width).
         source: The pieces.
-        texts: That of each source.
+        target: Those of the text of each source.
         is_train: Whether a backward pass may follow.
 
     Returns:
@@ -182,12 +194,6 @@ def score_texts(
         their sum and returns that of the memory.
     """
     network = model.get_ref("network")
-    encoded = encode_targets(model, texts)
-    target = DocPieces(
-        np.concatenate([[*each, END] for each in encoded]),
-        np.array([len(each) + 1 for each in encoded]),
-        np.empty(0, dtype=np.int64),
-    )
     options = network.attrs["training"] if is_train else {}
     Y, backprop_network = run(
         network,

@@ -7,9 +7,8 @@ import numpy as np
 from spacy.tokens import Doc
 
 from spacy_rnn.layers.features import token_features
-from spacy_rnn.layers.subwords import SPACE
+from spacy_rnn.layers.subwords import SPACE, Spelling
 from spacy_rnn.ragged import count
-from spacy_rnn.types import SubwordsT
 
 COLUMNS: list[int | str] = ["ORTH", "SPACY", "IS_SPACE"]
 
@@ -28,13 +27,13 @@ class DocPieces(NamedTuple):
     token_of: np.ndarray
 
 
-def doc_pieces(subwords: SubwordsT, docs: Sequence[Doc], limit: int) -> DocPieces:
+def doc_pieces(spelling: Spelling, docs: Sequence[Doc], limit: int) -> DocPieces:
     """Cut the tokens of documents into pieces, each distinct one once.
 
     A piece never belongs to two tokens. A document of nothing but white space has none.
 
     Args:
-        subwords: What cuts them.
+        spelling: What cuts them.
         docs: The documents.
         limit: The greatest number of pieces of a document, of which the last tokens are
             left out; 0 for any number. The first token stays in any case.
@@ -42,7 +41,7 @@ def doc_pieces(subwords: SubwordsT, docs: Sequence[Doc], limit: int) -> DocPiece
     n_tokens = count(docs)
     doc_of = np.repeat(np.arange(len(docs)), n_tokens)
     features = token_features(docs, COLUMNS)
-    pieces, sizes = token_pieces(subwords, docs, features, doc_of)
+    pieces, sizes = token_pieces(spelling, docs, features, doc_of)
     has_words = np.bincount(doc_of[features[:, 2] == 0], minlength=len(docs)) > 0
     kept = has_words[doc_of]
     if limit:
@@ -56,12 +55,12 @@ def doc_pieces(subwords: SubwordsT, docs: Sequence[Doc], limit: int) -> DocPiece
 
 
 def token_pieces(
-    subwords: SubwordsT, docs: Sequence[Doc], features: np.ndarray, doc_of: np.ndarray
+    spelling: Spelling, docs: Sequence[Doc], features: np.ndarray, doc_of: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Cut tokens into pieces.
 
     Args:
-        subwords: What cuts them.
+        spelling: What cuts them.
         docs: The documents.
         features: `COLUMNS` of each token. Shape (tokens, 3).
         doc_of: The document of each token, rising. Shape (tokens,).
@@ -82,7 +81,7 @@ def token_pieces(
     )
     strings = docs[0].vocab.strings
     texts = [SPACE * int(spaces) + strings[int(orth)] for orth, spaces in kinds]
-    cut = subwords.predict(texts)
+    cut = spelling(texts)
     per_kind = np.array([len(each) for each in cut])
     flat = np.array([piece for each in cut for piece in each], dtype=np.int64)
     sizes = per_kind[kind_of.ravel()]

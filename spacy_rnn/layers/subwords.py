@@ -1,9 +1,11 @@
 """Texts as pieces of words, learned by sentencepiece."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import partial
 from io import BytesIO
 from typing import Any
 
+import torch
 from thinc.api import Model
 from thinc.model import deserialize_attr, serialize_attr
 
@@ -14,7 +16,10 @@ N_BYTES = 256  # pieces for what a text has besides its known characters
 SPACE = " "
 
 
-def Subwords(*, size: int, kind: SubwordKind) -> SubwordsT:
+Spelling = Callable[[Sequence[str]], list[list[int]]]
+
+
+def Subwords(*, size: int, kind: SubwordKind, piece_dropout: float) -> SubwordsT:
     """Cut texts into pieces of words.
 
     Nothing of a text is lost: what no piece is known for is written in bytes, and white
@@ -23,14 +28,33 @@ def Subwords(*, size: int, kind: SubwordKind) -> SubwordsT:
     return Model(
         "subwords",
         forward,
-        attrs={"size": size, "kind": kind, "vocabulary": Vocabulary()},
+        attrs={
+            "size": size,
+            "kind": kind,
+            "piece_dropout": piece_dropout,
+            "vocabulary": Vocabulary(),
+        },
     )
 
 
 def forward(
     model: SubwordsT, texts: Sequence[str], is_train: bool
 ) -> tuple[list[list[int]], Callable]:
-    return model.attrs["vocabulary"].encode(texts), lambda d_pieces: []
+    return draw_spelling(model, is_train)(texts), lambda d_pieces: []
+
+
+def draw_spelling(model: SubwordsT, is_train: bool) -> Spelling:
+    """Choose how texts are cut: in training without some of the pieces.
+
+    A spelling cuts a word in one way wherever it stands, so it can be copied from one
+    text to another.
+    """
+    vocabulary, rate = model.attrs["vocabulary"], model.attrs["piece_dropout"]
+    if not is_train or not rate:
+        spelling: Spelling = vocabulary.encode
+        return spelling
+    is_absent = torch.rand(len(vocabulary)) < rate
+    return partial(vocabulary.encode, absent=set(is_absent.nonzero().ravel().tolist()))
 
 
 def learn(model: SubwordsT, texts: Iterable[str]) -> None:
@@ -54,6 +78,7 @@ class Vocabulary:
         self.learned = learned
         self._processor: Any = None
         self._word_parts: list[int] | None = None
+        self._halves: dict[int, tuple[int, int]] | None = None
 
     def __reduce__(self) -> tuple[type["Vocabulary"], tuple[bytes]]:
         return Vocabulary, (self.learned,)  # for copies as well
@@ -101,7 +126,7 @@ class Vocabulary:
                 f"distinct characters and {N_BYTES + len(SPECIAL)}: {error}"
             ) from error
         self.learned = out.getvalue()
-        self._processor = self._word_parts = None
+        self._processor = self._word_parts = self._halves = None
 
     @property
     def word_parts(self) -> list[int]:
@@ -111,10 +136,48 @@ class Vocabulary:
             self._word_parts = [i for i, x in enumerate(names) if x[0].isalnum()]
         return self._word_parts
 
-    def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """Cut texts, in front of which there is no space, into pieces."""
+    @property
+    def halves(self) -> dict[int, tuple[int, int]]:
+        """Two pieces that say the same as a piece, where there are some.
+
+        They are those that were learned first, or, of kind unigram, are most probable.
+        """
+        if self._halves is None:
+            read, everything = self.processor, range(len(SPECIAL) + N_BYTES, len(self))
+            known = dict(zip(self.names(list(everything)), everything, strict=True))
+            scores = dict(zip(everything, map(read.get_score, everything), strict=True))
+            self._halves = {}
+            for name, piece in known.items():
+                cuts = ((name[:i], name[i:]) for i in range(1, len(name)))
+                pairs = [
+                    (known[a], known[b]) for a, b in cuts if a in known and b in known
+                ]
+                if pairs:
+                    least = [min(scores[a], scores[b]) for a, b in pairs]
+                    self._halves[piece] = pairs[least.index(max(least))]
+        return self._halves
+
+    def encode(
+        self, texts: Sequence[str], absent: Collection[int] = ()
+    ) -> list[list[int]]:
+        """Cut texts into pieces.
+
+        Args:
+            texts: The texts.
+            absent: Pieces whose halves stand for them, where they have some.
+        """
         found: list[list[int]] = self.processor.encode(list(texts), num_threads=1)
+        if absent:
+            return [list(self.split(pieces, absent)) for pieces in found]
         return found
+
+    def split(self, pieces: Iterable[int], absent: Collection[int]) -> Iterator[int]:
+        """Yield pieces, and for those that are absent their halves."""
+        for piece in pieces:
+            if piece in absent and piece in self.halves:
+                yield from self.split(self.halves[piece], absent)
+            else:
+                yield piece
 
     def decode(self, pieces: list[int]) -> str:
         """Join pieces."""

@@ -37,7 +37,8 @@ def write(
     search_settings = SearchSettings(**settings)
     network = model.get_ref("network")
     network.get_param("W")  # a KeyError here tells spaCy that nothing is initialized
-    all_pieces = doc_pieces(model.get_ref("subwords"), docs, model.attrs["max_source"])
+    read = model.get_ref("subwords").predict
+    all_pieces = doc_pieces(read, docs, model.attrs["max_source"])
     has_any = all_pieces.lengths > 0
     pieces = select(all_pieces, has_any)
     found: list[list[Candidate]] = [[] for _ in docs]

@@ -40,7 +40,7 @@ def slow_pieces(model, doc):
 
 def test_tokens_are_cut_one_by_one_and_white_space_alone_is_nothing(subwords):
     docs = list(NLP.pipe(TEXTS))
-    found = doc_pieces(subwords, docs, 0)
+    found = doc_pieces(subwords.predict, docs, 0)
     ends, offset = np.cumsum(found.lengths), 0
     for doc, end, length in zip(docs, ends, found.lengths, strict=True):
         expected = slow_pieces(subwords, doc)
@@ -52,7 +52,7 @@ def test_tokens_are_cut_one_by_one_and_white_space_alone_is_nothing(subwords):
 
 def test_the_pieces_of_a_document_make_its_text_but_for_white_space(subwords):
     docs = list(NLP.pipe(TEXTS))
-    found = doc_pieces(subwords, docs, 0)
+    found = doc_pieces(subwords.predict, docs, 0)
     parts = np.split(found.pieces, np.cumsum(found.lengths)[:-1])
     for doc, part in zip(docs, parts, strict=True):
         if doc.text.strip():
@@ -62,16 +62,16 @@ def test_the_pieces_of_a_document_make_its_text_but_for_white_space(subwords):
 
 @pytest.mark.parametrize("white_space", [" ", "  ", "\n", "\n\n", "\t", " \n "])
 def test_a_word_has_the_same_pieces_behind_any_white_space(subwords, white_space):
-    found = doc_pieces(subwords, [NLP(f"wake{white_space}dog")], 0)
+    found = doc_pieces(subwords.predict, [NLP(f"wake{white_space}dog")], 0)
     expected = subwords.predict([" dog"])[0]
     assert found.pieces[-len(expected) :].tolist() == expected
 
 
 def test_a_limit_leaves_out_the_last_tokens_whole(subwords):
     docs = list(NLP.pipe(TEXTS))
-    whole = doc_pieces(subwords, docs, 0)
+    whole = doc_pieces(subwords.predict, docs, 0)
     for limit in (1, 5, 8, 100):
-        found = doc_pieces(subwords, docs, limit)
+        found = doc_pieces(subwords.predict, docs, limit)
         assert ((found.lengths > 0) == (whole.lengths > 0)).all()
         for row, doc in enumerate(docs):
             pieces = slow_pieces(subwords, doc)
@@ -82,14 +82,16 @@ def test_a_limit_leaves_out_the_last_tokens_whole(subwords):
 
 def test_there_may_be_no_documents_and_none_with_tokens(subwords):
     for docs in ([], [Doc(NLP.vocab)], [Doc(NLP.vocab), Doc(NLP.vocab)]):
-        found = doc_pieces(subwords, docs, 10)
+        found = doc_pieces(subwords.predict, docs, 10)
         assert len(found.pieces) == len(found.token_of) == 0
         assert found.lengths.tolist() == [0] * len(docs)
 
 
 def test_documents_can_be_left_out(subwords):
     docs = list(NLP.pipe(TEXTS))
-    found = select(doc_pieces(subwords, docs, 0), np.array([0, 0, 1, 0, 1], bool))
-    alone = doc_pieces(subwords, [docs[2], docs[4]], 0)
+    found = select(
+        doc_pieces(subwords.predict, docs, 0), np.array([0, 0, 1, 0, 1], bool)
+    )
+    alone = doc_pieces(subwords.predict, [docs[2], docs[4]], 0)
     assert np.array_equal(found.pieces, alone.pieces)
     assert np.array_equal(found.lengths, alone.lengths)

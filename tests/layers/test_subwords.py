@@ -4,9 +4,10 @@ import copy
 import pickle
 
 import pytest
+from thinc.api import fix_random_seed
 
 from spacy_rnn.architectures.subwords import build_subwords
-from spacy_rnn.layers.subwords import learn
+from spacy_rnn.layers.subwords import draw_spelling, learn
 
 TEXTS = [
     "Two young men are outside, near many bushes.",
@@ -15,8 +16,8 @@ TEXTS = [
 ]
 
 
-def make_subwords(kind="bpe", size=320):
-    model = build_subwords(size, kind)
+def make_subwords(kind="bpe", size=320, piece_dropout=0.0):
+    model = build_subwords(size, kind, piece_dropout)
     learn(model, TEXTS)
     return model
 
@@ -80,10 +81,53 @@ def test_pieces_have_to_be_learned_first():
         model.predict(["a"])
 
 
-@pytest.mark.parametrize(("size", "kind"), [(260, "bpe"), (8000, "words")])
-def test_settings_that_cannot_be_are_refused(size, kind):
-    with pytest.raises(ValueError, match="size|kind"):
-        build_subwords(size, kind)
+@pytest.mark.parametrize(
+    ("name", "value"), [("size", 260), ("kind", "words"), ("piece_dropout", 1.0)]
+)
+def test_settings_that_cannot_be_are_refused(name, value):
+    with pytest.raises(ValueError, match=name):
+        build_subwords(**{name: value})
+
+
+@pytest.mark.parametrize("kind", ["bpe", "unigram"])
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.99])
+def test_pieces_that_are_left_out_are_made_of_others(kind, rate):
+    model = make_subwords(kind, 400, rate)
+    vocabulary, whole = model.attrs["vocabulary"], model.predict(TEXTS)
+    cut = [draw_spelling(model, is_train=True)(TEXTS) for _ in range(20)]
+    assert all(len(set(map(str, each))) > 1 for each in zip(*cut, strict=True))
+    for found in cut:
+        assert list(map(vocabulary.decode, found)) == list(
+            map(vocabulary.decode, whole)
+        )
+        for pieces, others in zip(found, whole, strict=True):
+            assert len(pieces) >= len(others)
+    assert model.predict(TEXTS) == whole
+
+
+def test_a_piece_is_left_out_as_often_as_is_asked_for():
+    fix_random_seed(0)
+    model = make_subwords(size=400, piece_dropout=0.2)
+    (expected,) = model.predict([" men"])
+    found = [model([" men"], is_train=True)[0] for _ in range(1000)]
+    assert 0.16 < sum(each != [expected] for each in found) / len(found) < 0.24
+
+
+def test_a_piece_is_made_of_the_two_that_were_learned_first():
+    vocabulary = make_subwords(size=400).attrs["vocabulary"]
+    (cut,) = vocabulary.encode([" men"], absent=range(len(vocabulary)))
+    assert vocabulary.names(cut) == ["▁", "m", "e", "n"]
+    (men,) = vocabulary.encode([" men"])[0]
+    (halves,) = vocabulary.encode([" men"], absent=[men])
+    assert vocabulary.names(halves) == ["▁m", "en"]
+
+
+def test_a_word_is_cut_in_one_way_wherever_it_stands():
+    model = make_subwords(size=400, piece_dropout=0.5)
+    for _ in range(10):
+        spelling = draw_spelling(model, is_train=True)
+        (men, many), (both,) = spelling([" men", " many"]), spelling([" men many men"])
+        assert both == [*men, *many, *men]
 
 
 def test_pieces_that_go_on_with_a_word_are_those_of_what_was_learned_last():
@@ -94,3 +138,13 @@ def test_pieces_that_go_on_with_a_word_are_those_of_what_was_learned_last():
         names = vocabulary.names(vocabulary.word_parts)
         assert ("x" in names) == ("x" in text)
         assert not any(name.startswith("▁") for name in names)
+
+
+def test_what_pieces_are_made_of_is_that_of_what_was_learned_last():
+    model = make_subwords()
+    vocabulary = model.attrs["vocabulary"]
+    for text in ("xyzzy xyzzy", TEXTS[0]):
+        learn(model, [text])
+        (cut,) = vocabulary.encode([" " + text], absent=range(len(vocabulary)))
+        assert vocabulary.decode(cut) == text
+        assert len(cut) == len(text) + 1

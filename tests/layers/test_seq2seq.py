@@ -1,0 +1,41 @@
+"""An encoder-decoder as a layer."""
+
+import pytest
+
+from spacy_rnn.layers import seq2seq
+from spacy_rnn.layers.seq2seq import score_texts
+from tests.small_writer import make_examples, make_nlp, small_model
+
+WORDS = "Eine Katze sieht das Haus"
+SUBWORDS = {
+    "@architectures": "spacy-rnn.Subwords.v1",
+    "size": 400,
+    "piece_dropout": 0.5,
+}
+
+
+@pytest.mark.parametrize("target_subwords", [None, SUBWORDS])
+def test_training_leaves_out_the_same_pieces_of_a_source_and_a_target_of_one_vocabulary(
+    monkeypatch, target_subwords
+):
+    settings = {"subwords": SUBWORDS, "target_subwords": target_subwords}
+    nlp = make_nlp(model=small_model(**settings))
+    nlp.initialize(lambda: make_examples(nlp, pairs=[(WORDS, WORDS)]))
+    model, docs = nlp.get_pipe("rnn_translator").model, [nlp.make_doc(WORDS)]
+    seen = []
+
+    def keep(model, memory, source, target, is_train):
+        seen.append((source.pieces.tolist(), target.pieces.tolist()[:-1]))
+        return score_texts(model, memory, source, target, is_train)
+
+    monkeypatch.setattr(seq2seq, "score_texts", keep)
+    for _ in range(10):
+        model((docs, [WORDS]), is_train=True)
+    assert len(set(map(str, seen))) > 1
+    assert all(x == y for x, y in seen) == (target_subwords is None)
+    del seen[:]
+    for _ in range(2):
+        model.predict((docs, [WORDS]))
+    ((source, target), again) = seen
+    assert source == target == again[0] == again[1]
+    assert model.attrs["count_pieces"](model, docs, [WORDS]) == len(target) + 1
