@@ -76,7 +76,8 @@ class Candidate:
 
     Attributes:
         text: The text.
-        score: By which it was chosen: the log-probability, divided for its length.
+        score: By which it was chosen: the log-probability, divided for its length, or
+            how much it is expected to agree with what should be written, in [0, 1].
         log_probability: In nats.
         pieces: What it's made of; "▁" stands for a space, the last one for the end.
             T of them.

@@ -18,6 +18,7 @@ SETTINGS = {
     "coverage_penalty": 0.0,
     "no_repeat": 0,
     "whole_words": False,
+    "mbr_temperature": 0.0,
     "max_gradient_norm": 0.0,
 }
 
@@ -36,6 +37,7 @@ def make_text_writer(
     coverage_penalty: float,
     no_repeat: int,
     whole_words: bool,
+    mbr_temperature: float,
     scorer: Callable | None,
     max_gradient_norm: float,
 ) -> TextWriter:
@@ -61,6 +63,10 @@ def make_text_writer(
             (Paulus et al., 2018).
         whole_words: Whether what begins a word of the source goes on only as it does
             there, so that no words are made up of it. Needs a model that copies.
+        mbr_temperature: If above 0, of the texts that were found the one is written
+            that agrees most with all of them, weighted by their probabilities to the
+            power of 1/mbr_temperature: minimum Bayes risk (Kumar & Byrne, 2004). 0 for
+            the text with the best score.
         scorer: The scoring method.
         max_gradient_norm: The largest norm that the gradients of all weights together
             may have; larger ones are scaled down. 0 for any.
@@ -79,6 +85,7 @@ def make_text_writer(
         coverage_penalty=coverage_penalty,
         no_repeat=no_repeat,
         whole_words=whole_words,
+        mbr_temperature=mbr_temperature,
         scorer=scorer,
         max_gradient_norm=max_gradient_norm,
     )

@@ -49,6 +49,7 @@ CHECKS: dict[str, Callable[[str, Any], None]] = {
     "coverage_penalty": check_not_negative,
     "no_repeat": partial(check_at_least, lowest=0),
     "whole_words": check_flag,
+    "mbr_temperature": check_not_negative,
 }
 # What has been learned depends on them, or was found by `initialize`.
 FIXED = {"extension", "scheme", "class_weights", "neg_prefix"}

@@ -26,6 +26,7 @@ SEARCH = (
     "coverage_penalty",
     "no_repeat",
     "whole_words",
+    "mbr_temperature",
 )
 
 
@@ -51,6 +52,7 @@ class TextWriter(TrainablePipe):
         coverage_penalty: float = 0.0,
         no_repeat: int = 0,
         whole_words: bool = False,
+        mbr_temperature: float = 0.0,
         scorer: Callable | None = None,
         max_gradient_norm: float = 0.0,
     ) -> None:
@@ -78,6 +80,10 @@ class TextWriter(TrainablePipe):
             whole_words: Whether what begins a word of the source goes on only as it
                 does there, so that no words are made up of it. Needs a model that
                 copies.
+            mbr_temperature: If above 0, of the texts that were found the one is written
+                that agrees most with all of them, weighted by their probabilities to
+                the power of 1/mbr_temperature: minimum Bayes risk (Kumar & Byrne,
+                2004). 0 for the text with the best score.
             scorer: The scoring method.
             max_gradient_norm: The largest norm that the gradients of all weights
                 together may have; larger ones are scaled down. 0 for any.
@@ -99,6 +105,7 @@ class TextWriter(TrainablePipe):
             coverage_penalty=coverage_penalty,
             no_repeat=no_repeat,
             whole_words=whole_words,
+            mbr_temperature=mbr_temperature,
             max_gradient_norm=max_gradient_norm,
         )
         note_settings(self)

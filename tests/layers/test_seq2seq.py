@@ -1,10 +1,10 @@
 """An encoder-decoder as a layer."""
 
 import pytest
+from small_writer import make_examples, make_nlp, small_model
 
 from spacy_rnn.layers import seq2seq
 from spacy_rnn.layers.seq2seq import score_texts
-from tests.small_writer import make_examples, make_nlp, small_model
 
 WORDS = "Eine Katze sieht das Haus"
 SUBWORDS = {

@@ -22,6 +22,7 @@ from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 
 from spacy_rnn.layers import subwords
+from spacy_rnn.layers.agreement import expected_agreement
 
 
 @pytest.fixture(scope="module")
@@ -89,10 +90,16 @@ def test_token_vectors_of_a_listener_get_gradients(make_tok2vec):
     assert len(written(nlp)) == len(TEXTS)
 
 
-@pytest.mark.parametrize("beam_width", [1, 5])
-def test_a_text_gets_the_same_alone_and_in_any_batch(trained, beam_width):
+@pytest.mark.parametrize(
+    ("beam_width", "mbr_temperature"), [(1, 0.0), (5, 0.0), (5, 2.0)]
+)
+def test_a_text_gets_the_same_alone_and_in_any_batch(
+    trained, beam_width, mbr_temperature
+):
     writer = trained.get_pipe("rnn_translator")
-    writer.configure(beam_width=beam_width, n_best=beam_width)
+    writer.configure(
+        beam_width=beam_width, n_best=beam_width, mbr_temperature=mbr_temperature
+    )
     texts = ["", *TEXTS, "dog " * 400, " \n ", "An unseen zebra runs, 12 times 🦓."]
     together = list(trained.pipe(texts))
     backwards = list(trained.pipe(texts[::-1]))[::-1]
@@ -134,6 +141,27 @@ def test_the_n_best_come_with_what_is_known_of_them(trained):
         assert each["probability"] == pytest.approx(np.exp(each["log_probability"]))
         assert each["pieces"][-1] == "</s>"
     assert sum(each["probability"] for each in found) < 1.0
+
+
+def test_of_all_that_was_found_what_agrees_most_with_the_others_is_written(trained):
+    writer = trained.get_pipe("rnn_translator")
+    writer.configure(beam_width=8, n_best=8)
+    text = "The dog reads"
+    found = trained(text)._.translation_candidates
+    texts = [each["text"] for each in found]
+    log_probs = [each["log_probability"] for each in found]
+    agreement = expected_agreement(texts, log_probs, 3.0)
+    order = np.argsort(-agreement, kind="stable")
+    assert order.tolist() != sorted(order)
+    writer.configure(n_best=3, mbr_temperature=3.0)
+    doc = trained(text)
+    best = doc._.translation_candidates
+    assert doc._.translation == texts[order[0]]
+    assert [each["text"] for each in best] == [texts[i] for i in order[:3]]
+    assert [each["score"] for each in best] == pytest.approx(agreement[order[:3]])
+    assert best[0]["log_probability"] == pytest.approx(log_probs[order[0]])
+    writer.configure(n_best=0)
+    assert trained(text)._.translation == texts[order[0]]
 
 
 def test_what_is_known_of_a_text_is_saved_with_its_document(trained):
@@ -274,6 +302,7 @@ def test_an_update_changes_only_the_model_that_it_is_of(trained):
         ),
         ({"length_penalty": -1.0}, "length_penalty has to be 0 or more"),
         ({"no_repeat": -1}, "no_repeat has to be 0 or more"),
+        ({"mbr_temperature": -1.0}, "mbr_temperature has to be 0 or more"),
         ({"extension": "not a name"}, "extension has to be a name"),
     ],
 )
