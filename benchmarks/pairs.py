@@ -8,7 +8,9 @@ Without --train and --test, that is on the bundled pairs. Of each test source, t
 target is taken to be the source itself, its first words, its first line, or the target
 of the most similar training source: that with the largest share of distinct words in
 common (Jaccard's index), in lower case, the first of equals. The first words are as
-many as a training target has on average. With --models, trained pipelines write it.
+many as a training target has on average. With --models, trained pipelines write it,
+greedily and with a beam of 5, or as --search says, such as `--search beam_width=1
+beam_width=20,mbr_temperature=4.0`.
 
 Translations are scored by BLEU, chrF and exact matches, summaries by the F1 of ROUGE-1,
 ROUGE-2 and ROUGE-L; where a source has several summaries, by the best of them, by the
@@ -18,12 +20,13 @@ but for the texts that are read and written in a second of processor time.
 """
 
 import argparse
+import json
 import re
 import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import fmean
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import spacy
 
@@ -35,6 +38,7 @@ from spacy_rnn.pipeline.text_writer import TextWriter
 
 CORPUS = Path(__file__).parent.parent / "corpus"
 ROUGE = ("rouge1", "rouge2", "rougeL")
+SEARCHES = [{"beam_width": 1}, {"beam_width": 5}]
 
 
 class Pair(NamedTuple):
@@ -140,8 +144,14 @@ def share_of_invented_words(candidates: list[str], task: Task) -> float:
     return 100 * n_invented / max(1, n_words)
 
 
+def read_settings(text: str) -> dict[str, Any]:
+    """Read settings such as "beam_width=20,mbr_temperature=4.0"."""
+    pairs = (each.split("=", 1) for each in text.split(","))
+    return {name: json.loads(value) for name, value in pairs}
+
+
 def write_texts(
-    path: Path, beam_width: int, test: list[Pair]
+    path: Path, settings: dict[str, Any], test: list[Pair]
 ) -> tuple[list[str], float]:
     """Let a trained pipeline write. Returns the texts, and how many in a second."""
     nlp = spacy.load(path)
@@ -149,7 +159,7 @@ def write_texts(
     if not writers:
         raise SystemExit(f"{path} has no component that writes texts")
     (writer,) = writers
-    writer.configure(beam_width=beam_width)
+    writer.configure(**settings)
     started = time.process_time()
     docs = list(nlp.pipe(pair.source for pair in test))
     seconds = time.process_time() - started
@@ -169,7 +179,7 @@ def main() -> None:
     parser.add_argument("--columns", nargs=2, default=(None, None))
     parser.add_argument("--kind", choices=["translation", "summary"])
     parser.add_argument("--models", nargs="*", type=Path, default=[])
-    parser.add_argument("--beam-widths", nargs="+", type=int, default=[1, 5])
+    parser.add_argument("--search", nargs="+", type=read_settings, default=SEARCHES)
     parser.add_argument("--only-models", action="store_true", help="no baselines")
     options = parser.parse_args()
     given = [options.train, options.test, options.kind]
@@ -187,11 +197,11 @@ def main() -> None:
             texts = [predict(pair.source) for pair in task.test]
             show(f"{name}: {baseline}", score(task.kind, texts, task.test))
     for path in options.models:
-        for beam_width in options.beam_widths:
-            texts, speed = write_texts(path, beam_width, task.test)
+        for settings in options.search:
+            texts, speed = write_texts(path, settings, task.test)
             scores = score(task.kind, texts, task.test)
             scores["invented words"] = share_of_invented_words(texts, task)
-            show(f"{path}, beam width {beam_width}", scores | {"texts/s": speed})
+            show(f"{path}, {settings}", scores | {"texts/s": speed})
 
 
 if __name__ == "__main__":
