@@ -140,7 +140,8 @@ class Vocabulary:
     def halves(self) -> dict[int, tuple[int, int]]:
         """Two pieces that say the same as a piece, where there are some.
 
-        They are those that were learned first, or, of kind unigram, are most probable.
+        Of several pairs, it's that whose worse piece has the best score: of kind bpe,
+        those that were joined early, and single characters last.
         """
         if self._halves is None:
             read, everything = self.processor, range(len(SPECIAL) + N_BYTES, len(self))

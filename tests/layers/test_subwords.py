@@ -7,7 +7,8 @@ import pytest
 from thinc.api import fix_random_seed
 
 from spacy_rnn.architectures.subwords import build_subwords
-from spacy_rnn.layers.subwords import draw_spelling, learn
+from spacy_rnn.layers.subwords import N_BYTES, SPECIAL, draw_spelling, learn
+from spacy_rnn.modules.pieces import UNKNOWN
 
 TEXTS = [
     "Two young men are outside, near many bushes.",
@@ -113,13 +114,23 @@ def test_a_piece_is_left_out_as_often_as_is_asked_for():
     assert 0.16 < sum(each != [expected] for each in found) / len(found) < 0.24
 
 
-def test_a_piece_is_made_of_the_two_that_were_learned_first():
-    vocabulary = make_subwords(size=400).attrs["vocabulary"]
-    (cut,) = vocabulary.encode([" men"], absent=range(len(vocabulary)))
-    assert vocabulary.names(cut) == ["▁", "m", "e", "n"]
-    (men,) = vocabulary.encode([" men"])[0]
-    (halves,) = vocabulary.encode([" men"], absent=[men])
-    assert vocabulary.names(halves) == ["▁m", "en"]
+@pytest.mark.parametrize("kind", ["bpe", "unigram"])
+def test_of_all_ways_to_halve_a_piece_the_one_with_the_best_worse_half_is_taken(kind):
+    vocabulary = make_subwords(kind, 400).attrs["vocabulary"]
+    read = vocabulary.processor
+    n_ways = []
+    for piece in range(len(SPECIAL) + N_BYTES, len(vocabulary)):
+        (name,) = vocabulary.names([piece])
+        cuts = [(name[:i], name[i:]) for i in range(1, len(name))]
+        ids = [tuple(map(read.piece_to_id, cut)) for cut in cuts]
+        ways = [min(map(read.get_score, pair)) for pair in ids if UNKNOWN not in pair]
+        n_ways.append(len(ways))
+        halves = vocabulary.halves.get(piece, ())
+        assert bool(halves) == bool(ways)
+        if halves:
+            assert min(map(read.get_score, halves)) == max(ways)
+            assert "".join(vocabulary.names(list(halves))) == name
+    assert max(n_ways) > (kind == "bpe")  # several, of kind bpe
 
 
 def test_a_word_is_cut_in_one_way_wherever_it_stands():
