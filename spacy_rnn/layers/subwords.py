@@ -146,7 +146,6 @@ class Vocabulary:
         if self._halves is None:
             read, everything = self.processor, range(len(SPECIAL) + N_BYTES, len(self))
             known = dict(zip(self.names(list(everything)), everything, strict=True))
-            scores = dict(zip(everything, map(read.get_score, everything), strict=True))
             self._halves = {}
             for name, piece in known.items():
                 cuts = ((name[:i], name[i:]) for i in range(1, len(name)))
@@ -154,8 +153,8 @@ class Vocabulary:
                     (known[a], known[b]) for a, b in cuts if a in known and b in known
                 ]
                 if pairs:
-                    least = [min(scores[a], scores[b]) for a, b in pairs]
-                    self._halves[piece] = pairs[least.index(max(least))]
+                    worse = [min(map(read.get_score, pair)) for pair in pairs]
+                    self._halves[piece] = pairs[worse.index(max(worse))]
         return self._halves
 
     def encode(
