@@ -5,7 +5,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-WORD = re.compile(r"\w+")
+# Thai and Lao, Burmese, Khmer, kana, Han: scripts without spaces between words.
+UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf"
+    "\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+)
+WORD = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}]+")
 
 
 def expected_agreement(
@@ -18,7 +23,8 @@ def expected_agreement(
     & Byrne, 2004).
 
     Two texts agree by the words that they share, and by the pairs of adjacent words:
-    the mean of the F1 of both, as in ROUGE (Lin, 2004), in lower case.
+    the mean of the F1 of both, as in ROUGE (Lin, 2004), in lower case. Where a script
+    has no spaces between words, each character is one.
 
     Args:
         texts: The texts. N of them.

@@ -56,6 +56,21 @@ def test_words_are_those_of_any_alphabet_in_lower_case():
     assert_allclose(found, [2 / 3, 2 / 3, 1 / 6])
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("会議は月曜日", "会 議 は 月 曜 日"),
+        ("MR会議in2026", "MR 会 議 in2026"),
+        ("ประชุม", "ป ร ะ ช ุ ม"),
+        ("회의 시간", "회의 시간"),
+        ("समय बदला", "समय बदला"),
+    ],
+)
+def test_a_character_is_a_word_where_there_are_no_spaces(text, words):
+    found = expected_agreement([text, words, words[:4]], [0.0, 0.0, 0.0], 1.0)
+    assert found[0] == found[1] > found[2] > 0.0
+
+
 @pytest.mark.parametrize("texts", [[""], ["", "?!"], ["...", ""]])
 def test_texts_without_words_agree_with_none(texts):
     assert_allclose(expected_agreement(texts, [-1.0] * len(texts), 1.0), 0.0)
