@@ -52,7 +52,7 @@ upstream = "tok2vec"
     .replace("cats_score", "ents_f")
 )
 TRANSLATIONS = str(SENTIMENT.parent / "translation" / "dev.jsonl")
-# Dropout of an encoder-decoder, and the pieces that it has learned.
+# Dropout of an encoder-decoder and of its pieces, and the pieces that it has learned.
 WRITING = (
     CONFIG.replace('"tok2vec", "rnn_textcat", "textcat"', '"rnn_translator"').partition(
         "[components.tok2vec]"
@@ -76,6 +76,7 @@ width = 8
 [components.rnn_translator.model.subwords]
 @architectures = "spacy-rnn.Subwords.v1"
 size = 400
+piece_dropout = 0.2
 
 [corpora]"""
     + CONFIG.partition("[corpora]")[2]
