@@ -240,37 +240,46 @@ def test_a_temperature_divides_all_scores(scheme, temperature):
     assert np.abs(found - span_confidences(lattice, tag_set, spans)).max() > 0.01
 
 
+def assert_exact(emissions, tag_set, span, monkeypatch, start=None):
+    """Check a confidence against what comes out in double precision."""
+    zeros = np.zeros((len(tag_set.start),) * 2, dtype="f")
+    start = zeros[0] if start is None else start
+    lattice = to_lattice(CRFScores([emissions], zeros, start, zeros[0]), tag_set)
+    monkeypatch.setattr(crf, "FEW_TAGS", 0)
+    found = span_confidences(lattice, tag_set, np.array([span]))
+    monkeypatch.setattr(decoding, "posterior", lambda lattice, _: posterior(lattice))
+    expected = span_confidences(lattice, tag_set, np.array([span]))
+    assert_allclose(found, expected, rtol=1e-5)
+
+
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_scores_too_far_apart_for_single_precision_are_summed_in_double(
     scheme, monkeypatch
 ):
-    monkeypatch.setattr(crf, "FEW_TAGS", 0)
     tag_set = make_tag_set(tuple(map(str, range(25))), scheme)
-    n_tags = len(tag_set.start)
-    emissions = np.zeros((3, n_tags), dtype="f")
+    emissions = np.zeros((3, len(tag_set.start)), dtype="f")
     # The entity's own tag is the least probable one until its last token is read.
     tags = tag_set.of_label[0, [0, 1, 2]]
     emissions[0, tags[0]], emissions[1, tags[1]] = -60.0, -60.0
     emissions[2] = -120.0
     emissions[2, tags[2]] = 0.0
-    zeros = np.zeros((n_tags, n_tags), dtype="f")
-    lattice = to_lattice(CRFScores([emissions], zeros, zeros[0], zeros[0]), tag_set)
-    spans = np.array([[0, 3, 0]])
-    found = span_confidences(lattice, tag_set, spans)
-    monkeypatch.setattr(decoding, "posterior", lambda lattice, _: posterior(lattice))
-    assert_allclose(found, span_confidences(lattice, tag_set, spans), rtol=1e-5)
+    assert_exact(emissions, tag_set, [0, 3, 0], monkeypatch)
 
 
 def test_sums_too_small_for_single_precision_are_summed_in_double(monkeypatch):
-    monkeypatch.setattr(crf, "FEW_TAGS", 0)
     tag_set = make_tag_set(tuple(map(str, range(25))), "BILUO")
-    n_tags = len(tag_set.start)
-    emissions = np.zeros((3, n_tags), dtype="f")
+    emissions = np.zeros((3, len(tag_set.start)), dtype="f")
     # No step is too wide, but there is no way around two of them.
     emissions[:2, tag_set.of_label[0]] = -0.98 * crf.WIDEST_ROUGH_STEP
-    zeros = np.zeros((n_tags, n_tags), dtype="f")
-    lattice = to_lattice(CRFScores([emissions], zeros, zeros[0], zeros[0]), tag_set)
-    spans = np.array([[0, 2, 0]])
-    found = span_confidences(lattice, tag_set, spans)
-    monkeypatch.setattr(decoding, "posterior", lambda lattice, _: posterior(lattice))
-    assert_allclose(found, span_confidences(lattice, tag_set, spans), rtol=1e-5)
+    assert_exact(emissions, tag_set, [0, 2, 0], monkeypatch)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_starts_too_improbable_for_single_precision_are_summed_in_double(
+    scheme, monkeypatch
+):
+    tag_set = make_tag_set(tuple(map(str, range(25))), scheme)
+    emissions = np.zeros((3, len(tag_set.start)), dtype="f")
+    start = np.zeros(len(tag_set.start), dtype="f")
+    start[tag_set.of_label[0]] = -120.0
+    assert_exact(emissions, tag_set, [0, 2, 0], monkeypatch, start)
