@@ -1,14 +1,12 @@
 """What an encoder-decoder writes about documents."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from spacy.tokens import Doc
 
-from spacy_rnn.layers.agreement import expected_agreement
 from spacy_rnn.layers.seq2seq import encode_source, on_device, target_of
 from spacy_rnn.layers.source_pieces import DocPieces, doc_pieces, select
 from spacy_rnn.layers.torch_layer import as_tensor, explain_memory
@@ -22,22 +20,13 @@ MAX_CELLS = 32_768  # pieces of their sources, with padding
 
 
 def write(
-    model: Seq2SeqT,
-    docs: list[Doc],
-    *,
-    n_best: int = 1,
-    mbr_temperature: float = 0.0,
-    keep: bool = False,
-    **settings: Any,
+    model: Seq2SeqT, docs: list[Doc], *, keep: bool = False, **settings: Any
 ) -> list[list[Candidate]]:
     """Search for the best texts for documents.
 
     Args:
         model: A model made by `Seq2Seq`.
         docs: The documents.
-        n_best: How many candidates a document gets, at most the beam width.
-        mbr_temperature: If above 0, of all texts that were found those are best that
-            agree most with the others, see `expected_agreement`.
         keep: Whether candidates are to have their attention.
         settings: How to search, see `SearchSettings`.
 
@@ -45,9 +34,7 @@ def write(
         The candidates of each document, the best one first; none for a document without
         a word.
     """
-    search_settings = SearchSettings(n_best=n_best, **settings)
-    if mbr_temperature:
-        search_settings = replace(search_settings, n_best=search_settings.beam_width)
+    search_settings = SearchSettings(**settings)
     network = model.get_ref("network")
     network.get_param("W")  # a KeyError here tells spaCy that nothing is initialized
     read = model.get_ref("subwords").predict
@@ -84,19 +71,7 @@ def write(
                 found[rows[row]] = [
                     make_candidate(model, each, tokens, row) for each in hypotheses
                 ]
-    if mbr_temperature:
-        return [by_agreement(each, mbr_temperature)[:n_best] for each in found]
     return found
-
-
-def by_agreement(found: list[Candidate], temperature: float) -> list[Candidate]:
-    """Sort candidates by how much they agree with each other, and score them so."""
-    if not found:
-        return found
-    texts, log_probs = zip(*((x.text, x.log_probability) for x in found), strict=True)
-    agreement = expected_agreement(texts, log_probs, temperature)
-    order = np.argsort(-agreement, kind="stable")
-    return [replace(found[i], score=float(agreement[i])) for i in order]
 
 
 def batches(lengths: np.ndarray, beam_width: int) -> Iterator[np.ndarray]:

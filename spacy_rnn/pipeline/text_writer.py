@@ -1,9 +1,11 @@
 """Components that write a text about each document."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
+import numpy as np
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
@@ -13,6 +15,7 @@ from thinc.api import Optimizer, set_dropout_rate
 from thinc.types import Floats1d
 
 from spacy_rnn.extensions import register_text, written_texts
+from spacy_rnn.metrics.agreement import expected_agreement
 from spacy_rnn.pipeline.guards import guarded
 from spacy_rnn.pipeline.settings import note_settings
 from spacy_rnn.types import Candidate, Seq2SeqT
@@ -26,7 +29,6 @@ SEARCH = (
     "coverage_penalty",
     "no_repeat",
     "whole_words",
-    "mbr_temperature",
 )
 
 
@@ -145,13 +147,17 @@ class TextWriter(TrainablePipe):
     def predict(self, docs: Iterable[Doc]) -> list[list[Candidate]]:
         """Search for the best texts for each document, the best one first."""
         settings = {name: self.cfg[name] for name in SEARCH}
-        return self.model.attrs["write"](  # type: ignore[no-any-return]
+        n_best, temperature = max(1, self.cfg["n_best"]), self.cfg["mbr_temperature"]
+        found: list[list[Candidate]] = self.model.attrs["write"](
             self.model,
             list(docs),
-            n_best=max(1, self.cfg["n_best"]),
+            n_best=self.cfg["beam_width"] if temperature else n_best,
             keep=self.cfg["attention"] and self.cfg["n_best"] > 0,
             **settings,
         )
+        if not temperature:
+            return found
+        return [by_agreement(each, temperature)[:n_best] for each in found]
 
     def set_annotations(
         self, docs: Iterable[Doc], candidates: list[list[Candidate]]
@@ -263,3 +269,13 @@ class TextWriter(TrainablePipe):
             self.finish_update(sgd)
         losses[self.name] += loss
         return losses
+
+
+def by_agreement(found: list[Candidate], temperature: float) -> list[Candidate]:
+    """Sort candidates by how much they agree with each other, and score them so."""
+    if not found:
+        return found
+    texts, log_probs = zip(*((x.text, x.log_probability) for x in found), strict=True)
+    agreement = expected_agreement(texts, log_probs, temperature)
+    order = np.argsort(-agreement, kind="stable")
+    return [replace(found[i], score=float(agreement[i])) for i in order]

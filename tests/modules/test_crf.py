@@ -133,6 +133,20 @@ def test_a_product_too_small_for_a_number_is_not_lost(worse):
 
 
 @pytest.mark.parametrize("scale", SCALES)
+def test_no_number_is_left_open_outside_of_a_range(scale, monkeypatch):
+    monkeypatch.setattr(crf, "FEW_TAGS", 0)
+    lattice = make_lattice(lengths=(5, 7), scale=scale)
+    within = torch.tensor([[2, 9], [3, 10]])
+    torch.use_deterministic_algorithms(True)  # memory that is new is not a number
+    try:
+        found = posterior(lattice, within)
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert not found.passed.isnan().any()
+    assert not found.scales.isnan().any()
+
+
+@pytest.mark.parametrize("scale", SCALES)
 def test_a_document_does_not_depend_on_the_batch(scale):
     lattice = make_lattice(lengths=(3, 0, 60, 1, 7), n_tags=4, scale=scale)
     together = posterior(lattice)

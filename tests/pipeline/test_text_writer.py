@@ -22,7 +22,7 @@ from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 
 from spacy_rnn.layers import subwords
-from spacy_rnn.layers.agreement import expected_agreement
+from spacy_rnn.metrics.agreement import expected_agreement
 
 
 @pytest.fixture(scope="module")

@@ -44,7 +44,10 @@ def expected_agreement(
 
 
 def shared_items(lists: Sequence[Sequence]) -> np.ndarray:
-    """Find the F1 of what each two lists share, 0 for empty ones. Shape (N, N)."""
+    """Find the F1 of what each two lists share, 0 for empty ones. Shape (N, N).
+
+    All pairs at once, as comparing them one after the other takes many times as long.
+    """
     columns: dict[object, int] = {}
     places = [
         (row, columns.setdefault(item, len(columns)))

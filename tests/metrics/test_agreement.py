@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from spacy_rnn.layers.agreement import expected_agreement
+from spacy_rnn.metrics.agreement import expected_agreement
 from spacy_rnn.metrics.rouge import rouge
 
 TEXTS = ["Budget meeting", "Meeting on Monday", "Lunch", "The budget meeting on Monday"]
