@@ -69,10 +69,6 @@ def assert_close(Ys, others, tolerance=1e-5):
         assert_allclose(Y, other, rtol=0, atol=tolerance)
 
 
-def differ(Ys, others):
-    return any((other != Y).any() for Y, other in zip(Ys, others, strict=True))
-
-
 def backpropagate(model, docs):
     Ys, backprop = model.begin_update(docs)
     backprop([np.cos(np.arange(Y.size, dtype="f")).reshape(Y.shape) for Y in Ys])
