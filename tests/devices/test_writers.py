@@ -84,7 +84,7 @@ def test_texts_that_are_found_are_those_of_the_cpu(factory, network):
     fit(nlp, make_examples(nlp, FACTORIES[factory]))
     with use_ops("numpy"):
         twin = make_writer(factory, **network)
-        twin.from_bytes(nlp.to_bytes())
+    twin.from_bytes(nlp.to_bytes())
     for search in SEARCHES:
         for each in (nlp, twin):
             each.get_pipe(factory).configure(**search)

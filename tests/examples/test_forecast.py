@@ -1,4 +1,5 @@
 import gzip
+from datetime import date, timedelta
 from itertools import pairwise
 
 import numpy as np
@@ -27,8 +28,8 @@ def write(path, rows, header="date,a,b"):
 
 def days(n, first="2024-01-01"):
     """Name dates of n days."""
-    start = np.datetime64(first)
-    return [str(start + i) for i in range(n)]
+    start = date.fromisoformat(first)
+    return [str(start + timedelta(days=i)) for i in range(n)]
 
 
 def waves(n, a=20.0, b=-3.0):
