@@ -19,6 +19,7 @@ class Block(NamedTuple):
             reversed; padding stays in place. Shape (T * B,).
         tokens: Which tokens are in the block, each of them once. Shape (n_tokens,).
         places: In which of its cells they are. Shape (n_tokens,).
+        document: The tokens of a block that is one document without padding.
     """
 
     shape: tuple[int, int]
@@ -26,15 +27,7 @@ class Block(NamedTuple):
     reverse: Tensor
     tokens: Tensor
     places: Tensor
-
-    @property
-    def document(self) -> slice | None:
-        """The tokens of a block that is one document without padding."""
-        steps, docs = self.shape
-        if docs > 1 or len(self.tokens) < steps:
-            return None
-        first = int(self.tokens[0])
-        return slice(first, first + steps)
+    document: slice | None
 
 
 class Blocks:
@@ -54,43 +47,41 @@ class Blocks:
         costs = shrunk(CPU if device.type == "cpu" else GPU, shrink)
         order = lengths.argsort(descending=True, stable=True)
         order = order[: int((lengths > 0).sum())]
-        planned = plan(lengths[order].tolist(), costs)
+        ordered, starts = lengths[order], (lengths.cumsum(0) - lengths)[order]
+        planned = plan(ordered.tolist(), costs)
         self.shapes = [round_shape(*shape) for shape in planned]
-        shapes, docs = torch.tensor(self.shapes), torch.tensor(planned)[:, 1]
-        n_cells = shapes.prod(dim=1)
-        # Of each document: its block, its column there, the columns of the block, and
-        # the first cell of its block.
+        self.n_cells = [steps * columns for steps, columns in self.shapes]
+        docs = torch.tensor(planned)[:, 1]
+        # Of each document, in the order of the blocks: its column in its block, how
+        # many columns that has, and how many tokens come before it.
         block = torch.repeat_interleave(docs)
         column = torch.arange(len(order)) - (docs.cumsum(0) - docs)[block]
-        step, first = shapes[block, 1], (n_cells.cumsum(0) - n_cells)[block]
-        per_doc = torch.zeros(3, len(lengths), dtype=torch.long)
-        per_doc[:, order] = torch.stack([first + column, step, column])
-        # Of each token: its document's values, and its place there.
-        total = int(lengths.sum())
-        start, step, column = per_doc.repeat_interleave(lengths, dim=1)
-        ends = lengths.cumsum(0).repeat_interleave(lengths)
-        left = ends - 1 - torch.arange(total)
-        time = lengths.repeat_interleave(lengths) - 1 - left
-        cells = start + time * step
-        rows = torch.zeros(int(n_cells.sum()), dtype=torch.long)
-        rows[cells] = torch.arange(total)
-        reverse = torch.cat([torch.arange(n) for n in n_cells.tolist()])
-        reverse[cells] = column + left * step
-        filled = torch.zeros(len(rows), dtype=torch.bool)
-        filled[cells] = True
-        self.n_tokens = total
-        self.n_cells = n_cells.tolist()
-        self.blocks = []
-        for shape, block_rows, block_reverse, mask in zip(
-            self.shapes,
-            rows.to(device).split(self.n_cells),
-            reverse.to(device).split(self.n_cells),
-            filled.split(self.n_cells),
-            strict=True,
-        ):
-            places = mask.nonzero().squeeze(1).to(device)
-            tokens = block_rows[places]
-            self.blocks.append(Block(shape, block_rows, block_reverse, tokens, places))
+        step = torch.tensor(self.shapes)[block, 1]
+        before = ordered.cumsum(0) - ordered
+        # So the tokens, counted through in that order, are found by steps from where
+        # each document would start if it were all of them.
+        shift = starts - before
+        top = column - before * step
+        bottom = column + (before + ordered - 1) * step
+        per_doc = torch.stack([shift, top, bottom, step]).to(device)
+        self.n_tokens = int(ordered.sum())
+        shift, top, bottom, step = torch.repeat_interleave(
+            per_doc, ordered.to(device), dim=1, output_size=self.n_tokens
+        )
+        number = torch.arange(self.n_tokens, device=device)
+        down = number * step
+        own = [int(part.sum()) for part in ordered.split(docs.tolist())]
+        self.blocks = [
+            make_block(*parts)
+            for parts in zip(
+                self.shapes,
+                starts[docs.cumsum(0) - docs].tolist(),
+                (number + shift).split(own),
+                (top + down).split(own),
+                (bottom - down).split(own),
+                strict=True,
+            )
+        ]
 
     def split(self, X: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """Lay tokens, shape (N, n), out in blocks.
@@ -128,6 +119,32 @@ class Blocks:
                 joined = Put.apply(joined, cells, block.tokens, block.places)
         assert joined is not None
         return joined
+
+
+def make_block(
+    shape: tuple[int, int],
+    start: int,
+    tokens: Tensor,
+    places: Tensor,
+    mirrored: Tensor,
+) -> Block:
+    """Make a block.
+
+    Args:
+        shape: Time steps and documents.
+        start: The first token of its first document.
+        tokens: Which tokens are in it. Shape (n_tokens,).
+        places: In which of its cells. Shape (n_tokens,).
+        mirrored: Where they are when each document is reversed. Shape (n_tokens,).
+    """
+    n_cells = shape[0] * shape[1]
+    rows = tokens.new_zeros(n_cells)
+    rows[places] = tokens
+    reverse = torch.arange(n_cells, device=tokens.device)
+    reverse[places] = mirrored
+    is_document = shape == (len(tokens), 1)
+    document = slice(start, start + len(tokens)) if is_document else None
+    return Block(shape, rows, reverse, tokens, places, document)
 
 
 # The next two hand what belongs to all blocks from one to the next. So the gradient of
