@@ -16,7 +16,7 @@ from spacy.language import Language
 from thinc.api import Config
 
 import spacy_rnn
-from spacy_rnn.layers.row_cache import MAX_BYTES
+from spacy_rnn.layers.row_cache import MAX_ROWS
 from spacy_rnn.pipeline.morphologizer import RNNMorphologizer
 from spacy_rnn.pipeline.ner import RNNEntityRecognizer
 from spacy_rnn.pipeline.sentencizer import NLTKSentencizer
@@ -298,10 +298,12 @@ def test_the_table_of_architectures_names_them_all():
     assert sorted(named) == sorted(registered)
 
 
-def test_the_memory_for_vectors_of_known_tokens_is_as_large_as_the_page_says():
+def test_as_many_vectors_of_known_tokens_are_kept_as_the_page_says():
     text = read(ROOT / "docs" / "architectures.md")
-    (mebibytes,) = re.findall(r"(\d+) MiB", text)
-    assert int(mebibytes) * 2**20 == MAX_BYTES
+    found = re.search(r"up to ([\d,]+) for each\nlayer, (\d+) MiB at width (\d+)", text)
+    rows, mebibytes, width = (int(each.replace(",", "")) for each in found.groups())
+    assert rows == MAX_ROWS
+    assert mebibytes * 2**20 == rows * width * 4
 
 
 def test_a_paper_that_is_named_has_a_link():

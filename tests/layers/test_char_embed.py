@@ -351,7 +351,7 @@ def test_threads_share_a_cold_cache(nlp, encoder):
     model = make_layer(encoder)
     expected = [predict_without_cache(model, docs) for docs in batches]
     model = model.copy()
-    model.attrs["row_cache"].max_bytes = 50 * NO * 4  # it overflows at times, too
+    model.attrs["row_cache"].max_rows = 50  # it overflows at times, too
     with ThreadPoolExecutor(8) as pool:
         for found, Ys in zip(pool.map(model.predict, batches), expected, strict=True):
             assert_close(found, Ys)

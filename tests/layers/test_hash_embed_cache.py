@@ -9,7 +9,6 @@ import pytest
 from thinc.api import SGD, Adam, RAdam
 
 from tests.layers.test_hash_embed import (
-    NO,
     assert_close,
     backpropagate,
     make_docs,
@@ -234,7 +233,7 @@ def test_predictions_are_right_when_the_cache_is_too_small():
     docs = make_docs(nlp)
     model = make_layer().initialize(X=docs)
     cache = model.attrs["row_cache"]
-    cache.max_bytes = 4 * NO * 4
+    cache.max_rows = 4
     expected = predict_without_cache(model, docs)
     for _ in range(3):
         assert_close(model.predict(docs), expected)
@@ -290,7 +289,7 @@ def test_threads_share_a_cold_cache(mode):
     model = make_layer(static=mode is not None).initialize(X=batches[0])
     expected = [predict_without_cache(model, docs) for docs in batches]
     model = model.copy()
-    model.attrs["row_cache"].max_bytes = 50 * NO * 4  # it overflows at times, too
+    model.attrs["row_cache"].max_rows = 50  # it overflows at times, too
     with ThreadPoolExecutor(8) as pool:
         for found, Ys in zip(pool.map(model.predict, batches), expected, strict=True):
             assert_close(found, Ys)

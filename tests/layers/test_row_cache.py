@@ -9,7 +9,6 @@ from thinc.api import Model
 from spacy_rnn.layers.row_cache import RowCache
 
 NO = 4
-ROW_BYTES = NO * 4
 
 
 def make_model():
@@ -19,7 +18,9 @@ def make_model():
 
 
 def make_rows(keys):
-    return np.repeat(keys.astype("f")[:, None], NO, axis=1)
+    """Spread the bits of each key over its row."""
+    shifts = np.arange(0, 64, 64 // NO, dtype=np.uint64)
+    return (keys[:, None] >> shifts & np.uint64(0xFFFF)).astype("f")
 
 
 class Fetcher:
@@ -47,27 +48,30 @@ def test_each_key_is_computed_once():
     assert fetch.computed == [[3, 5, 9], [1, 7]]
 
 
-def test_rows_are_right_in_whatever_order_keys_come():
+@pytest.mark.parametrize("spread", [1, 2**20, 2**48, 2**63 // 100])
+def test_rows_are_right_in_whatever_order_keys_come(spread):
+    # All have the same first bits, a few do, each has its own.
     rng = np.random.default_rng(0)
     cache, model = RowCache(), make_model()
     fetch = Fetcher(cache, model)
     for _ in range(50):
-        fetch(*rng.integers(0, 200, size=rng.integers(1, 40)))
+        numbers = rng.integers(0, 200, size=rng.integers(1, 40))
+        fetch(*(int(number) * spread + 7 for number in numbers))
     assert len(cache) == len({key for keys in fetch.computed for key in keys})
 
 
 def test_memory_is_bounded_and_rows_stay_right():
-    cache, model = RowCache(max_bytes=10 * ROW_BYTES), make_model()
+    cache, model = RowCache(max_rows=10), make_model()
     fetch = Fetcher(cache, model)
     rng = np.random.default_rng(0)
     for _ in range(100):
         fetch(*rng.integers(0, 60, size=rng.integers(1, 20)))
         assert len(cache) <= 10
-        assert cache._rows is None or cache._rows.nbytes <= cache.max_bytes
+        assert cache._rows is None or len(cache._rows) <= cache.max_rows
 
 
 def test_a_batch_that_is_larger_than_the_cache_is_computed_and_not_kept():
-    cache = RowCache(max_bytes=10 * ROW_BYTES)
+    cache = RowCache(max_rows=10)
     fetch = Fetcher(cache, make_model())
     fetch(*range(11))
     assert len(cache) == 0
@@ -86,9 +90,9 @@ def test_another_parameter_array_empties_the_cache():
     "how", [copy.copy, copy.deepcopy, lambda cache: pickle.loads(pickle.dumps(cache))]
 )
 def test_a_copy_is_empty_and_has_the_same_limit(how):
-    cache = RowCache(max_bytes=1_234)
+    cache = RowCache(max_rows=1_234)
     Fetcher(cache, make_model())(1, 2)
     twin = how(cache)
     assert len(cache) == 2
     assert len(twin) == 0
-    assert twin.max_bytes == 1_234
+    assert twin.max_rows == 1_234
