@@ -25,7 +25,7 @@ from spacy_rnn.architectures.rnn import build_rnn_encoder
 from spacy_rnn.architectures.stacked import build_stacked_embed
 from spacy_rnn.architectures.tagger import build_tagger
 from spacy_rnn.architectures.textcat import build_textcat
-from spacy_rnn.modules import blocks
+from spacy_rnn.modules import block_plan
 
 # Whose lines are counted: what cuts and joins arrays in Python is there.
 PACKAGES = [Path(package.__file__).parent for package in (spacy_rnn, thinc, np)]
@@ -100,8 +100,8 @@ def function_of(frame):
 
 def one_block(monkeypatch):
     """Let a batch of any size be a single block."""
-    whole = blocks.CPU._replace(max_docs=2 * MANY, max_cells=2 * MANY * WORDS)
-    monkeypatch.setattr(blocks, "CPU", whole)
+    whole = block_plan.CPU._replace(max_docs=2 * MANY, max_cells=2 * MANY * WORDS)
+    monkeypatch.setattr(block_plan, "CPU", whole)
 
 
 def tok2vec():

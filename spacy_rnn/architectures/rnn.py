@@ -16,6 +16,7 @@ def build_rnn_encoder(
     weight_dropout: float = 0.0,
     bptt: int = 0,
     recompute: int = 0,
+    cuda_graphs: bool = False,
 ) -> EncoderT:
     """Build a recurrent encoder.
 
@@ -49,6 +50,9 @@ def build_rnn_encoder(
             computed again in the backward pass instead of remembered, or 0 to remember
             everything (Gruslys et al., 2016). Takes less memory and more time, and
             leaves results and gradients the same.
+        cuda_graphs: On a GPU, capture what is done for a block of documents when its
+            shape comes for the second time, and launch it as a whole from then on.
+            Takes up to an eighth of the GPU's memory, and leaves results the same.
 
     Raises:
         ValueError: If the cell is unknown, a number is out of range, or an odd width is
@@ -66,4 +70,5 @@ def build_rnn_encoder(
         weight_dropout=weight_dropout,
         bptt=bptt,
         recompute=recompute,
+        cuda_graphs=cuda_graphs,
     )

@@ -117,7 +117,7 @@ class Path:
         set_dropout_rate(model, 0.0)
         for node in list(model.walk()):
             if "training" in node.attrs:  # an encoder, which may cut gradients off
-                node.attrs["training"] = Training(0.0, 0, 0)
+                node.attrs["training"] = Training(0.0, 0, 0, cuda_graphs=False)
         width = self.embed.maybe_get_dim("nO")  # which `with_segments` asks for
         start: Model = Model("path", step, attrs={"path": self}, dims={"nO": width})
         model.replace_node(self.embed, start)

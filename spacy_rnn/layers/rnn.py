@@ -22,7 +22,7 @@ from spacy_rnn.types import Cell, EncoderT
 
 @dataclass(frozen=True)
 class Training:
-    """How an encoder is trained, which its weights don't depend on.
+    """How an encoder is trained and run, which its weights don't depend on.
 
     It isn't saved with them: a loaded layer obeys its config.
     """
@@ -30,6 +30,7 @@ class Training:
     weight_dropout: float
     bptt: int
     recompute: int
+    cuda_graphs: bool
     directions_meet: bool = True
 
 
@@ -47,6 +48,7 @@ def RNN(
     weight_dropout: float = 0.0,
     bptt: int = 0,
     recompute: int = 0,
+    cuda_graphs: bool = False,
 ) -> EncoderT:
     """Encode each document's token vectors with a recurrent network.
 
@@ -84,7 +86,7 @@ def RNN(
             "bidirectional": bidirectional,
             "mixed_precision": mixed_precision,
             "watch_cells": watch_cells,
-            "training": Training(weight_dropout, bptt, recompute),
+            "training": Training(weight_dropout, bptt, recompute, cuda_graphs),
         },
     )
 
@@ -98,7 +100,8 @@ def forward(
     model.get_param("W")  # a KeyError here tells spaCy that nothing is initialized
     X, lengths = concatenate(model, Xs, model.get_dim("nI"))
     note_inputs(model, X, lengths)
-    options = asdict(model.attrs["training"]) if is_train else {}
+    training: Training = model.attrs["training"]
+    options = asdict(training) if is_train else {"cuda_graphs": training.cuda_graphs}
     dropout = model.attrs["dropout_rate"] if is_train else 0.0
     Y, backprop_torch = run(
         model,

@@ -12,15 +12,7 @@ MAX_STEPS = 16_384
 class Costs(NamedTuple):
     """What blocks cost, in cells of one layer and direction, and their limits.
 
-    The documents of a block run side by side. On one CPU core a step costs what its
-    cells cost, and up to about 64 documents a layer's block stays in the cache.
-
-    Those of a GPU are solved from the times of a two-directional LSTM of width 128,
-    forward and back, on an H200: 40 steps of 1,024 documents 2.7 ms, 40 of 128 1.9 ms,
-    1,000 of 55 3.8 ms. So a cell takes 22 ns, a step as long as 37 cells, and a block
-    as long as 79,000. At width 512 a step takes as long as 1,500 cells (5.4 and 59 ms),
-    as cuDNN has no persistent kernel there, which also speaks for few, full blocks. The
-    limits are not measured.
+    The documents of a block run side by side.
 
     Attributes:
         block: The cost of a block, however small.
@@ -36,8 +28,33 @@ class Costs(NamedTuple):
     max_cells: int
 
 
+# On one core a step costs what its cells cost, and up to about 64 documents a layer's
+# block stays in the cache.
 CPU = Costs(block=160, step=1, max_docs=64, max_cells=16_384)
-GPU = Costs(block=79_000, step=37, max_docs=1_024, max_cells=262_144)
+
+# Solved from the times of two LSTM layers in two directions, forward and back, on an
+# H200 (`benchmarks/block_costs.py`). A block costs its launches, few as a graph. Steps
+# cost more where cuDNN has no kernel that keeps the weights on the chip.
+GPU = Costs(block=70_000, step=46, max_docs=4_096, max_cells=262_144)
+WIDE_GPU = GPU._replace(block=39_000, step=1_200)
+GRAPHS = GPU._replace(block=6_800, step=46)
+WIDE_GRAPHS = GPU._replace(block=1_000, step=730)
+WIDE = 128  # features of a cell, from which on they cost more
+
+
+def costs_of(device: str, width: int, *, cuda_graphs: bool) -> Costs:
+    """Return what blocks cost.
+
+    Args:
+        device: The type of the device that they run on.
+        width: Features of a cell.
+        cuda_graphs: Whether they run as graphs there.
+    """
+    if device == "cpu":
+        return CPU
+    if width > WIDE:
+        return WIDE_GRAPHS if cuda_graphs else WIDE_GPU
+    return GRAPHS if cuda_graphs else GPU
 
 
 def shrunk(costs: Costs, times: int) -> Costs:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from spacy_rnn.modules.block_plan import CPU, GPU, plan, round_shape, shrunk
+from spacy_rnn.modules.block_plan import CPU, Costs, plan, round_shape
 
 
 class Block(NamedTuple):
@@ -36,15 +36,16 @@ class Blocks:
     A block is a grid of T time steps by B documents, longest first, padded at the end.
     """
 
-    def __init__(self, lengths: Tensor, device: torch.device, shrink: int = 1) -> None:
+    def __init__(
+        self, lengths: Tensor, device: torch.device, costs: Costs = CPU
+    ) -> None:
         """Plan the blocks.
 
         Args:
             lengths: Tokens in each document, on the CPU. Shape (B,).
             device: Where the blocks are to run.
-            shrink: How many times smaller than usual they have to be, at least 1.
+            costs: Of blocks there.
         """
-        costs = shrunk(CPU if device.type == "cpu" else GPU, shrink)
         order = lengths.argsort(descending=True, stable=True)
         order = order[: int((lengths > 0).sum())]
         ordered, starts = lengths[order], (lengths.cumsum(0) - lengths)[order]

@@ -1,6 +1,6 @@
 """Recurrent cells over time steps."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -19,6 +19,7 @@ CELLS: dict[str, Callable[..., nn.RNNBase]] = {
 }
 
 Weights = Sequence[Tensor]  # of a cell: input, recurrent, and a bias of each
+AllWeights = Mapping[nn.Module, Weights]  # by whose they are
 State = tuple[Tensor, ...]  # h, and c of an LSTM, each of shape (1, B, width)
 
 
@@ -102,12 +103,14 @@ def init_cell(cell: Any) -> None:
             input_bias[width : 2 * width] = 1.0
 
 
-def all_weights(module: nn.Module, dropout: float) -> dict[nn.RNNBase, Weights]:
-    """Return the parameters of each cell of a module, see `cell_weights`."""
+def all_weights(module: nn.Module, dropout: float) -> dict[nn.Module, Weights]:
+    """Return the parameters of each part of a module, cells as in `cell_weights`."""
     return {
-        cell: cell_weights(cell, dropout)
-        for cell in module.modules()
-        if isinstance(cell, nn.RNNBase)
+        part: cell_weights(part, dropout)
+        if isinstance(part, nn.RNNBase)
+        else list(part.parameters(recurse=False))
+        for part in module.modules()
+        if part._parameters
     }
 
 

@@ -13,7 +13,8 @@ from torch.nn.functional import linear
 from torch.nn.utils.rnn import pad_sequence
 
 from spacy_rnn.modules.cells import all_weights
-from spacy_rnn.modules.rnn import RNNEncoder, flip
+from spacy_rnn.modules.recurrent_layer import flip
+from spacy_rnn.modules.rnn import RNNEncoder
 
 LOW, HIGH = 0.1, 0.9  # left- and right-saturated (Karpathy et al., 2015)
 

@@ -1,26 +1,19 @@
 """Exact recurrence over documents of uneven length."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import suppress
-from itertools import chain
+from functools import partial
+from itertools import zip_longest
 
 import torch
 from torch import Tensor, nn
 
-from spacy_rnn.modules.block_plan import MAX_STEPS
-from spacy_rnn.modules.blocks import Blocks, Flip
-from spacy_rnn.modules.cells import (
-    CELLS,
-    State,
-    Weights,
-    advance,
-    all_weights,
-    first_state,
-    init_cell,
-    read_only,
-)
+from spacy_rnn.modules.block_plan import MAX_STEPS, costs_of, shrunk
+from spacy_rnn.modules.blocks import Blocks
+from spacy_rnn.modules.cells import AllWeights, Weights, all_weights, read_only
 from spacy_rnn.modules.dropout import keep_mask
-from spacy_rnn.modules.recompute import RecomputedLayer
+from spacy_rnn.modules.graphs import Graphs
+from spacy_rnn.modules.recurrent_layer import RecurrentLayer
 from spacy_rnn.modules.streams import read_on
 
 SHRINK = (1, 4, 16, 64)  # how many times smaller blocks a GPU is given in its need
@@ -53,6 +46,8 @@ class RNNEncoder(nn.Module):
     ) -> None:
         super().__init__()
         self.output_width = output_width
+        self.cell_width = output_width // 2 if bidirectional else output_width
+        self.graphs = Graphs()
         self.layers = nn.ModuleList(
             RecurrentLayer(
                 output_width if i else input_width,
@@ -75,6 +70,7 @@ class RNNEncoder(nn.Module):
         bptt: int = 0,
         recompute: int = 0,
         directions_meet: bool = True,
+        cuda_graphs: bool = False,
         states: Tensor | None = None,
     ) -> Tensor:
         """Encode a batch.
@@ -95,6 +91,7 @@ class RNNEncoder(nn.Module):
             directions_meet: Whether a layer reads both directions of the one below, or
                 each direction its own only, as a language model has to (Peters et al.,
                 2017).
+            cuda_graphs: Whether a GPU may run blocks as graphs, see `Graphs`.
             states: What is remembered of each sequence from earlier batches, for one
                 direction: of each layer h, and after it an LSTM's c. Shape (B, depth or
                 2 * depth, nO). What is remembered now is written there, and nothing is
@@ -114,29 +111,36 @@ class RNNEncoder(nn.Module):
             )
         if not torch.is_grad_enabled():
             bptt, recompute = 0, MAX_STEPS  # which takes less memory here as well
+        autocast = torch.is_autocast_enabled("cuda")
+        cuda_graphs = cuda_graphs and X.is_cuda and not autocast
+        costs = costs_of(X.device.type, self.cell_width, cuda_graphs=cuda_graphs)
+        encode_block = partial(self.encode_block, bptt=bptt, recompute=recompute)
 
-        def encode(shrink: int) -> Tensor:
-            blocks = Blocks(lengths, X.device, shrink)
-            return blocks.join(
-                self.encode_block(
-                    *block, weights, dropout=dropout, bptt=bptt, recompute=recompute
-                )
-                for block in blocks.split(X)
-            )
+        def encode(block: tuple[Tensor, Tensor]) -> Tensor:
+            inputs = [*block, *self.draw_masks(block[0], dropout)]
+            in_parts = bptt or 0 < recompute < len(inputs[0])
+            if cuda_graphs and not in_parts:
+                return self.graphs.run(encode_block, inputs, weights)
+            return encode_block(inputs, weights)
+
+        def encode_all(shrink: int) -> Tensor:
+            blocks = Blocks(lengths, X.device, shrunk(costs, shrink))
+            return blocks.join(map(encode, blocks.split(X)))
 
         # Smaller blocks take less memory, but not of what a backward pass needs.
-        *attempts, last = (1,) if torch.is_grad_enabled() else SHRINK
-        for shrink in attempts:
+        *shrinks, last = [1] if torch.is_grad_enabled() else SHRINK
+        if self.graphs.kept:
+            shrinks.insert(0, 1)
+        for shrink in shrinks:
             with suppress(torch.cuda.OutOfMemoryError):
-                return encode(shrink)
-        return encode(last)
+                return encode_all(shrink)
+            self.graphs.clear()
+        return encode_all(last)
 
-    def part_directions(
-        self, weights: Mapping[nn.RNNBase, Weights]
-    ) -> dict[nn.RNNBase, Weights]:
+    def part_directions(self, weights: AllWeights) -> dict[nn.Module, Weights]:
         """Let each direction of the upper layers read its own half of their input."""
         half = self.output_width // 2
-        parted = {}
+        parted: dict[nn.Module, Weights] = {}
         for layer in self.layers[1:]:
             assert isinstance(layer, RecurrentLayer)
             first, second = layer.forward_cell, layer.backward_cell
@@ -145,64 +149,18 @@ class RNNEncoder(nn.Module):
                 parted[second] = read_only(weights[second], slice(half, None))
         return parted
 
+    def draw_masks(self, X: Tensor, dropout: float) -> list[Tensor]:
+        """Draw what the output of each layer is multiplied with, none without dropout.
+
+        Shape (1, B, nO) each, for a block of shape (T, B, nI).
+        """
+        shape = (1, X.shape[1], self.output_width)
+        return [keep_mask(X, shape, dropout) for _ in self.layers] if dropout else []
+
     def encode_block(
         self,
-        X: Tensor,
-        reverse: Tensor,
-        weights: Mapping[nn.RNNBase, Weights],
-        *,
-        dropout: float,
-        bptt: int,
-        recompute: int,
-    ) -> Tensor:
-        """Encode one block, shape (T, B, nI), as shape (T, B, nO)."""
-        for layer in self.layers:
-            X = layer(X, reverse, weights, bptt=bptt, recompute=recompute)
-            if dropout:
-                X = X * keep_mask(X, (1, *X.shape[1:]), dropout)
-        return X
-
-
-class RecurrentLayer(nn.Module):
-    """One recurrent layer that reads a block of documents in one or two directions."""
-
-    forward_cell: nn.RNNBase
-    backward_cell: nn.RNNBase | None
-    project: nn.Linear | None
-    norm: nn.LayerNorm | None
-
-    def __init__(
-        self,
-        input_width: int,
-        output_width: int,
-        *,
-        cell: str,
-        bidirectional: bool,
-        residual: bool,
-        layer_norm: bool,
-    ) -> None:
-        super().__init__()
-        make = CELLS[cell]
-        width = output_width // 2 if bidirectional else output_width
-        self.forward_cell = make(input_width, width)
-        self.backward_cell = make(input_width, width) if bidirectional else None
-        self.cell = cell
-        self.residual = residual
-        self.project = (
-            nn.Linear(input_width, output_width, bias=False)
-            if residual and input_width != output_width
-            else None
-        )
-        self.norm = nn.LayerNorm(output_width) if layer_norm else None
-        for child in (self.forward_cell, self.backward_cell):
-            if child is not None:
-                init_cell(child)
-
-    def forward(
-        self,
-        X: Tensor,
-        reverse: Tensor,
-        weights: Mapping[nn.RNNBase, Weights],
+        inputs: Sequence[Tensor],
+        weights: AllWeights,
         *,
         bptt: int,
         recompute: int,
@@ -210,75 +168,18 @@ class RecurrentLayer(nn.Module):
         """Encode one block.
 
         Args:
-            X: Token vectors, padded at the end. Shape (T, B, nI).
-            reverse: For each of the T * B cells, the cell that takes its place when
-                each document is read from its end. Shape (T * B,).
-            weights: Parameters of each cell.
+            inputs: A block and its `reverse`, see `RecurrentLayer.forward`, and the
+                masks of all layers, if there are any.
+            weights: Parameters of each part of the encoder.
             bptt: Time steps in a chunk that the gradient doesn't leave, or 0.
             recompute: Time steps whose activations are computed again, or 0.
 
         Returns:
-            Encoded tokens; what stands in the padding means nothing. Shape (T, B, nO).
+            Shape (T, B, nO).
         """
-        cells = [self.forward_cell]
-        if self.backward_cell is not None:
-            cells.append(self.backward_cell)
-        own = [weights[cell] for cell in cells]
-        if 0 < recompute < len(X):
-            Y: Tensor = RecomputedLayer.apply(
-                X, reverse, self.cell, bptt, recompute, *chain.from_iterable(own)
-            )
-        else:
-            state = first_state(self.cell, X, own[0])
-            Y, _ = read(self.cell, X, state, own[0], bptt)
-            if len(own) > 1:
-                backwards, _ = read(self.cell, flip(X, reverse), state, own[1], bptt)
-                Y = torch.cat([Y, flip(backwards, reverse)], dim=2)
-        return self.finish(X, Y)
-
-    def read_on(
-        self,
-        X: Tensor,
-        state: State,
-        weights: Mapping[nn.RNNBase, Weights],
-        *,
-        bptt: int,
-    ) -> tuple[Tensor, State]:
-        """Encode a block without padding, in one direction, from a state on.
-
-        Args:
-            X: Shape (T, B, nI).
-            state: The state before the first time step.
-            weights: Parameters of each cell.
-            bptt: Time steps in a chunk that the gradient doesn't leave, or 0.
-
-        Returns:
-            The encoded block, shape (T, B, nO), and the state after its last step.
-        """
-        Y, state = read(self.cell, X, state, weights[self.forward_cell], bptt)
-        return self.finish(X, Y), state
-
-    def finish(self, X: Tensor, Y: Tensor) -> Tensor:
-        """Add what goes around the cells, and normalize. Shape (T, B, nO)."""
-        if self.residual:
-            Y = Y + (X if self.project is None else self.project(X))
-        return Y if self.norm is None else self.norm(Y)
-
-
-def read(
-    cell: str, X: Tensor, state: State, weights: Weights, bptt: int
-) -> tuple[Tensor, State]:
-    """Run a cell from the first time step to the last, see `advance`."""
-    Ys = []
-    for part in X.split(bptt or len(X)):
-        state = tuple(each.detach() for each in state)
-        for chunk in part.split(MAX_STEPS):
-            Y, state = advance(cell, chunk, state, weights)
-            Ys.append(Y)
-    return Ys[0] if len(Ys) == 1 else torch.cat(Ys), state
-
-
-def flip(X: Tensor, reverse: Tensor) -> Tensor:
-    """Reverse each document of a block. Shape (T, B, n) in and out."""
-    flipped: Tensor = Flip.apply(X.flatten(0, 1), reverse)
-    return flipped.view_as(X)
+        X, reverse, *masks = inputs
+        for layer, mask in zip_longest(self.layers, masks):
+            X = layer(X, reverse, weights, bptt=bptt, recompute=recompute)
+            if mask is not None:
+                X = X * mask.to(X.dtype)
+        return X

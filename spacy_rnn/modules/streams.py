@@ -1,12 +1,12 @@
 """Sequences without end, read piece by piece: each batch goes on where one ended."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from spacy_rnn.modules.cells import Weights
+from spacy_rnn.modules.cells import AllWeights
 from spacy_rnn.modules.dropout import keep_mask
 
 
@@ -15,7 +15,7 @@ def read_on(
     X: Tensor,
     lengths: Tensor,
     states: Tensor,
-    weights: Mapping[nn.RNNBase, Weights],
+    weights: AllWeights,
     *,
     dropout: float,
     bptt: int,
@@ -31,7 +31,7 @@ def read_on(
         lengths: Of each piece, 0 allowed; on the CPU. Shape (B,).
         states: Of each sequence before its piece; changed to those after it. An empty
             piece changes nothing. Shape (B, states of all layers, nO).
-        weights: Parameters of each cell.
+        weights: Parameters of each part of the encoder.
         dropout: Probability, in [0, 1), of zeroing a feature throughout a piece.
         bptt: Time steps in a chunk that the gradient doesn't leave, or 0.
 
@@ -56,7 +56,7 @@ def read_grid(
     layers: Iterable[Any],
     X: Tensor,
     states: Tensor,
-    weights: Mapping[nn.RNNBase, Weights],
+    weights: AllWeights,
     *,
     dropout: float,
     bptt: int,
@@ -67,7 +67,7 @@ def read_grid(
         layers: The layers of an encoder.
         X: Shape (T, B, nI).
         states: Shape (B, states of all layers, nO).
-        weights: Parameters of each cell.
+        weights: Parameters of each part of the encoder.
         dropout: As above.
         bptt: As above.
 

@@ -8,7 +8,7 @@ from spacy_rnn.architectures.hash_embed import (
     build_hash_embed_rnn,
     build_multi_hash_embed,
 )
-from spacy_rnn.modules.rnn import CELLS
+from spacy_rnn.modules.cells import CELLS
 
 
 def embed(**settings):

@@ -6,7 +6,7 @@ from spacy.training import Example
 from thinc.api import Adam, Config, Linear, chain, fix_random_seed, with_array
 
 from spacy_rnn.architectures.rnn import build_rnn_encoder
-from spacy_rnn.modules.rnn import CELLS
+from spacy_rnn.modules.cells import CELLS
 
 TOK2VEC = """
 [model.tok2vec]

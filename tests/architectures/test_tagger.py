@@ -11,7 +11,7 @@ from thinc.api import Adam, set_dropout_rate
 
 from spacy_rnn.architectures.hash_embed import build_hash_embed_rnn
 from spacy_rnn.architectures.tagger import build_tagger
-from spacy_rnn.modules.rnn import CELLS
+from spacy_rnn.modules.cells import CELLS
 
 TEXTS = ["the cat sat on the mat", "", "no", "a dog ate the 3 cats !", "yes yes"]
 N_LABELS = 4

@@ -9,7 +9,7 @@ from thinc.api import Adam, NumpyOps, set_dropout_rate
 from spacy_rnn.architectures.hash_embed import build_hash_embed_rnn
 from spacy_rnn.architectures.textcat import build_textcat
 from spacy_rnn.losses import cross_entropy
-from spacy_rnn.modules.rnn import CELLS
+from spacy_rnn.modules.cells import CELLS
 
 POOLINGS = [["last"], ["mean"], ["max"], ["attention"], ["max", "attention", "last"]]
 TEXTS = ["the cat sat on the mat", "", "no", "a dog ate the 3 cats !", "yes yes"]

@@ -7,7 +7,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from thinc.api import Adam, fix_random_seed, set_dropout_rate
 
 from spacy_rnn.layers.rnn import RNN
-from spacy_rnn.modules.rnn import CELLS, RNNEncoder
+from spacy_rnn.modules.cells import CELLS
+from spacy_rnn.modules.rnn import RNNEncoder
 
 NO = 6
 SETTINGS = [

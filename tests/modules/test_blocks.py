@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.autograd import gradcheck
 
-from spacy_rnn.modules import block_plan, blocks
+from spacy_rnn.modules import block_plan
 from spacy_rnn.modules.block_plan import (
     DOC_BITS,
     STEP_BITS,
@@ -144,16 +144,16 @@ def test_a_long_document_beside_many_short_ones_costs_only_its_length():
     assert sum(cut.n_cells) <= ROUNDING * int(lengths.sum())
     for (steps, docs), cells in zip(cut.shapes, cut.n_cells, strict=True):
         assert cells == steps * docs
-        assert docs <= blocks.CPU.max_docs
-        assert cells <= blocks.CPU.max_cells or docs == 1
+        assert docs <= block_plan.CPU.max_docs
+        assert cells <= block_plan.CPU.max_cells or docs == 1
     steps, docs = cut.shapes[0]
     assert steps >= 100_000
     assert docs == 1
 
 
-def test_no_block_is_much_larger_than_the_budget_of_cells(monkeypatch):
-    monkeypatch.setattr(blocks, "CPU", blocks.CPU._replace(max_cells=1_000))
-    cut = Blocks(torch.full((64,), 300), CPU)
+def test_no_block_is_much_larger_than_the_budget_of_cells():
+    costs = block_plan.CPU._replace(max_cells=1_000)
+    cut = Blocks(torch.full((64,), 300), CPU, costs)
     assert max(cut.n_cells) <= ROUNDING * 1_000
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from spacy_rnn.modules import cells, rnn
+from spacy_rnn.modules import cells, recurrent_layer, rnn
 from spacy_rnn.modules.cells import CELLS
 from tests.modules.test_rnn import NI, assert_close, make_encoder
 
@@ -15,6 +15,11 @@ def cell(request):
     return request.param
 
 
+def run_at_once(monkeypatch, n_steps):
+    for module in (rnn, recurrent_layer):
+        monkeypatch.setattr(module, "MAX_STEPS", n_steps)
+
+
 @pytest.fixture
 def steps(monkeypatch):
     """Note how many time steps are run at once, of which ten are allowed."""
@@ -24,9 +29,9 @@ def steps(monkeypatch):
         noted.append(len(X))
         return cells.advance(cell, X, state, weights)
 
-    for module in ("rnn", "recompute"):
+    for module in ("recurrent_layer", "recompute"):
         monkeypatch.setattr(f"spacy_rnn.modules.{module}.advance", note)
-    monkeypatch.setattr(rnn, "MAX_STEPS", 10)
+    run_at_once(monkeypatch, 10)
     return noted
 
 
@@ -37,7 +42,7 @@ def test_predictions_are_those_of_the_whole(cell, bidirectional, steps, monkeypa
     with torch.inference_mode():
         found = encoder(X, LENGTHS)
         assert max(steps) == 10
-        monkeypatch.setattr(rnn, "MAX_STEPS", 1_000)
+        run_at_once(monkeypatch, 1_000)
         assert_close(found, encoder(X, LENGTHS), 1e-6)
 
 
@@ -48,7 +53,7 @@ def test_gradients_are_those_of_the_whole(cell, bptt, recompute, steps, monkeypa
     dY = torch.randn(len(X), encoder.output_width)
     results = []
     for max_steps in (10, 1_000):
-        monkeypatch.setattr(rnn, "MAX_STEPS", max_steps)
+        run_at_once(monkeypatch, max_steps)
         Y = encoder(X, LENGTHS, bptt=bptt, recompute=recompute)
         results.append([Y, *torch.autograd.grad(Y, [X, *encoder.parameters()], dY)])
     assert min(steps) > 0

@@ -235,11 +235,11 @@ def test_a_batch_too_large_for_a_gpu_is_predicted_in_smaller_blocks(
         expected = encoder(X, lengths)
     encode, sizes = encoder.encode_block, []
 
-    def encode_block(grid, *args, **options):
-        sizes.append(grid.shape[1])
+    def encode_block(inputs, *args, **options):
+        sizes.append(inputs[0].shape[1])
         if len(sizes) <= failures:
             raise torch.cuda.OutOfMemoryError
-        return encode(grid, *args, **options)
+        return encode(inputs, *args, **options)
 
     monkeypatch.setattr(encoder, "encode_block", encode_block)
     with torch.inference_mode():
