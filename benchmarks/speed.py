@@ -56,11 +56,11 @@ def spacy_bilstm(width: int = WIDTH) -> dict:
     return reduce_mean(tok2vec("spacy.MultiHashEmbed.v2", encode, width))
 
 
-def our_bilstm(width: int = WIDTH, *, mixed_precision: bool = False) -> dict:
+def our_bilstm(width: int = WIDTH, *, cuda_graphs: bool = False) -> dict:
     encode = {
         "@architectures": "spacy-rnn.RNNEncoder.v1",
         "depth": 2,
-        "mixed_precision": mixed_precision,
+        "cuda_graphs": cuda_graphs,
     }
     vectors = tok2vec("spacy-rnn.MultiHashEmbed.v1", encode, width)
     vectors["embed"]["word_dropout"] = 0.0
