@@ -188,7 +188,11 @@ class Graphs:
     def clear(self) -> None:
         """Give the memory of all graphs back, once they are no longer in use."""
         with self._lock:
-            self.kept.clear()
+            self._forget()
+
+    def _forget(self) -> None:
+        self.kept.clear()
+        self.met.clear()
 
     def _take(
         self, key: Any, work: Work, inputs: Sequence[Tensor], weights: AllWeights
@@ -208,7 +212,7 @@ class Graphs:
         try:
             graph = Graph(work, inputs, weights)
         except torch.cuda.OutOfMemoryError:
-            self.kept.clear()
+            self._forget()
             self.met[key, i] = -IDLE
             return None
         except RuntimeError as error:

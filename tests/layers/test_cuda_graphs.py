@@ -20,7 +20,7 @@ def graphs_of(model):
 
 def make_two(**options):
     """Make an encoder with graphs and one without, of the same parameters."""
-    model = make_encoder(**options).initialize()
+    model = make_encoder(cuda_graphs=True, **options).initialize()
     other = make_encoder(cuda_graphs=False, **options)
     other.set_param("W", model.get_param("W").copy())
     return model, other
