@@ -50,7 +50,7 @@ class Graph:
         self.lease: Callable[[], Lease | None] = lambda: None
         self.last_run = 0
         self.gradients: Sequence[Tensor] = ()
-        trains = torch.is_grad_enabled()
+        trains, before = torch.is_grad_enabled(), used_memory()
         with torch.inference_mode(False), torch.set_grad_enabled(trains):
             self.inputs = [each.detach().clone() for each in inputs]
             own = {
@@ -75,7 +75,6 @@ class Graph:
                     backward()
 
             warm_up(warm)
-            before = used_memory()
             self.forward, Y = record(forward)
             if trains:
                 self.backward, self.gradients = record(backward, self.forward)
@@ -133,7 +132,8 @@ def record(work: Callable[[], T], earlier: Any = None) -> tuple[Any, T]:
 
 
 def used_memory() -> int:
-    """Return how many bytes of the current GPU torch has taken."""
+    """Return how many bytes of the current GPU are in use, those of graphs too."""
+    torch.cuda.empty_cache()  # as a capture does, which isn't to count
     return torch.cuda.memory_reserved()
 
 
