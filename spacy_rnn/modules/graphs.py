@@ -233,6 +233,8 @@ class Graphs:
         used = sum(graph.memory for graph in self.kept.values())
         if used < total_memory() // SHARE:
             return True
+        if not self.kept:
+            return False
         oldest = min(self.kept, key=lambda key: self.kept[key].last_run)
         graph = self.kept[oldest]
         if graph.lease() is not None or self.n_runs - graph.last_run < IDLE:

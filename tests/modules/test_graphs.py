@@ -196,6 +196,13 @@ def test_memory_is_bounded_and_idle_graphs_make_room(recorder, weights, monkeypa
     assert recorder.n_recorded == 5
 
 
+def test_without_room_for_one_graph_there_is_none(recorder, weights):
+    recorder.room, runner = 0, Graphs()
+    for _ in range(4):
+        train(runner, 3, weights)
+    assert recorder.n_recorded == 0
+
+
 def test_without_memory_for_a_graph_all_are_given_up(recorder, weights):
     runner = Graphs()
     for _ in range(2):
