@@ -21,8 +21,8 @@ class RowCache:
     empty.
 
     Keys are hashes: among the sorted ones, one is found by its first bits, of which
-    there are about as many values as keys, and a step or two. That takes a tenth of the
-    time of a binary search.
+    there are about as many values as keys, and a step or two, which is far quicker than
+    a binary search.
     """
 
     def __init__(self, max_rows: int = MAX_ROWS) -> None:

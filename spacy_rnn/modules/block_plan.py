@@ -32,13 +32,14 @@ class Costs(NamedTuple):
 # block stays in the cache.
 CPU = Costs(block=160, step=1, max_docs=64, max_cells=16_384)
 
-# Solved from the times of two LSTM layers in two directions, forward and back, on an
-# H200 (`benchmarks/block_costs.py`). A block costs its launches, few as a graph. Steps
-# cost more where cuDNN has no kernel that keeps the weights on the chip.
-GPU = Costs(block=70_000, step=46, max_docs=4_096, max_cells=262_144)
-WIDE_GPU = GPU._replace(block=39_000, step=1_200)
-GRAPHS = GPU._replace(block=6_800, step=46)
-WIDE_GRAPHS = GPU._replace(block=1_000, step=730)
+# What `benchmarks/block_costs.py` solves from the times of two LSTM layers in two
+# directions, forward and back, for five blocks of width 128 and three of 512 on an
+# H200. A block costs its launches, few as a graph. Steps cost more where cuDNN has no
+# kernel that keeps the weights on the chip.
+GPU = Costs(block=110_000, step=19, max_docs=4_096, max_cells=262_144)
+WIDE_GPU = GPU._replace(block=69_000, step=2_000)
+GRAPHS = GPU._replace(block=5_200, step=55)
+WIDE_GRAPHS = GPU._replace(block=0, step=740)
 WIDE = 128  # features of a cell, from which on they cost more
 
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from spacy_rnn.modules.block_plan import CPU, Costs, plan, round_shape
+from spacy_rnn.modules.block_plan import Costs, plan, round_shape
 
 
 class Block(NamedTuple):
@@ -36,9 +36,7 @@ class Blocks:
     A block is a grid of T time steps by B documents, longest first, padded at the end.
     """
 
-    def __init__(
-        self, lengths: Tensor, device: torch.device, costs: Costs = CPU
-    ) -> None:
+    def __init__(self, lengths: Tensor, device: torch.device, costs: Costs) -> None:
         """Plan the blocks.
 
         Args:

@@ -24,8 +24,7 @@ T = TypeVar("T")
 Work = Callable[[Sequence[Tensor], AllWeights], Tensor]
 
 SHARE = 8  # of a GPU's memory, one in so many bytes is for graphs
-IDLE = 1_000  # after so many runs of others, a graph makes room for a new one
-NEVER = -(10**12)
+IDLE = 1_000  # runs of others, after which a graph makes room, or is tried again
 
 
 class Lease:
@@ -216,7 +215,7 @@ class Graphs:
             self.met[key, i] = -IDLE
             return None
         except RuntimeError as error:
-            self.met[key, i] = NEVER
+            self.met[key, i] = -IDLE
             warnings.warn(
                 f"A block of documents can't be captured as a CUDA graph, and is "
                 f"computed without one. Set cuda_graphs = false in the recurrent "

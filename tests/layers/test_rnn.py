@@ -356,6 +356,24 @@ def test_weight_dropout_is_for_training_and_keeps_its_rate():
     assert_array_equal(model.begin_update(Xs)[0][0], first)
 
 
+@pytest.mark.parametrize("cuda_graphs", [False, True])
+def test_the_config_says_whether_a_gpu_may_use_graphs(cuda_graphs, monkeypatch):
+    model = make_layer(cuda_graphs=cuda_graphs).initialize(X=make_vectors(3))
+    model.from_bytes(
+        make_layer(cuda_graphs=False).initialize(X=make_vectors(3)).to_bytes()
+    )
+    encode, asked = RNNEncoder.forward, []
+
+    def forward(self, *args, **options):
+        asked.append(options["cuda_graphs"])
+        return encode(self, *args, **options)
+
+    monkeypatch.setattr(RNNEncoder, "forward", forward)
+    model.predict(make_vectors(3))
+    model.begin_update(make_vectors(3))
+    assert asked == [cuda_graphs] * 2
+
+
 @pytest.mark.parametrize("supported", [False, True])
 def test_mixed_precision_is_refused_where_there_is_no_bfloat16(supported, monkeypatch):
     name = "_is_mkldnn_bf16_supported"

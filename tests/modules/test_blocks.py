@@ -1,5 +1,6 @@
 from itertools import combinations, pairwise
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +18,7 @@ from spacy_rnn.modules.block_plan import (
 )
 from spacy_rnn.modules.blocks import Blocks, Flip
 
-CPU = torch.device("cpu")
+CPU = torch.device("cpu"), block_plan.CPU
 ROUNDING = (1 + 2 ** (1 - STEP_BITS)) * (1 + 2 ** (1 - DOC_BITS))  # of shapes, at most
 
 some_lengths = st.lists(st.integers(0, 40), min_size=1, max_size=120)
@@ -33,7 +34,7 @@ def test_join_brings_back_what_split_laid_out(lengths):
     if not any(lengths):
         return
     X = number_tokens(lengths)
-    cut = Blocks(torch.tensor(lengths), CPU)
+    cut = Blocks(torch.tensor(lengths), *CPU)
     joined = cut.join([grid for grid, _ in cut.split(X)])
     assert torch.equal(joined, X)
 
@@ -44,7 +45,7 @@ def test_a_column_of_a_block_is_one_document_in_its_order(lengths):
     expected = {tuple(doc.flatten().tolist()) for doc in X.split(lengths) if len(doc)}
     if not expected:
         return
-    cut = Blocks(torch.tensor(lengths), CPU)
+    cut = Blocks(torch.tensor(lengths), *CPU)
     found = []
     for (grid, _), block in zip(cut.split(X), cut.blocks, strict=True):
         padded = torch.ones(grid.shape[:2], dtype=torch.bool)
@@ -64,7 +65,7 @@ def test_reverse_reads_each_document_from_its_end_and_back(lengths):
     if not any(lengths):
         return
     X = number_tokens(lengths)
-    cut = Blocks(torch.tensor(lengths), CPU)
+    cut = Blocks(torch.tensor(lengths), *CPU)
     grids, flipped = [], []
     for grid, reverse in cut.split(X):
         assert torch.equal(reverse[reverse], torch.arange(len(reverse)))
@@ -133,14 +134,14 @@ def test_rounding_up_leaves_few_numbers_and_adds_little(number, bits):
 def test_blocks_have_few_shapes(lengths):
     if not any(lengths):
         return
-    for steps, docs in Blocks(torch.tensor(lengths), CPU).shapes:
+    for steps, docs in Blocks(torch.tensor(lengths), *CPU).shapes:
         assert steps == round_up(steps, STEP_BITS)
         assert docs == round_up(docs, DOC_BITS)
 
 
 def test_a_long_document_beside_many_short_ones_costs_only_its_length():
     lengths = torch.tensor([20] * 500 + [100_000] + [20] * 500)
-    cut = Blocks(lengths, CPU)
+    cut = Blocks(lengths, *CPU)
     assert sum(cut.n_cells) <= ROUNDING * int(lengths.sum())
     for (steps, docs), cells in zip(cut.shapes, cut.n_cells, strict=True):
         assert cells == steps * docs
@@ -153,8 +154,29 @@ def test_a_long_document_beside_many_short_ones_costs_only_its_length():
 
 def test_no_block_is_much_larger_than_the_budget_of_cells():
     costs = block_plan.CPU._replace(max_cells=1_000)
-    cut = Blocks(torch.full((64,), 300), CPU, costs)
+    cut = Blocks(torch.full((64,), 300), torch.device("cpu"), costs)
     assert max(cut.n_cells) <= ROUNDING * 1_000
+
+
+def plan_for_a_gpu(lengths, width, *, cuda_graphs):
+    costs = block_plan.costs_of("cuda", width, cuda_graphs=cuda_graphs)
+    return [round_shape(*shape) for shape in plan(lengths, costs)]
+
+
+@pytest.mark.parametrize("width", [block_plan.WIDE, block_plan.WIDE + 1])
+def test_a_gpu_gets_more_blocks_where_graphs_save_launches(width):
+    lengths = sorted([*range(5, 41)] * 40, reverse=True)
+    many = plan_for_a_gpu(lengths, width, cuda_graphs=True)
+    assert len(many) > len(plan_for_a_gpu(lengths, width, cuda_graphs=False))
+
+
+def test_a_gpu_gets_fewer_steps_where_cells_are_wide():
+    lengths = range(1_000, 0, -10)
+    steps = [
+        sum(T for T, _ in plan_for_a_gpu(lengths, width, cuda_graphs=True))
+        for width in (block_plan.WIDE, block_plan.WIDE + 1)
+    ]
+    assert steps[1] < steps[0]
 
 
 def test_gradient_of_flip_is_that_of_finite_differences():
@@ -166,7 +188,7 @@ def test_gradient_of_flip_is_that_of_finite_differences():
 def test_gradient_of_split_and_join_reaches_each_token_once():
     lengths = torch.tensor([3, 0, 7, 1, 30])
     X = torch.randn(41, 2, dtype=torch.float64, requires_grad=True)
-    cut = Blocks(lengths, CPU)
+    cut = Blocks(lengths, *CPU)
     weights = torch.randn(41, 2, dtype=torch.float64)
     (cut.join([2 * grid for grid, _ in cut.split(X)]) * weights).sum().backward()
     assert torch.allclose(X.grad, 2 * weights)
@@ -175,7 +197,7 @@ def test_gradient_of_split_and_join_reaches_each_token_once():
 def test_gradient_of_split_is_zero_where_a_block_is_not_used():
     lengths = [4000, 1500, 500]
     X = torch.randn(sum(lengths), 2, requires_grad=True)
-    grids = [grid for grid, _ in Blocks(torch.tensor(lengths), CPU).split(X)]
+    grids = [grid for grid, _ in Blocks(torch.tensor(lengths), *CPU).split(X)]
     assert len(grids) == len(lengths)
     for used in [(0,), (1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2)]:
         value = sum(grids[i][: lengths[i], 0].sum() for i in used)
@@ -188,7 +210,7 @@ def test_long_documents_are_laid_out_and_joined_without_gradients(monkeypatch):
     monkeypatch.setattr(block_plan, "MAX_STEPS", 20)
     for lengths in ([50], [3, 50, 0, 2, 61], [20, 21]):
         X = number_tokens(lengths)
-        cut = Blocks(torch.tensor(lengths), CPU)
+        cut = Blocks(torch.tensor(lengths), *CPU)
         expected = cut.join([2 * grid for grid, _ in cut.split(X)])
         with torch.no_grad():
             assert torch.equal(cut.join([2 * g for g, _ in cut.split(X)]), expected)
@@ -198,6 +220,6 @@ def test_long_documents_are_laid_out_and_joined_without_gradients(monkeypatch):
 def test_a_long_document_is_not_copied_without_gradients():
     X = torch.zeros(20_000, 2)
     with torch.inference_mode():
-        cut = Blocks(torch.tensor([20_000]), CPU)
+        cut = Blocks(torch.tensor([20_000]), *CPU)
         ((grid, _),) = cut.split(X)
         assert grid.data_ptr() == X.data_ptr() == cut.join([grid]).data_ptr()

@@ -260,3 +260,19 @@ def test_training_does_not_try_smaller_blocks_nor_prediction_for_ever(monkeypatc
         with context(), pytest.raises(torch.cuda.OutOfMemoryError):
             encoder(torch.randn(300, NI), torch.full((100,), 3))
         assert len(calls) == expected
+
+
+def test_graphs_are_given_up_where_memory_lacks_even_in_training(monkeypatch):
+    encoder = make_encoder("lstm")
+    encoder.graphs.kept["a shape"] = "its graph"
+    encode, calls = encoder.encode_block, []
+
+    def encode_block(*args, **options):
+        calls.append(len(encoder.graphs.kept))
+        if calls[-1]:
+            raise torch.cuda.OutOfMemoryError
+        return encode(*args, **options)
+
+    monkeypatch.setattr(encoder, "encode_block", encode_block)
+    assert encoder(torch.randn(6, NI), torch.tensor([3, 3])).requires_grad
+    assert calls == [1, 0]
