@@ -1,6 +1,5 @@
 """What the documentation says is so: its code runs, its names and numbers are right."""
 
-import inspect
 import json
 import re
 import subprocess
@@ -17,46 +16,15 @@ from thinc.api import Config
 
 import spacy_rnn
 from spacy_rnn.layers.row_cache import MAX_ROWS
-from spacy_rnn.pipeline.morphologizer import RNNMorphologizer
-from spacy_rnn.pipeline.ner import RNNEntityRecognizer
-from spacy_rnn.pipeline.sentencizer import NLTKSentencizer
-from spacy_rnn.pipeline.summarizer import RNNSummarizer
-from spacy_rnn.pipeline.tagger import RNNTagger
-from spacy_rnn.pipeline.text_writer import TextWriter
-from spacy_rnn.pipeline.textcat import RNNTextCategorizer
-from spacy_rnn.tokenizers import NLTKTokenizer
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 RESULTS = ROOT / "docs" / "results.md"
 GUIDES = [README, ROOT / "CONTRIBUTING.md", ROOT / "corpus" / "README.md"]
 PAGES = [*GUIDES, *sorted((ROOT / "docs").rglob("*.md"))]
-COMPONENTS = {  # the factories that a page describes
-    ROOT / "docs" / "rnn_textcat.md": ["rnn_textcat", "rnn_textcat_multilabel"],
-    ROOT / "docs" / "rnn_tagger.md": ["rnn_tagger", "rnn_morphologizer"],
-    ROOT / "docs" / "rnn_ner.md": ["rnn_ner"],
-    ROOT / "docs" / "rnn_summarizer.md": ["rnn_summarizer"],
-    ROOT / "docs" / "seq2seq.md": ["rnn_translator", "rnn_abstractive_summarizer"],
-    ROOT / "docs" / "nltk.md": ["nltk_sentencizer"],
-}
 ALONE = [  # pages whose blocks don't build on each other; others are followed
     page for page in PAGES if page.name != "going_on.md" and page.parent.name != "guide"
 ]
-WITH_MODEL = {page: names for page, names in COMPONENTS.items() if page.stem != "nltk"}
-CLASSES = {
-    each.__name__: each
-    for each in (
-        NLTKSentencizer,
-        NLTKTokenizer,
-        RNNEntityRecognizer,
-        RNNMorphologizer,
-        RNNSummarizer,
-        RNNTagger,
-        RNNTextCategorizer,
-        TextWriter,
-    )
-}
-
 FENCE = re.compile(  # inside a quotation or outside
     r"^(?:> ?)?```(?P<kind>\w+)\n(?P<body>.*?)^(?:> ?)?```$", re.MULTILINE | re.DOTALL
 )
@@ -125,11 +93,6 @@ def sections(page):
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
-def arguments(section):
-    """Read the table of arguments of a section: each with its description."""
-    return dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", section, re.MULTILINE))
-
-
 def entry_points():
     parser = ConfigParser()
     parser.read(ROOT / "setup.cfg", encoding="utf8")
@@ -138,28 +101,6 @@ def entry_points():
         for group, lines in parser["options.entry_points"].items()
         for line in lines.strip().splitlines()
     }
-
-
-def documented_functions():
-    """Find the section of each registered function that has one."""
-    found = []
-    for page in sorted((ROOT / "docs").glob("*.md")):
-        for title, section in sections(page).items():
-            name = title if title.startswith("spacy-rnn.") else f"spacy-rnn.{title}.v1"
-            group = entry_points().get(name)
-            if group is not None:
-                found.append(pytest.param(group, name, section, id=name))
-    return found
-
-
-def documented_methods():
-    found = []
-    for page in COMPONENTS:
-        for title, section in sections(page).items():
-            owner, _, method = title.replace("\\", "").partition(".")
-            if owner in CLASSES and method:
-                found.append(pytest.param(CLASSES[owner], method, section, id=title))
-    return found
 
 
 @pytest.mark.parametrize("code", blocks("python"))
@@ -351,78 +292,6 @@ def test_the_picture_names_folders_and_files_that_are_there():
 
 def is_for_the_layout(folder):
     return len(folder.parts) == 1 or folder.parts[0] == "spacy_rnn"
-
-
-@pytest.mark.parametrize(("group", "name", "section"), documented_functions())
-def test_a_table_of_arguments_is_that_of_the_function(group, name, section):
-    parameters = inspect.signature(registry.get(group, name)).parameters
-    described = arguments(section)
-    assert list(described) == list(parameters)
-    for key, parameter in parameters.items():
-        check_default(key, parameter, described[key])
-
-
-def test_whatever_has_arguments_has_a_table():
-    documented = {param.values[1] for param in documented_functions()}
-    assert documented == {
-        name
-        for name, group in entry_points().items()
-        if group not in ("factories", "scorers", "cli")
-    }
-
-
-@pytest.mark.parametrize(("owner", "method", "section"), documented_methods())
-def test_a_table_of_arguments_is_that_of_the_method(owner, method, section):
-    described = arguments(section)
-    function = inspect.getattr_static(owner, method)
-    try:
-        parameters = dict(inspect.signature(getattr(owner, method)).parameters)
-    except (TypeError, ValueError):  # a property, or compiled without a signature
-        assert isinstance(function, property) or "doc" in described
-        return
-    del parameters["self"]
-    parameters = {
-        key: value
-        for key, value in parameters.items()
-        if value.kind is not inspect.Parameter.VAR_KEYWORD
-    }
-    assert list(described) == list(parameters)
-    for key, parameter in parameters.items():
-        if described[key] and "As in the config" not in described[key]:
-            check_default(key, parameter, described[key])
-
-
-def check_default(key, parameter, description):
-    default = re.search(r"efaults to `(.+?)`", description)
-    if parameter.default is inspect.Parameter.empty:
-        assert default is None, key
-    else:
-        assert default is not None, key
-        assert default[1] == repr(parameter.default).replace("'", '"'), key
-
-
-@pytest.mark.parametrize(("page", "factories"), COMPONENTS.items())
-def test_the_settings_of_the_components_are_those_of_the_factories(page, factories):
-    described = arguments(sections(page)["Config and implementation"])
-    metas = [Language.get_factory_meta(name) for name in factories]
-    assert set(described) == {key for meta in metas for key in meta.default_config}
-    for key, description in described.items():
-        if "only" not in description:
-            assert all(key in meta.default_config for meta in metas), key
-
-
-@pytest.mark.parametrize(("page", "factories"), WITH_MODEL.items())
-def test_the_default_model_is_the_one_that_is_shown(page, factories):
-    text = sections(page)["The default model"]
-    shown = Config().from_str(FENCE.search(text)["body"])["model"]
-    for name in factories:
-        default = dict(Language.get_factory_meta(name).default_config["model"])
-        if name == "rnn_textcat_multilabel":
-            default = {**default, "exclusive_classes": True}
-        if name == "rnn_abstractive_summarizer":
-            assert default.pop("copying") is True
-            assert default.pop("max_source") == 400
-        assert shown == default
 
 
 @pytest.mark.parametrize("name", ["sentiment", "emotions"])
