@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from spacy.pipeline import TrainablePipe
 from thinc.api import Model, Optimizer
+from thinc.model import serialize_attr
+from thinc.types import FloatsXd
 from thinc.util import to_numpy
 
 from spacy_rnn.gradients import finish_update as clip_and_update
@@ -111,21 +113,31 @@ def checking(pipe: TrainablePipe, exclude: list[str]) -> Iterator[None]:
         check_seal(pipe, has_cfg="cfg" not in exclude)
 
 
-def named_parts(model: Model, kind: Literal["params", "attrs"]) -> dict[str, Any]:
-    """Return what is saved of the layers of a model, by layer and name."""
+def named_params(model: Model) -> dict[str, FloatsXd]:
+    """Return the parameters of all layers that have any, by layer and name."""
     names = layer_names(model)
-    saved = zip(model.walk(), model.to_dict()[kind], strict=True)
     return {
-        f"{names[layer.id]}: {name}": value
-        for layer, parts in saved
-        for name, value in parts.items()
-        if value is not None and name not in UNSEALED
+        f"{names[layer.id]}: {name}": layer.get_param(name)
+        for layer in model.walk()
+        for name in layer.param_names
+        if layer.has_param(name)
     }
+
+
+def named_attrs(model: Model) -> Iterator[tuple[str, bytes]]:
+    """Yield the attributes of all layers as they are saved, by layer and name."""
+    names = layer_names(model)
+    for layer in model.walk():
+        for name, value in layer.attrs.items():
+            if name not in UNSEALED:
+                with suppress(TypeError):  # it isn't saved
+                    saved = serialize_attr(value, value, name, layer)
+                    yield f"{names[layer.id]}: {name}", saved
 
 
 def check_weights(model: Model) -> None:
     """Raise a ValueError for weights that no training can have left behind."""
-    for name, weights in named_parts(model, "params").items():
+    for name, weights in named_params(model).items():
         array = to_numpy(weights)
         if array.dtype != np.float32:
             raise ValueError(
@@ -139,7 +151,7 @@ def check_weights(model: Model) -> None:
 def check_outputs(pipe: TrainablePipe) -> None:
     """Raise a ValueError for a component with more labels than its model can have."""
     has_labels = not pipe.cfg.keys().isdisjoint(OUTPUTS)
-    is_trained = pipe.model.has_dim("nO") and named_parts(pipe.model, "params")
+    is_trained = pipe.model.has_dim("nO") and named_params(pipe.model)
     if not (has_labels and is_trained):
         return
     n_outputs = pipe.model.get_dim("nO")
@@ -182,7 +194,7 @@ def check_seal(pipe: TrainablePipe, *, has_cfg: bool) -> None:
 def make_seal(pipe: TrainablePipe) -> dict[str, Any]:
     """Make digests of all parts of the model, and of what its outputs mean."""
     outputs = {name: pipe.cfg[name] for name in OUTPUTS if name in pipe.cfg}
-    parts = named_parts(pipe.model, "attrs") | named_parts(pipe.model, "params")
+    parts = dict(named_attrs(pipe.model)) | named_params(pipe.model)
     return {
         "outputs": digest(json.dumps(outputs).encode("utf8")),
         "parts": {name: digest(part) for name, part in parts.items()},
