@@ -13,15 +13,20 @@ in thousands of words a second; whoever is slow gets fewer batches. "GPU" is the
 of the time of the first batch in which the GPU computes. With --gpu-id -1, the same
 runs on a CPU.
 
+With --profile N, the N functions of Python, and the N kernels, in which a training step
+and a prediction of ours spend most time are printed instead. Profiling slows Python.
+
 With --data, whose DIR holds classification/mr and tagging/conll2003_en, a second table
 has `spacy train` from the first step to the last, with reading and evaluation: the
 first network above on MR, and on CoNLL-2003 the shipped config beside spaCy's default.
 """
 
 import argparse
+import pstats
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from cProfile import Profile
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -231,6 +236,38 @@ def gpu_seconds(work: Callable[[], object]) -> float:
     return busy / 1e6
 
 
+def print_profiles(
+    width: int, docs: list[Doc], batch_words: int, gpu_id: int, n_rows: int
+) -> None:
+    """Print where the time of a training step and a prediction of ours goes."""
+    on_gpu = gpu_id >= 0
+    lengths = [len(doc) for doc in docs]
+    batches: tuple[Batches, Batches] = (
+        batches_by_words(lengths, batch_words)[:1],
+        [range(min(PIPE_BATCH, len(docs)))],
+    )
+    for name, factory, model in candidates(width, on_gpu=on_gpu):
+        if name == SPACY:
+            continue
+        works = spacy_works(make_pipeline(factory, model, docs), docs)
+        for title, work, part in zip(("train", "pipe"), works, batches, strict=True):
+            for _ in range(3):  # kernels are chosen, graphs are captured
+                work(part)
+            print(f"\n{name}, width {width}, {title}", flush=True)
+            print_profile(waiting(partial(work, part), on_gpu=on_gpu), n_rows)
+
+
+def print_profile(work: Callable[[], object], n_rows: int) -> None:
+    """Print the functions and kernels in which something spends most time."""
+    host = Profile()
+    with profile() as device:
+        host.runcall(work)
+    pstats.Stats(host).sort_stats("tottime").print_stats(n_rows)
+    own = "self_cuda" if torch.cuda.is_available() else "self_cpu"
+    table = device.key_averages().table(sort_by=f"{own}_time_total", row_limit=n_rows)
+    print(table, flush=True)
+
+
 def print_rows(kind: str, width: int, speeds: dict[str, tuple[Speed, Speed]]) -> None:
     for name, both in speeds.items():
         cells = [kind, str(width), name]
@@ -275,6 +312,7 @@ def main() -> None:
     parser.add_argument("--kinds", nargs="+", choices=LENGTHS, default=list(LENGTHS))
     parser.add_argument("--words", type=int, default=32_000, help="in a batch")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--profile", type=int, metavar="N", help="rows of profiles")
     parser.add_argument("--data", type=Path, help="folder of data sets")
     parser.add_argument("--epochs", type=int, default=3, help="on MR")
     parser.add_argument("--steps", type=int, default=300, help="on CoNLL-2003")
@@ -287,6 +325,13 @@ def main() -> None:
         set_gpu_allocator("pytorch")
         device = torch.cuda.get_device_name(args.gpu_id)
     print(f"{device}, torch {torch.__version__}, batches of {args.words} words")
+    if args.profile:
+        for kind in args.kinds:
+            print(f"\n{kind} documents")
+            docs = make_docs(kind, 2 * args.words)
+            for width in args.widths:
+                print_profiles(width, docs, args.words, args.gpu_id, args.profile)
+        return
     columns = "x spaCy | x PyTorch | GPU |"
     print(f"\n| documents | width | | train | {columns} pipe | {columns}")
     print("|---|---|---|" + "---:|" * 8)

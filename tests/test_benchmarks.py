@@ -313,6 +313,15 @@ def test_ours_and_plain_pytorch_are_compared_without_a_gpu(benchmark, capsys):
     assert capsys.readouterr().out.count("\n") == 3
 
 
+def test_a_step_and_a_prediction_are_profiled(benchmark, capsys):
+    gpu = benchmark("gpu")
+    gpu.print_profiles(8, gpu.make_docs("short", 300), 100, -1, 20)
+    _, train, pipe = capsys.readouterr().out.split(f"{gpu.OURS}, width 8, ")
+    assert train.startswith("train") and pipe.startswith("pipe")
+    assert "run_backward" in train and "run_backward" not in pipe
+    assert "aten::" in train and "aten::" in pipe
+
+
 def test_batches_of_like_length_hold_every_document_once(benchmark):
     batcher = benchmark("batching").make_length_batcher(10)
     docs = ["x" * n for n in (3, 9, 4, 3, 12, 1, 4, 3)]
