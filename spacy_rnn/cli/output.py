@@ -12,14 +12,11 @@ from spacy_rnn.corpora.files.rows import DOCBIN_SUFFIX
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
     from spacy.tokens import Doc
 
-    from spacy_rnn.corpora.pairs.corpus import PairCorpus
-    from spacy_rnn.corpora.summaries.corpus import SummaryCorpus
-    from spacy_rnn.corpora.texts.corpus import TextCorpus
-    from spacy_rnn.corpora.tokens.corpus import TokenCorpus
+    from spacy_rnn.corpora.file_corpus import FileCorpus
 
 
 def convert(
-    corpus: "TextCorpus | TokenCorpus | SummaryCorpus | PairCorpus",
+    corpus: "FileCorpus",
     output_path: Path,
     *,
     lang: str,

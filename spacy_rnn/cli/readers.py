@@ -10,10 +10,7 @@ from typing import TYPE_CHECKING, Any
 from spacy_rnn.corpora.files.lines import has_suffix
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
-    from spacy_rnn.corpora.pairs.corpus import PairCorpus
-    from spacy_rnn.corpora.summaries.corpus import SummaryCorpus
-    from spacy_rnn.corpora.texts.corpus import TextCorpus
-    from spacy_rnn.corpora.tokens.corpus import TokenCorpus
+    from spacy_rnn.corpora.file_corpus import FileCorpus
 
 TEXTS = "labelled texts"
 TOKENS = "annotated tokens"
@@ -56,7 +53,7 @@ OPTIONS = {  # of which reader, in the order in which one is looked for
 
 def open_corpus(
     path: Path, options: Mapping[str, Any], settings: Mapping[str, Any]
-) -> "TextCorpus | TokenCorpus | SummaryCorpus | PairCorpus":
+) -> "FileCorpus":
     """Make the reader that has all the options that are given.
 
     Args:

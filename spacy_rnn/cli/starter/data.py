@@ -17,14 +17,14 @@ from spacy_rnn.cli.readers import OPTIONS, SUMMARIES, TEXTS, TOKENS
 from spacy_rnn.cli.starter.columns import SPANS_KEY, find_ways
 from spacy_rnn.cli.starter.configs import TASKS, sentencizer_of
 from spacy_rnn.cli.starter.ways import Given, Way
+from spacy_rnn.corpora.file_corpus import FileCorpus
 from spacy_rnn.corpora.files.rows import join_names, shorten
 from spacy_rnn.corpora.summaries.corpus import SummaryCorpus
 from spacy_rnn.corpora.summaries.docs import SUMMARY
 from spacy_rnn.corpora.texts.corpus import TextCorpus
 from spacy_rnn.corpora.tokens.corpus import TokenCorpus
 
-Corpus = TextCorpus | TokenCorpus | SummaryCorpus
-READERS: Mapping[str, tuple[str, Callable[..., Corpus]]] = {
+READERS: Mapping[str, tuple[str, Callable[..., FileCorpus]]] = {
     TEXTS: ("spacy-rnn.TextCorpus.v1", TextCorpus),
     TOKENS: ("spacy-rnn.TokenCorpus.v1", TokenCorpus),
     SUMMARIES: ("spacy-rnn.SummaryCorpus.v1", SummaryCorpus),
@@ -179,7 +179,7 @@ def _name(labels: Counter[str]) -> str:
 class Tally:
     """Counts of what a corpus has. Reads, and so checks, all of it."""
 
-    def __init__(self, corpus: Corpus, nlp: Language) -> None:
+    def __init__(self, corpus: FileCorpus, nlp: Language) -> None:
         self.corpus = corpus
         self.counts: Counter[tuple[str, str]] = Counter()
         self.n_docs = corpus.contents.n_docs or 0

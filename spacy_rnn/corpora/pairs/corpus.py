@@ -1,16 +1,15 @@
 """Corpora of pairs of texts for `[corpora]`, from the files that people have."""
 
 from collections.abc import Iterator
-from functools import cached_property
 from pathlib import Path
 
-from spacy.errors import Errors
 from spacy.language import Language
 from spacy.tokens import Doc
-from spacy.training import Corpus, Example
+from spacy.training import Example
 from spacy.vocab import Vocab
 
 from spacy_rnn.checks import check_at_least
+from spacy_rnn.corpora.file_corpus import FileCorpus
 from spacy_rnn.corpora.files.lines import (
     MAX_SIZE,
     Reading,
@@ -34,16 +33,14 @@ from spacy_rnn.corpora.pairs.pairs import (
 from spacy_rnn.corpora.references import (
     Augmenter,
     Contents,
-    References,
     Report,
     check_texts,
-    make_reading,
     read_docs,
 )
 from spacy_rnn.extensions import keep_texts, register_text, written_texts
 
 
-class PairCorpus(Corpus):
+class PairCorpus(FileCorpus[None]):
     """spaCy's corpus, which also reads pairs of a text and what it becomes.
 
     The source is the text of a document, and the target `reference._.translation`. The
@@ -77,6 +74,9 @@ class PairCorpus(Corpus):
         max_size: Characters in a line at most; 0: any number.
     """
 
+    extension: str
+    are_whole = True  # a part of a source has no target
+
     def __init__(
         self,
         path: str | Path | None,
@@ -93,48 +93,37 @@ class PairCorpus(Corpus):
         errors: RowErrors = "strict",
         max_size: int = MAX_SIZE,
     ) -> None:
-        if path is None:
-            raise ValueError(Errors.E913)
-        check_at_least("limit", limit, 0)
-        check_at_least("max_length", max_length, 0)
         check_at_least("max_target_length", max_target_length, 0)
-        super().__init__(path, limit=limit, max_length=max_length, augmenter=augmenter)
+        super().__init__(
+            path,
+            limit=limit,
+            max_length=max_length,
+            augmenter=augmenter,
+            keep=keep,
+            errors=errors,
+            max_size=max_size,
+        )
         if isinstance(target_column, str):
             target_column = [target_column]
         self.columns = Columns(source_column, target_column)
         self.max_target_length = max_target_length
         self.extension = extension
-        self._how = make_reading(errors, max_size)
         self.are_aligned = target_path is not None
         if target_path is None:
-            self.files = _find_rows(Path(path))
+            self.files = _find_rows(self.path)
         else:
             several = target_path if isinstance(target_path, list) else [target_path]
-            self.files = _check_aligned([Path(each) for each in (path, *several)])
+            self.files = _check_aligned([self.path, *map(Path, several)])
         register_text(extension)
-        self.read_references = References(self._read, limit=limit, keep=keep)
 
-    def __call__(self, nlp: Language) -> Iterator[Example]:
-        """Yield the examples of the corpus.
+    def _augment(self, nlp: Language, example: Example) -> Iterator[Example]:
+        targets = written_texts(example.reference, self.extension)
+        for augmented in self.augmenter(nlp, example):
+            # Augmenters of spaCy leave extensions out.
+            keep_texts(augmented.reference, self.extension, targets)
+            yield augmented
 
-        Args:
-            nlp: Its tokenizer and vocabulary make the documents.
-        """
-        self.contents.report.warn()
-        references = self.read_references(nlp)
-        if self.max_length:
-            # A part of a source has no target.
-            references = (doc for doc in references if len(doc) < self.max_length)
-        for example in self.make_examples(nlp, references):
-            targets = written_texts(example.reference, self.extension)
-            for augmented in self.augmenter(nlp, example):
-                # Augmenters of spaCy leave extensions out.
-                keep_texts(augmented.reference, self.extension, targets)
-                yield augmented
-
-    @cached_property
-    def contents(self) -> Contents[None]:
-        """What is in the files. Reads, and so checks, all of them."""
+    def _find_contents(self) -> Contents[None]:
         report = Report()
         n_docs = 0
         for item in self._read_items(Vocab(), report.note(self._how)):

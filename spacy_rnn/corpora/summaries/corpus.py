@@ -1,28 +1,26 @@
 """Corpora of articles and summaries for `[corpora]`."""
 
 from collections.abc import Iterator
-from functools import cache, cached_property, partial
+from functools import cache, partial
 from pathlib import Path
 from typing import get_args
 
-from spacy.errors import Errors
 from spacy.language import Language
 from spacy.tokens import Doc
-from spacy.training import Corpus, Example
+from spacy.training import Example
 from spacy.vocab import Vocab
 
 from spacy_rnn import nltk_text
 from spacy_rnn.checks import check_at_least, check_choice
+from spacy_rnn.corpora.file_corpus import FileCorpus
 from spacy_rnn.corpora.files.archives import check_folder
 from spacy_rnn.corpora.files.lines import MAX_SIZE, Reading, RowErrors, has_suffix
 from spacy_rnn.corpora.files.rows import DOCBIN_SUFFIX, find_files
 from spacy_rnn.corpora.references import (
     Augmenter,
     Contents,
-    References,
     Report,
     check_texts,
-    make_reading,
     read_docs,
 )
 from spacy_rnn.corpora.summaries.articles import EMPTY_SENTENCES, Article, complete
@@ -47,7 +45,7 @@ from spacy_rnn.extensions import register_text
 from spacy_rnn.nltk_text import CleaningStep
 
 
-class SummaryCorpus(Corpus):
+class SummaryCorpus(FileCorpus[None]):
     """spaCy's corpus, which also reads articles and summaries.
 
     The first call reads everything once before it yields anything, so that a mistake
@@ -87,6 +85,8 @@ class SummaryCorpus(Corpus):
             any number.
     """
 
+    are_whole = True  # a part of an article has no summary
+
     def __init__(
         self,
         path: str | Path | None,
@@ -108,14 +108,18 @@ class SummaryCorpus(Corpus):
         errors: RowErrors = "strict",
         max_size: int = MAX_SIZE,
     ) -> None:
-        if path is None:
-            raise ValueError(Errors.E913)
-        check_at_least("limit", limit, 0)
-        check_at_least("max_length", max_length, 0)
         check_at_least("max_sentences", max_sentences, 0)
         check_choice("sentences", sentences, get_args(SentenceSource))
         nltk_text.check_steps(clean or [])
-        super().__init__(path, limit=limit, max_length=max_length, augmenter=augmenter)
+        super().__init__(
+            path,
+            limit=limit,
+            max_length=max_length,
+            augmenter=augmenter,
+            keep=keep,
+            errors=errors,
+            max_size=max_size,
+        )
         self.summary_path = None if summary_path is None else Path(summary_path)
         self.columns = Columns(
             text_column, summary_column, references_column, label_column
@@ -125,36 +129,21 @@ class SummaryCorpus(Corpus):
         self.clean = clean
         self.max_sentences = max_sentences
         self.extension = SUMMARY if keep_summary else None
-        self._how = make_reading(errors, max_size)
         if self.summary_path is None:
-            self.files = find_files(Path(path), SUMMARY_SUFFIXES)
+            self.files = find_files(self.path, SUMMARY_SUFFIXES)
         else:
-            self.files = [Path(path), self.summary_path]
+            self.files = [self.path, self.summary_path]
             for folder in self.files:
                 check_folder(folder, PAIR_SUFFIXES)
         register_text(SUMMARY)
-        self.read_references = References(self._read, limit=limit, keep=keep)
 
-    def __call__(self, nlp: Language) -> Iterator[Example]:
-        """Yield the examples of the corpus.
+    def _augment(self, nlp: Language, example: Example) -> Iterator[Example]:
+        for augmented in self.augmenter(nlp, example):
+            restore(augmented.reference, example.reference)
+            copy_starts(augmented)
+            yield augmented
 
-        Args:
-            nlp: Its tokenizer and vocabulary make the documents.
-        """
-        self.contents.report.warn()
-        references = self.read_references(nlp)
-        if self.max_length:
-            # A part of an article has no summary.
-            references = (doc for doc in references if len(doc) < self.max_length)
-        for example in self.make_examples(nlp, references):
-            for augmented in self.augmenter(nlp, example):
-                restore(augmented.reference, example.reference)
-                copy_starts(augmented)
-                yield augmented
-
-    @cached_property
-    def contents(self) -> Contents[None]:
-        """What is in the files. Reads, and so checks, all of them."""
+    def _find_contents(self) -> Contents[None]:
         report = Report()
         n_docs = 0
         for item in self._read_items(Vocab(), report.note(self._how)):

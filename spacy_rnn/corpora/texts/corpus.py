@@ -2,27 +2,22 @@
 
 import json
 from collections.abc import Iterator
-from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from spacy.errors import Errors
 from spacy.language import Language
 from spacy.tokens import Doc
-from spacy.training import Corpus, Example
 from spacy.vocab import Vocab
 
-from spacy_rnn.checks import check_at_least
+from spacy_rnn.corpora.file_corpus import FileCorpus
 from spacy_rnn.corpora.files.lines import MAX_SIZE, Reading, RowErrors, has_suffix
 from spacy_rnn.corpora.files.rows import DOCBIN_SUFFIX, find_files
 from spacy_rnn.corpora.references import (
     EMPTY_TEXTS,
     Augmenter,
     Contents,
-    References,
     Report,
     check_texts,
-    make_reading,
     read_docs,
 )
 from spacy_rnn.corpora.texts.records import (
@@ -39,7 +34,7 @@ class Labels(NamedTuple):
     are_needed: bool  # whether a text without one is left out
 
 
-class TextCorpus(Corpus):
+class TextCorpus(FileCorpus[Labels]):
     """spaCy's corpus, which also reads labelled texts from JSONL, CSV and TSV files.
 
     The first call reads everything once before it yields anything, so that a mistake
@@ -68,8 +63,6 @@ class TextCorpus(Corpus):
         max_size: Characters in a line at most; 0: any number.
     """
 
-    extension = None  # of documents, that has a text
-
     def __init__(
         self,
         path: str | Path | None,
@@ -85,10 +78,6 @@ class TextCorpus(Corpus):
         errors: RowErrors = "strict",
         max_size: int = MAX_SIZE,
     ) -> None:
-        if path is None:
-            raise ValueError(Errors.E913)
-        check_at_least("limit", limit, 0)
-        check_at_least("max_length", max_length, 0)
         if labels is not None and not 0 < len(set(labels)) == len(labels):
             raise ValueError(
                 f"labels = {json.dumps(labels)} must be one or more different labels"
@@ -99,32 +88,16 @@ class TextCorpus(Corpus):
             max_length=max_length,
             gold_preproc=gold_preproc,
             augmenter=augmenter,
+            keep=keep,
+            errors=errors,
+            max_size=max_size,
         )
-        self.files = find_files(Path(path), TEXT_SUFFIXES)
+        self.files = find_files(self.path, TEXT_SUFFIXES)
         self.text_column = text_column
         self.label_column = label_column
         self.labels = labels
-        self._how = make_reading(errors, max_size)
-        self.read_references = References(self._read, limit=limit, keep=keep)
 
-    def __call__(self, nlp: Language) -> Iterator[Example]:
-        """Yield the examples of the corpus.
-
-        Args:
-            nlp: Its tokenizer and vocabulary make the documents.
-        """
-        self.contents.report.warn()
-        references = self.read_references(nlp)
-        if self.gold_preproc:
-            examples = self.make_examples_gold_preproc(nlp, references)
-        else:
-            examples = self.make_examples(nlp, references)
-        for example in examples:
-            yield from self.augmenter(nlp, example)
-
-    @cached_property
-    def contents(self) -> Contents[Labels]:
-        """What is in the files. Reads, and so checks, all of them."""
+    def _find_contents(self) -> Contents[Labels]:
         report = Report()
         how = report.note(self._how)
         names: set[str] = set()

@@ -3,17 +3,17 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Literal, get_args
 
-from spacy.errors import Errors
 from spacy.language import Language
 from spacy.tokens import Doc
-from spacy.training import Corpus, Example
+from spacy.training import Example
 from spacy.vocab import Vocab
 
 from spacy_rnn.checks import check_at_least, check_choice
+from spacy_rnn.corpora.file_corpus import FileCorpus
 from spacy_rnn.corpora.files.lines import (
     MAX_SIZE,
     Location,
@@ -27,10 +27,8 @@ from spacy_rnn.corpora.references import (
     EMPTY_TEXTS,
     Augmenter,
     Contents,
-    References,
     Report,
     check_texts,
-    make_reading,
     read_docs,
 )
 from spacy_rnn.corpora.tokens.chunk_tags import (
@@ -51,7 +49,7 @@ from spacy_rnn.corpora.tokens.records import TOKEN_SUFFIXES, Sentence, read_sent
 SchemeOption = Literal["auto", "IOB1", "BIO", "BILUO", "IOBES"]
 
 
-class TokenCorpus(Corpus):
+class TokenCorpus(FileCorpus[dict[str, ChunkScheme]]):
     """spaCy's corpus, which also reads annotated tokens from JSONL and column files.
 
     The first call reads everything once before it yields anything, so that a mistake
@@ -85,8 +83,6 @@ class TokenCorpus(Corpus):
         max_size: Characters in a line at most; 0: any number.
     """
 
-    extension = None  # of documents, that has a text
-
     def __init__(
         self,
         path: str | Path | None,
@@ -107,13 +103,17 @@ class TokenCorpus(Corpus):
         errors: RowErrors = "strict",
         max_size: int = MAX_SIZE,
     ) -> None:
-        if path is None:
-            raise ValueError(Errors.E913)
-        check_at_least("limit", limit, 0)
-        check_at_least("max_length", max_length, 0)
         check_at_least("sentences_per_doc", sentences_per_doc, 0)
         check_choice("scheme", scheme, get_args(SchemeOption))
-        super().__init__(path, limit=limit, max_length=max_length, augmenter=augmenter)
+        super().__init__(
+            path,
+            limit=limit,
+            max_length=max_length,
+            augmenter=augmenter,
+            keep=keep,
+            errors=errors,
+            max_size=max_size,
+        )
         self.annotation = TokenColumns(
             tag_column, pos_column, entity_column, span_column, spans_key
         )
@@ -121,27 +121,13 @@ class TokenCorpus(Corpus):
         self.columns = columns
         self.scheme = scheme
         self.sentences_per_doc = sentences_per_doc
-        self._how = make_reading(errors, max_size)
-        self.files = find_files(Path(path), TOKEN_SUFFIXES)
+        self.files = find_files(self.path, TOKEN_SUFFIXES)
         self._token_files = [
             file for file in self.files if not has_suffix(file, DOCBIN_SUFFIX)
         ]
         self._check_columns()
-        self.read_references = References(self._read, limit=limit, keep=keep)
 
-    def __call__(self, nlp: Language) -> Iterator[Example]:
-        """Yield the examples of the corpus.
-
-        Args:
-            nlp: Its vocabulary is that of the documents.
-        """
-        self.contents.report.warn()
-        for example in self.make_examples(nlp, self.read_references(nlp)):
-            yield from self.augmenter(nlp, example)
-
-    @cached_property
-    def contents(self) -> Contents[dict[str, ChunkScheme]]:
-        """What is in the files. Reads, and so checks, all of them."""
+    def _find_contents(self) -> Contents[dict[str, ChunkScheme]]:
         report = Report()
         how = report.note(self._how)
         # What does not fit into a scheme can only be left out when that is known.
