@@ -17,6 +17,7 @@ from thinc.api import Config, ConfigValidationError
 
 from spacy_rnn.corpora.pairs.corpus import PairCorpus
 from spacy_rnn.corpora.summaries.corpus import SummaryCorpus
+from spacy_rnn.extensions import register_text
 
 NLP = spacy.blank("en")
 PAIRS = [
@@ -163,6 +164,20 @@ def test_limit_and_max_length_are_those_of_the_other_corpora(a_file):
     assert read(a_file, max_length=min(lengths) + 1) == [
         PAIRS[lengths.index(min(lengths))]
     ]
+
+
+def test_a_document_of_max_length_is_left_out_whole_where_its_sentences_are_known(
+    tmp_path,
+):
+    register_text("translation")
+    doc = Doc(
+        NLP.vocab, ["Yes", ".", "No", "."], sent_starts=[True, False, True, False]
+    )
+    doc._.translation = "Ja. Nein."
+    path = tmp_path / "pairs.spacy"
+    DocBin(docs=[doc], store_user_data=True).to_disk(path)
+    assert read(path, max_length=4) == []
+    assert read(path, max_length=5) == [("Yes . No . ", "Ja. Nein.")]
 
 
 def test_long_targets_are_left_out_and_counted(a_file):
