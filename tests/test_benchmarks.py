@@ -317,9 +317,12 @@ def test_a_step_and_a_prediction_are_profiled(benchmark, capsys):
     gpu = benchmark("gpu")
     gpu.print_profiles(8, gpu.make_docs("short", 300), 100, -1, 20)
     _, train, pipe = capsys.readouterr().out.split(f"{gpu.OURS}, width 8, ")
-    assert train.startswith("train") and pipe.startswith("pipe")
-    assert "run_backward" in train and "run_backward" not in pipe
-    assert "aten::" in train and "aten::" in pipe
+    assert train.startswith("train")
+    assert pipe.startswith("pipe")
+    assert "run_backward" in train
+    assert "run_backward" not in pipe
+    assert "aten::" in train
+    assert "aten::" in pipe
 
 
 def test_batches_of_like_length_hold_every_document_once(benchmark):
