@@ -1,6 +1,9 @@
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
+from spacy_rnn.modules import lattice as lattices
 from spacy_rnn.modules.lattice import Lattice, Steps
 
 LENGTHS = [2, 0, 4, 1, 4, 0]
@@ -69,3 +72,30 @@ def test_what_is_known_of_transitions_is_found_once():
     for other in (restricted, restricted.select(torch.tensor([2, 0]))):
         assert other.forward is lattice.forward
         assert other.append(lattice).forward.backward is lattice.forward.backward
+
+
+@given(st.lists(st.integers(0, 9), min_size=1), st.integers(1, 12))
+def test_parts_have_all_documents_in_order_and_few_tokens(lengths, size):
+    lattice = make_lattice(lengths)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lattices, "PART", size * 4 * lattice.emissions.shape[1])
+        parts = list(lattice.parts(itemsize=4))
+    emissions = torch.cat([part.emissions for _, part in parts])
+    assert torch.equal(emissions, lattice.emissions)
+    assert [n for _, part in parts for n in part.lengths.tolist()] == lengths
+    n_tokens = 0
+    for first, part in parts:
+        assert first == n_tokens
+        n_tokens += len(part.emissions)
+        *others, _ = part.lengths.tolist()
+        assert sum(others) <= size
+    assert len(parts) <= sum(lengths) // size + 1
+
+
+@given(st.lists(st.integers(0, 9), min_size=1), st.integers(1, 12))
+def test_blocks_have_all_steps_in_order_and_few_tokens(lengths, size):
+    steps = Steps(torch.tensor(lengths), torch.device("cpu"))
+    blocks = steps.blocks(size)
+    assert [count for block in blocks for count in block] == steps.counts
+    assert all(sum(others) < size for _, *others in blocks)
+    assert len(blocks) <= sum(lengths) // size + 1
