@@ -198,7 +198,8 @@ def test_with_many_labels_confidences_are_those_of_all_sums(scheme, scale, monke
     lattice = to_lattice(scores, tag_set)
     spans = find_spans(tag_set, best_paths(lattice))[3:-3:2]
     found = span_confidences(lattice, tag_set, spans)
-    monkeypatch.setattr(lattices, "PART", 800 * len(tag_set.start))
+    monkeypatch.setattr(lattices, "PART", 80 * len(tag_set.start))
+    assert len(list(lattice.parts(itemsize=4))) == 3
     in_parts = span_confidences(lattice, tag_set, spans)
     monkeypatch.setattr(decoding, "posterior", lambda lattice, _: posterior(lattice))
     expected = span_confidences(lattice, tag_set, spans)
