@@ -98,6 +98,16 @@ def test_an_ngram_counts_once_in_a_document_and_unknown_ones_not_at_all():
     assert_allclose(unknown, empty)
 
 
+def test_a_table_of_one_row_has_one_ngram_which_counts_and_is_explained():
+    layer = train(make_layer(rows=1, ngram_size=1), ["a", "a"])
+    docs = make_docs(["a b", ""])
+    known, unknown = layer.predict(docs)
+    assert not np.allclose(known, unknown)
+    part = layer.attrs["linear"](layer, docs, 1.0)
+    assert_allclose(part.tokens[0].sum(axis=0) + part.bias[0], known, atol=1e-6)
+    assert_allclose(part.tokens[0][0], known - unknown, atol=1e-6)
+
+
 def test_prediction_gives_no_rows_away():
     layer = train(make_layer(), ["a", "b"])
     known = len(layer.attrs["table"])

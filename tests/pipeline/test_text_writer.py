@@ -133,7 +133,9 @@ def test_a_text_of_one_piece_is_read_and_learned_from(trained):
     writer = trained.get_pipe("rnn_translator")
     writer.configure(n_best=1)
     assert len(trained("dog")._.translation_candidates) == 1
-    assert writer.count_pieces(make_examples(trained, pairs=[("dog", "Hund")])) > 1
+    pairs = [("dog", "Hund"), (" ", "Hund")]
+    one, none = make_examples(trained, pairs=pairs)
+    assert writer.count_pieces([one, none]) == writer.count_pieces([one]) > 1
 
 
 def test_the_n_best_come_with_what_is_known_of_them(trained):
