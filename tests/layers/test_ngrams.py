@@ -98,14 +98,15 @@ def test_an_ngram_counts_once_in_a_document_and_unknown_ones_not_at_all():
     assert_allclose(unknown, empty)
 
 
-def test_a_table_of_one_row_has_one_ngram_which_counts_and_is_explained():
-    layer = train(make_layer(rows=1, ngram_size=1), ["a", "a"])
-    docs = make_docs(["a b", ""])
-    known, unknown = layer.predict(docs)
-    assert not np.allclose(known, unknown)
+@pytest.mark.parametrize("rows", [1, 64])
+def test_what_the_tokens_contribute_adds_up_to_the_scores(rows):
+    layer = train(make_layer(rows=rows, ngram_size=1), ["a", "b"])
+    docs = make_docs(["a b a", "", "a", "b x"])
+    scores = layer.predict(docs)
+    assert len(np.unique(scores.round(4), axis=0)) == min(4, 1 + rows)
     part = layer.attrs["linear"](layer, docs, 1.0)
-    assert_allclose(part.tokens[0].sum(axis=0) + part.bias[0], known, atol=1e-6)
-    assert_allclose(part.tokens[0][0], known - unknown, atol=1e-6)
+    for tokens, bias, expected in zip(part.tokens, part.bias, scores, strict=True):
+        assert_allclose(tokens.sum(axis=0) + bias, expected, atol=1e-6)
 
 
 def test_prediction_gives_no_rows_away():

@@ -86,6 +86,17 @@ def test_another_parameter_array_empties_the_cache():
     assert fetch.computed == [[1, 2], [1, 2]]
 
 
+def test_rows_of_parameters_that_are_exchanged_meanwhile_are_not_kept():
+    cache, model = RowCache(), make_model()
+
+    def compute(chosen):
+        model.set_param("W", np.ones(3, dtype="f"))  # as another thread would
+        return make_rows(np.arange(2, dtype=np.uint64)[chosen])
+
+    cache.fetch(model, np.arange(2, dtype=np.uint64), compute)
+    assert len(cache) == 0
+
+
 @pytest.mark.parametrize(
     "how", [copy.copy, copy.deepcopy, lambda cache: pickle.loads(pickle.dumps(cache))]
 )

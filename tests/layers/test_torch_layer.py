@@ -3,6 +3,7 @@
 import copy
 import os
 import pickle
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -323,6 +324,16 @@ def test_weights_of_another_network_are_refused_with_the_name_of_the_model(setti
     other = make_layer(**settings)
     with pytest.raises(ValueError, match=f"'({other.name}|lstm)'"):
         other.from_bytes(saved)
+
+
+def test_an_error_lists_what_differs_and_nothing_else():
+    saved = make_model(make_vectors(3), depth=1).to_bytes()
+    with pytest.raises(ValueError, match="saved with other settings") as error:
+        make_layer(depth=2).from_bytes(saved)
+    _, was, expected = re.split("not expected: |not saved: ", str(error.value))
+    assert was.startswith("[['depth', 1]]")
+    assert expected.startswith("[['depth', 2], ['layers.1.forward_cell.weight_ih_l0'")
+    assert "layers.0" not in expected
 
 
 def test_weights_of_another_activation_are_refused():

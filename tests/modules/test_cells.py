@@ -3,11 +3,27 @@ import torch
 from torch import nn
 from torch.autograd import gradcheck
 
-from spacy_rnn.modules.cells import CELLS, cell_weights
+from spacy_rnn.modules.cells import CELLS, cell_weights, init_cell
 from spacy_rnn.modules.dropout import keep_mask
 from tests.modules.test_rnn import NI, SETTINGS, assert_close, make_encoder
 
 LENGTHS = [3, 40, 0, 1, 17]  # in several blocks
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_each_gate_starts_with_weights_as_the_papers_say(cell):
+    module = CELLS[cell](40, 24)
+    init_cell(module)
+    bound = (6 / (40 + 24)) ** 0.5
+    for gate in module.weight_ih_l0.detach().split(24):
+        assert 0.95 * bound < gate.abs().max() <= bound
+    for gate in module.weight_hh_l0.detach().split(24):
+        assert_close(gate @ gate.T, torch.eye(24))
+    biases = (module.bias_ih_l0 + module.bias_hh_l0).view(-1, 24)
+    expected = torch.zeros_like(biases)
+    if cell == "lstm":
+        expected[1] = 1.0  # of the forget gate
+    assert torch.equal(biases, expected)
 
 
 @pytest.mark.parametrize(("cell", "depth", "bidirectional"), SETTINGS)
