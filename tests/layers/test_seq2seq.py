@@ -15,6 +15,21 @@ SUBWORDS = {
 
 
 @pytest.mark.parametrize("target_subwords", [None, SUBWORDS])
+def test_pieces_of_one_vocabulary_have_one_table(target_subwords):
+    settings = {"subwords": SUBWORDS, "target_subwords": target_subwords}
+    nlp = make_nlp(model=small_model(**settings))
+    nlp.initialize(lambda: make_examples(nlp, pairs=[(WORDS, "A cat"), ("I", "Ich")]))
+    model = nlp.get_pipe("rnn_translator").model
+    source, target = (
+        len(model.get_ref(name).attrs["vocabulary"])
+        for name in ("subwords", "target_subwords" if target_subwords else "subwords")
+    )
+    network = model.get_ref("network")
+    assert network.get_dim("nO") == target
+    assert network.get_dim("source") == (source if target_subwords else 0)
+
+
+@pytest.mark.parametrize("target_subwords", [None, SUBWORDS])
 def test_training_leaves_out_the_same_pieces_of_a_source_and_a_target_of_one_vocabulary(
     monkeypatch, target_subwords
 ):
