@@ -6,6 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from spacy.tokens import Doc
 
 from spacy_rnn.architectures.hash_embed import build_multi_hash_embed
+from spacy_rnn.layers import value_counts
 from spacy_rnn.layers.value_counts import UNKNOWN, ValueCounts
 
 VOCAB = spacy.blank("en").vocab
@@ -34,6 +35,14 @@ def test_values_are_counted_for_each_attribute_by_itself():
     counts.add(VALUES[:1])
     assert_array_equal(counts.of(VALUES), [[3, 3], [1, 3], [3, 1]])
     assert_array_equal(counts.of(VALUES[:, ::-1].copy()), np.zeros((3, 2)))
+
+
+def test_the_first_row_of_a_table_counts_too(monkeypatch):
+    monkeypatch.setattr(value_counts, "SIZE", 1)
+    counts = ValueCounts()
+    counts.add(VALUES[:1, :1])
+    counts.add(VALUES[:2, :1])
+    assert_array_equal(counts.of(VALUES[:2, :1]), [[2], [0]])
 
 
 def test_rare_values_are_replaced_as_often_as_promised():

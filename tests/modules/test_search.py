@@ -261,6 +261,13 @@ def made_up(text, tokens, inside):
     return n_found
 
 
+def test_log_probabilities_are_divided_as_by_wu_and_others():
+    # (5 + 13) / 6 = 3
+    divisors = [SearchSettings(length_penalty=x).divisor(13) for x in (0.0, 1.0, 2.0)]
+    assert divisors == pytest.approx([1.0, 3.0, 9.0])
+    assert SearchSettings(length_penalty=2.0).divisor(1) == 1.0
+
+
 def test_words_of_the_source_are_kept_whole():
     network = make_network(copying=True)
     memory, source = make_source(LENGTHS)

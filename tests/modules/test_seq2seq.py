@@ -5,6 +5,7 @@ import torch
 from small_seq2seq import KINDS, make_network, make_source, make_target, take
 
 from spacy_rnn.modules.pieces import START, Pieces
+from spacy_rnn.modules.seq2seq import Seq2Seq
 
 SOURCES, TARGETS = [5, 1, 3, 7], [4, 6, 1, 2]
 OPTIONS = [
@@ -30,6 +31,64 @@ def test_known_texts_are_as_probable_as_step_by_step(cell, attention, options):
             total += float(log_probs[0, piece])
             last = torch.tensor([piece])
         assert -float(losses[row].detach()) == pytest.approx(total, abs=1e-9)
+
+
+@pytest.mark.parametrize("coverage_loss", [0.0, 0.7])
+def test_what_becomes_small_is_a_mean_over_pieces_with_what_is_read_again(
+    coverage_loss,
+):
+    network = make_network(coverage=True)
+    memory, source = make_source(SOURCES)
+    texts, target = make_target(TARGETS)
+    total, *losses = network.loss(
+        memory, source, target, coverage_loss=coverage_loss
+    ).tolist()
+    again = 0.0
+    for row, text in enumerate(texts):
+        opened, state = network.open(*take(memory, source, row), torch.tensor([0]))
+        read, last = torch.zeros(1, SOURCES[row], dtype=torch.double), START
+        for piece in text:
+            _, shares, _, state = network.step(opened, state, torch.tensor([last]))
+            again += float(torch.minimum(shares, read).sum())
+            read, last = read + shares, piece
+    assert again > 1.0
+    mean = (sum(losses) + coverage_loss * again) / sum(TARGETS)
+    assert total == pytest.approx(mean, abs=1e-9)
+
+
+@pytest.mark.parametrize("attention", ["dot", "general", "additive"])
+def test_products_of_keys_are_scaled_by_their_width_and_sums_are_not(attention):
+    network = make_network(attention=attention)
+    memory, source = make_source([4])
+    read, _ = network.open(memory, source, torch.tensor([0]))
+    keys = memory if attention == "dot" else memory @ network.keys.weight.T
+    scale = 1.0 if attention == "additive" else 6**-0.5
+    torch.testing.assert_close(read.keys[0], scale * keys)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_a_network_starts_with_vectors_of_length_1_and_remembers(cell):
+    network = Seq2Seq(
+        2000,
+        1000,
+        6,
+        0,
+        width=50,
+        hidden_width=20,
+        cell=cell,
+        attention="additive",
+        tied=False,
+        copying=False,
+        coverage=False,
+    )
+    weights = {name: value.detach() for name, value in network.named_parameters()}
+    for table in ("source", "target", "softmax"):
+        squares = weights[f"{table}.weight"].square().sum(1)
+        assert squares.mean().item() == pytest.approx(1.0, abs=0.02)
+    for gate in weights["recurrent.weight"][:, 50:].split(20):
+        torch.testing.assert_close(gate @ gate.T, torch.eye(20), atol=1e-5, rtol=0)
+    ones = weights["inputs.bias"].view(-1, 20).eq(1.0).all(1)
+    assert ones.tolist() == [cell == "lstm" and i == 2 for i in range(len(ones))]
 
 
 @pytest.mark.parametrize("options", OPTIONS)
