@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from spacy_rnn.metrics.calibration import (
     brier_score,
+    error_by_chance,
     expected_calibration_error,
     maximum_calibration_error,
     reliability_bins,
@@ -124,6 +125,19 @@ def test_the_brier_score_is_a_mean_of_squares():
 )
 def test_without_predictions_there_is_no_error_to_speak_of(measure):
     assert math.isnan(measure([], []))
+
+
+def test_the_error_by_chance_is_about_that_of_perfect_confidences():
+    rng = np.random.default_rng(0)
+    confidences = rng.random(400) ** 0.5
+    drawn = [
+        expected_calibration_error(confidences, rng.random(400) < confidences)
+        for _ in range(300)
+    ]
+    chance = error_by_chance(confidences)
+    assert chance == pytest.approx(np.mean(drawn), rel=0.03)
+    assert error_by_chance([0.0, 1.0]) == 0.0
+    assert math.isnan(error_by_chance([]))
 
 
 def test_arrays_are_as_good_as_lists():

@@ -4,6 +4,8 @@ import random
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
+from spacy.scorer import PRFScore
 
 from spacy_rnn.metrics.tally import (
     NONE,
@@ -38,6 +40,14 @@ def test_counts_are_those_of_a_loop_over_documents_and_labels():
             own, got = ({c for c in each if c[1] == label} for each in (gold, found))
             expected = len(own & got), len(got - own), len(own - got)
             assert tuple(each[i, k] for each in counts[1:]) == expected
+
+
+def test_scores_are_those_of_spacy():
+    counts = np.random.default_rng(0).integers(0, 9, (3, 50)).astype("d")
+    tp, fp, fn = counts.tolist()
+    spacys = [PRFScore(tp=a, fp=b, fn=c) for a, b, c in zip(tp, fp, fn, strict=True)]
+    expected = [(each.precision, each.recall, each.fscore) for each in spacys]
+    assert_allclose(np.stack(precision_recall_f1(*counts), axis=1), expected)
 
 
 def test_scores_of_nothing_are_0():

@@ -7,6 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from spacy_rnn.pipeline.threshold_search import (
     MEASURES,
+    Thresholds,
     best_threshold,
     decide_by_others,
     find_thresholds,
@@ -88,6 +89,12 @@ def test_a_threshold_decides_the_same_after_it_was_saved(high, gap):
         assert_array_equal(scores >= saved, scores >= found)
         if high * gap > 1e-9:
             assert measure_labels(scores >= saved, np.array(truths), F1) > 0.66
+
+
+def test_a_label_is_predicted_from_its_threshold_on():
+    thresholds = Thresholds(0.5, np.array([np.nan, 0.3]))
+    scores = np.array([[0.5, 0.3], [np.nextafter(0.5, 0), np.nextafter(0.3, 0)]])
+    assert thresholds.decide(scores).tolist() == [[True, True], [False, False]]
 
 
 def test_a_label_of_few_documents_gets_the_threshold_for_all():

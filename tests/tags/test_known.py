@@ -13,7 +13,13 @@ from tag_names import number_tags
 
 from spacy_rnn.pipeline.entity_docs import possible_tags
 from spacy_rnn.pipeline.entity_gold import read_gold
-from spacy_rnn.tags.known import allowed_tags
+from spacy_rnn.tags.known import (
+    BEGIN,
+    INSIDE,
+    OUTSIDE,
+    allowed_tags,
+    find_known,
+)
 from spacy_rnn.tags.tag_set import find_spans, make_tag_set
 
 LABELS = ("PER", "ORG")
@@ -145,6 +151,16 @@ def test_nothing_is_ruled_out_without_a_reason():
     batch[2].set_ents([], default="blocked")
     assert len(possible_tags(tag_set, batch, keep_entities=True)) == 3
     assert possible_tags(tag_set, batch, keep_entities=False) is None
+
+
+def test_what_has_nothing_to_go_on_from_begins_an_entity():
+    tag_set = make_tag_set(LABELS, "BIO")
+    person, company = (VOCAB.strings.add(label) for label in LABELS)
+    iob = np.array([INSIDE, INSIDE, INSIDE, OUTSIDE, INSIDE, INSIDE])
+    types = np.array([person, person, company, 0, company, company], dtype=np.uint64)
+    known = find_known(tag_set, [5, 1], iob, types)
+    expected = [BEGIN, INSIDE, BEGIN, OUTSIDE, BEGIN, BEGIN]
+    assert known.iob.tolist() == expected
 
 
 def test_a_label_may_contain_hyphens_and_be_one_of_spacys_symbols():
