@@ -15,6 +15,7 @@ from spacy_rnn.modules.block_plan import (
     plan,
     round_shape,
     round_up,
+    shrunk,
 )
 from spacy_rnn.modules.blocks import Blocks, Flip
 
@@ -223,3 +224,9 @@ def test_a_long_document_is_not_copied_without_gradients():
         cut = Blocks(torch.tensor([20_000]), *CPU)
         ((grid, _),) = cut.split(X)
         assert grid.data_ptr() == X.data_ptr() == cut.join([grid]).data_ptr()
+
+
+def test_shrunk_blocks_have_fewer_cells_and_documents_and_at_least_one():
+    costs = Costs(block=7, step=3, max_docs=10, max_cells=100)
+    assert shrunk(costs, 4) == costs._replace(max_docs=2, max_cells=25)
+    assert shrunk(costs, 1000) == costs._replace(max_docs=1, max_cells=1)
