@@ -102,9 +102,10 @@ def test_the_best_path_is_the_best_of_all(shape, seed):
     assert best_path(Y) == list(collapse(max(paths)[1]))
 
 
+@pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("shape", CASES)
-def test_labels_are_aligned_by_the_best_of_their_paths(shape):
-    Y = make_scores(*shape)
+def test_labels_are_aligned_by_the_best_of_their_paths(shape, seed):
+    Y = make_scores(*shape, seed)
     for labels, paths in every_path(Y).items():
         _, path = max(paths)
         spans, start = [], 0
