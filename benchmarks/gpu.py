@@ -254,16 +254,17 @@ def print_profiles(
             for _ in range(3):  # kernels are chosen, graphs are captured
                 work(part)
             print(f"\n{name}, width {width}, {title}", flush=True)
-            print_profile(waiting(partial(work, part), on_gpu=on_gpu), n_rows)
+            run = waiting(partial(work, part), on_gpu=on_gpu)
+            print_profile(run, n_rows, on_gpu=on_gpu)
 
 
-def print_profile(work: Callable[[], object], n_rows: int) -> None:
+def print_profile(work: Callable[[], object], n_rows: int, *, on_gpu: bool) -> None:
     """Print the functions and kernels in which something spends most time."""
     host = Profile()
     with profile() as device:
         host.runcall(work)
     pstats.Stats(host).sort_stats("tottime").print_stats(n_rows)
-    own = "self_cuda" if torch.cuda.is_available() else "self_cpu"
+    own = "self_cuda" if on_gpu else "self_cpu"
     table = device.key_averages().table(sort_by=f"{own}_time_total", row_limit=n_rows)
     print(table, flush=True)
 
