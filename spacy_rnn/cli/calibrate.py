@@ -7,7 +7,7 @@ import typer
 from spacy.cli._util import import_code, setup_gpu
 from wasabi import msg
 
-from spacy_rnn.cli.evaluate import check_labels, open_corpus
+from spacy_rnn.cli.evaluate import read_examples
 from spacy_rnn.cli.messages import as_overrides, one_message, parse_overrides
 from spacy_rnn.cli.options import (
     CodeOption,
@@ -22,7 +22,6 @@ from spacy_rnn.cli.pipelines import find_target, save, say_what_was_saved
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
     from spacy.language import Language
-    from spacy.training import Example
 
     from spacy_rnn.cli.calibration.report import Report
 
@@ -126,21 +125,6 @@ def find_components(nlp: "Language", component: str | None) -> list[str]:
                 f"spans_key is null"
             )
     return names if component is None else [component]
-
-
-def read_examples(
-    nlp: "Language", data_path: Path, overrides: dict[str, Any]
-) -> list["Example"]:
-    """Read the data.
-
-    Raises:
-        ValueError: If there is no document, or no label that the pipeline knows.
-    """
-    examples = list(open_corpus(nlp, data_path, overrides)(nlp))
-    if not examples:
-        raise ValueError(f"{data_path}: no document with a text")
-    check_labels(nlp, examples, data_path)
-    return examples
 
 
 def print_report(report: "Report") -> None:

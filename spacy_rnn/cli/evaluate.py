@@ -117,10 +117,7 @@ def evaluate(
 
     fix_random_seed()
     nlp = spacy.load(model)
-    examples = list(open_corpus(nlp, data_path, overrides)(nlp))
-    if not examples:
-        raise ValueError(f"{data_path}: no document with a text")
-    check_labels(nlp, examples, data_path)
+    examples = read_examples(nlp, data_path, overrides)
     given = find_given(examples)
     with warnings.catch_warnings():
         # What a component would say of its labels has been said.
@@ -135,6 +132,26 @@ def evaluate(
             f"are {nlp.pipe_names}"
         )
     return scores, given
+
+
+def read_examples(
+    nlp: "Language", data_path: Path, overrides: Mapping[str, Any]
+) -> list["Example"]:
+    """Read data for a pipeline, and warn of labels that it doesn't know.
+
+    Args:
+        nlp: The pipeline.
+        data_path: What the corpus in its config is to read.
+        overrides: Settings of that corpus, such as "corpora.dev.text_column".
+
+    Raises:
+        ValueError: If there is no document, or no label that the pipeline knows.
+    """
+    examples = list(open_corpus(nlp, data_path, overrides)(nlp))
+    if not examples:
+        raise ValueError(f"{data_path}: no document with a text")
+    check_labels(nlp, examples, data_path)
+    return examples
 
 
 def check_labels(

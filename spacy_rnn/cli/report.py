@@ -8,7 +8,7 @@ from spacy.cli._util import import_code, setup_gpu
 from wasabi import msg
 
 from spacy_rnn.atomic import check_writable, write_atomically
-from spacy_rnn.cli.evaluate import check_labels, open_corpus
+from spacy_rnn.cli.evaluate import read_examples
 from spacy_rnn.cli.messages import as_overrides, one_message, parse_overrides
 from spacy_rnn.cli.options import CodeOption, DataArgument, GpuOption, ModelArgument
 
@@ -148,13 +148,9 @@ def make_report(
         raise ValueError(
             f"The pipeline has no component '{component}'. It has {nlp.pipe_names}"
         )
-    examples = list(open_corpus(nlp, data_path, overrides)(nlp))
-    if not examples:
-        raise ValueError(f"{data_path}: no document with a text")
-    check_labels(nlp, examples, data_path)
     report = collect(
         nlp,
-        examples,
+        read_examples(nlp, data_path, overrides),
         model=model,
         data=str(data_path),
         component=component,

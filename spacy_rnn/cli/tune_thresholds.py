@@ -8,7 +8,7 @@ import typer
 from spacy.cli._util import import_code, setup_gpu
 from wasabi import msg
 
-from spacy_rnn.cli.evaluate import check_labels, open_corpus
+from spacy_rnn.cli.evaluate import read_examples
 from spacy_rnn.cli.messages import as_overrides, one_message, parse_overrides
 from spacy_rnn.cli.options import (
     CodeOption,
@@ -132,12 +132,9 @@ def predict(
     """
     from tqdm import tqdm
 
-    examples = list(open_corpus(nlp, data_path, overrides)(nlp))
-    if not examples:
-        raise ValueError(f"{data_path}: no document with a text")
+    examples = read_examples(nlp, data_path, overrides)
     if not any(example.reference.cats for example in examples):
         raise ValueError(f"{data_path}: no document has labels, in doc.cats")
-    check_labels(nlp, examples, data_path)
     docs = nlp.pipe(example.predicted for example in examples)
     shown = tqdm(
         docs, total=len(examples), unit="doc", delay=2, leave=False, disable=None
