@@ -104,7 +104,7 @@ def explain_cli(
         if is_written and labels:
             raise ValueError("--label is of no use with --weights alignment")
         setup_gpu(use_gpu, silent=as_json or output is None)
-        chosen = list(islice(read_texts(texts, text_column), limit or None))
+        chosen = list(islice(read_all(texts, text_column), limit or None))
         batches: Iterable[list[list[Any]]] = (
             align_texts(model, chosen, component=component)
             if is_written
@@ -185,33 +185,31 @@ def align_texts(
         yield [[doc]]
 
 
-def read_texts(texts: Sequence[str], column: str) -> Iterator[str]:
+def read_all(texts: Sequence[str], column: str) -> Iterator[str]:
     """Yield texts that are given, and those of files.
 
     Raises:
-        ValueError: For a file that can't be read as texts, with its line.
+        ValueError: For a file that isn't there, or can't be read as texts, with its
+            line.
     """
-    from spacy_rnn.corpora.files.lines import Reading
-    from spacy_rnn.corpora.files.rows import (
-        JSON_SUFFIXES,
-        TABLE_SUFFIXES,
-        get_text,
-        read_rows,
-    )
+    from spacy_rnn.corpora.files.lines import Reading, has_suffix
+    from spacy_rnn.corpora.files.plain import SUFFIXES, read_texts
 
     for text in texts:
         if text == "-":
             yield sys.stdin.read()
-        elif not is_file(text):
-            yield text
-        elif text.endswith(".txt"):
-            yield Path(text).read_text("utf8")
-        elif text.endswith((*JSON_SUFFIXES, *TABLE_SUFFIXES)):
-            for location, row in read_rows(Path(text), Reading()):
-                yield get_text(row, column, location)
-        else:
-            endings = ", ".join([".txt", *JSON_SUFFIXES, *TABLE_SUFFIXES])
+            continue
+        path, is_there = Path(text), is_file(text)
+        is_readable = has_suffix(path, *SUFFIXES)
+        if is_there and is_readable:
+            yield from read_texts([path], Reading(), text_column=column)
+        elif is_there:
+            endings = ", ".join(SUFFIXES)
             raise ValueError(f"{text}: expected a file that ends in one of {endings}")
+        elif is_readable and len(text.split()) == 1:
+            raise ValueError(f"{text}: no such file")
+        else:
+            yield text
 
 
 def is_file(text: str) -> bool:

@@ -1,6 +1,5 @@
 import textwrap
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,22 +11,14 @@ from spacy_rnn.atomic import write_atomically
 from spacy_rnn.cli.messages import one_message
 from spacy_rnn.cli.options import RowErrorsOption
 from spacy_rnn.cli.readers import spell
-from spacy_rnn.corpora.files.archives import read_text_files
-from spacy_rnn.corpora.files.lines import MAX_SIZE, Reading, has_suffix, read_each
-from spacy_rnn.corpora.files.rows import (
-    JSON_SUFFIXES,
-    TABLE_SUFFIXES,
-    find_files,
-    get_text,
-    read_rows,
-)
+from spacy_rnn.corpora.files.lines import MAX_SIZE
+from spacy_rnn.corpora.files.plain import SUFFIXES, read_texts
+from spacy_rnn.corpora.files.rows import find_files
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
     from spacy_rnn.nltk_text import PunktModel
 
 
-PLAIN_SUFFIXES = (".txt", ".txt.gz")
-SUFFIXES = (*PLAIN_SUFFIXES, *JSON_SUFFIXES, *TABLE_SUFFIXES)
 BUILT_IN = "built-in"
 
 
@@ -100,26 +91,6 @@ def learn(texts: list[str], *, base: str | None) -> "PunktModel":
         known = built_in_punkt() if base == BUILT_IN else load_punkt(base)
     learned = train_punkt(texts)
     return learned if known is None else learned.join(known)
-
-
-def read_texts(
-    files: Iterable[Path], how: Reading, *, text_column: str
-) -> Iterator[str]:
-    """Read the texts of files, one after the other.
-
-    Raises:
-        ValueError: With file and line, if there is no such column, or it has no text,
-            or bytes are no valid Unicode, unless `how` leaves it out.
-    """
-    for file in files:
-        found: Iterable[Callable[[], str]]
-        if has_suffix(file, *PLAIN_SUFFIXES):
-            whole = read_text_files(file, PLAIN_SUFFIXES, how)
-            found = (partial(each.decode, how) for each in whole)
-        else:
-            rows = read_rows(file, how)
-            found = (partial(get_text, row, text_column, at) for at, row in rows)
-        yield from read_each(found, how)
 
 
 def write_model(model: "PunktModel", path: Path, files: Iterable[Path]) -> None:

@@ -83,13 +83,18 @@ def test_texts_are_read_from_a_file(classifier, tmp_path, name):
     elif path.suffix == ".csv":
         path.write_text("body,n\nGood soup.,1\nBad.,2\n")
     else:
-        path.write_text("Good soup.")
+        path.write_bytes("\ufeffGood soup.".encode("utf8"))
     rows = read(explain(classifier, path, "--text-column", "body", "--json"))
     assert [row["tokens"][0] for row in rows] == ["Good", "Bad"][: len(rows)]
     (row,) = read(
         explain(classifier, path, "--text-column", "body", "--json", "--limit", 1)
     )
     assert row["tokens"] == ["Good", "soup", "."]
+
+
+def test_a_text_may_name_a_file(classifier):
+    (row,) = read(explain(classifier, "Good is notes.txt", "--json"))
+    assert row["tokens"][:2] == ["Good", "is"]
 
 
 def test_a_text_is_read_from_standard_input(classifier):
@@ -115,6 +120,8 @@ def test_a_page_is_written(classifier, tmp_path):
         (["Good.", "--output", "page.pdf"], "must end in .html"),
         (["data.jsonl"], "data.jsonl:1: no column 'text'"),
         (["data.xml"], "expected a file that ends in one of .txt"),
+        (["latin.txt"], "latin.txt:2: byte 0xe9 is not UTF-8"),
+        (["missing.csv"], "missing.csv: no such file"),
     ],
 )
 def test_what_cant_be_done_is_said_in_one_message(
@@ -123,6 +130,7 @@ def test_what_cant_be_done_is_said_in_one_message(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data.jsonl").write_text('{"body": "Good."}\n')
     (tmp_path / "data.xml").write_text("<p>Good.</p>")
+    (tmp_path / "latin.txt").write_bytes(b"Good.\nA caf\xe9.")
     result = explain(classifier, *args)
     assert result.exit_code == 1
     assert message in " ".join(result.output.split())

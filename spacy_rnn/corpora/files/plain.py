@@ -1,0 +1,37 @@
+"""Read texts of which nothing but the text is wanted."""
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+
+from spacy_rnn.corpora.files.archives import read_text_files
+from spacy_rnn.corpora.files.lines import Reading, has_suffix, read_each
+from spacy_rnn.corpora.files.rows import (
+    JSON_SUFFIXES,
+    TABLE_SUFFIXES,
+    get_text,
+    read_rows,
+)
+
+WHOLE_SUFFIXES = (".txt", ".txt.gz")  # the file is one text
+SUFFIXES = (*WHOLE_SUFFIXES, *JSON_SUFFIXES, *TABLE_SUFFIXES)
+
+
+def read_texts(
+    files: Iterable[Path], how: Reading, *, text_column: str
+) -> Iterator[str]:
+    """Read the texts of files, one after the other.
+
+    Raises:
+        ValueError: With file and line, if there is no such column, or it has no text,
+            or bytes are no valid Unicode, unless `how` leaves it out.
+    """
+    for file in files:
+        found: Iterable[Callable[[], str]]
+        if has_suffix(file, *WHOLE_SUFFIXES):
+            whole = read_text_files(file, WHOLE_SUFFIXES, how)
+            found = (partial(each.decode, how) for each in whole)
+        else:
+            rows = read_rows(file, how)
+            found = (partial(get_text, row, text_column, at) for at, row in rows)
+        yield from read_each(found, how)
