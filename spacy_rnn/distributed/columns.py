@@ -22,6 +22,7 @@ class Columns:
     Attributes:
         token: The attributes of tokens that are written, of `TOKEN`.
         texts: The extensions of documents with texts, such as "summary".
+        confident: The groups of `doc.spans` with the confidences of entities.
         types: Name and type of each column.
     """
 
@@ -34,6 +35,7 @@ class Columns:
             for each in assigned
             if each.startswith(EXTENSION)
         )
+        self.confident = list(find_confident(nlp))
         place = [("start", pa.int32()), ("end", pa.int32())]
         span = [*place, ("label", pa.string()), ("text", pa.string())]
         span.append(("confidence", pa.float32()))
@@ -59,7 +61,7 @@ class Columns:
         """Return the value of each column for a document."""
         readers = {
             "cats": lambda: list(doc.cats.items()),
-            "entities": lambda: list(read_entities(doc)),
+            "entities": lambda: list(read_entities(doc, self.confident)),
             "spans": lambda: list(read_groups(doc)),
             "tokens": lambda: [self._read_token(token) for token in doc],
         }
@@ -89,6 +91,15 @@ def find_assigned(nlp: Language) -> Iterable[str]:
             yield EXTENSION + settings["extension"] if is_text else each
 
 
+def find_confident(nlp: Language) -> Iterable[str]:
+    """Yield the groups of spans in which entities are with their confidences."""
+    for name, pipe in nlp.pipeline:
+        settings = getattr(pipe, "cfg", None) or {}
+        assigns = set(nlp.get_pipe_meta(name).assigns)
+        if {"doc.ents", "doc.spans"} <= assigns and settings.get("annotate_ents"):
+            yield settings["spans_key"]
+
+
 def read_attribute(token: Any, name: str) -> str:
     return str(token.morph) if name == "morph" else getattr(token, f"{name}_")
 
@@ -103,12 +114,13 @@ def read_span(span: Span, confidence: float | None) -> dict[str, Any]:
     }
 
 
-def read_entities(doc: Doc) -> Iterable[dict[str, Any]]:
-    """Yield entities; where a group has them with scores, these are confidences."""
+def read_entities(doc: Doc, confident: Iterable[str]) -> Iterable[dict[str, Any]]:
+    """Yield entities, with their confidences where one of the groups has them."""
     scores = {
         (span.start, span.end, span.label): score
-        for group in doc.spans.values()
-        for span, score in with_scores(group)
+        for key in confident
+        if key in doc.spans
+        for span, score in with_scores(doc.spans[key])
     }
     for ent in doc.ents:
         yield read_span(ent, scores.get((ent.start, ent.end, ent.label)))

@@ -15,7 +15,7 @@ from spacy_rnn.training.lock import lock_folder
 if TYPE_CHECKING:  # only installed with the extra
     import pyarrow
 
-MANIFEST = "manifest.json"
+MANIFEST = ".manifest.json"  # hidden from what reads the folder as one table
 
 
 class Counts(NamedTuple):

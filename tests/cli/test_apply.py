@@ -61,6 +61,7 @@ def test_each_text_has_a_row_in_the_order_of_the_input(pipeline, texts, tmp_path
     rows = read(tmp_path / "out")
     assert [row["id"] for row in rows] == list(range(25))
     assert {row["error"] for row in rows} == {None}
+    assert pq.read_table(tmp_path / "out").to_pylist() == rows  # as one table
     names = sorted(each.name for each in (tmp_path / "out").glob("*.parquet"))
     assert names == [f"part-{i:05}.parquet" for i in range(3)]
 

@@ -137,12 +137,28 @@ def test_spans_have_the_group_that_they_are_in(tmp_path):
     }
 
 
-def test_scores_of_another_group_are_confidences_where_spans_are_the_same():
+def test_confidences_of_entities_are_those_of_the_component_that_found_them():
+    nlp = spacy.blank("en")
+    nlp.add_pipe("rnn_ner", config={"spans_key": "found"})
+    nlp.add_pipe("spancat")  # whose scores are of other spans
+    doc = nlp.make_doc("Ada met Bob")
+    doc.ents = [Span(doc, 0, 1, "PER"), Span(doc, 2, 3, "PER")]
+    for key, score in (("found", 0.5), ("sc", 0.25)):
+        doc.spans[key] = list(doc.ents)
+        doc.spans[key].attrs["scores"] = [score] * 2
+    entities = Columns(nlp).read(doc)["entities"]
+    assert [each["confidence"] for each in entities] == [0.5, 0.5]
+
+
+def test_an_entity_that_a_group_lacks_has_no_confidence():
     doc = spacy.blank("en")("Ada met Bob")
     doc.ents = [Span(doc, 0, 1, "PER"), Span(doc, 2, 3, "PER")]
     doc.spans["rnn_ner"] = [Span(doc, 2, 3, "PER"), Span(doc, 0, 1, "ORG")]
     doc.spans["rnn_ner"].attrs["scores"] = [0.25, 0.5]
-    assert [e["confidence"] for e in read_entities(doc)] == [None, 0.25]
+    assert [e["confidence"] for e in read_entities(doc, ["rnn_ner", "no"])] == [
+        None,
+        0.25,
+    ]
 
 
 def test_the_recipes_for_other_engines_annotate_their_kinds_of_tables(pipeline):

@@ -72,7 +72,7 @@ def test_two_runs_do_not_write_to_one_folder(tmp_path):
 
 def test_a_folder_with_something_else_is_refused(tmp_path):
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(ValueError, match=r"there is 'notes.txt' in it, but no man"):
+    with pytest.raises(ValueError, match=r"there is 'notes.txt' in it, but no .man"):
         Parts(tmp_path).read_manifest()
     with pytest.raises(ValueError, match="the output must be a folder"):
         Parts(tmp_path / "notes.txt").read_manifest()
