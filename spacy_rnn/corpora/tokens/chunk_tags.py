@@ -97,15 +97,15 @@ def closest_scheme(
     """
     if scheme != "auto":
         return scheme
-    # What is wrong in BIO is right in IOB1, which few write any more.
-    candidates: list[ChunkScheme] = ["BIO", "BILUO", "IOBES"]
-    if not any(_begins_without_need(*pair) for pair in counts):
-        candidates.append("IOB1")
+    candidates: list[ChunkScheme] = ["BIO", "BILUO", "IOBES", "IOB1"]
+
+    def is_misfit(pair: Pair, candidate: ChunkScheme) -> bool:
+        # What is wrong in BIO can be read as IOB1, which few write any more.
+        is_strange = candidate == "IOB1" and _begins_without_need(*pair)
+        return is_strange or _find_problem({pair: pair}, candidate) is not None
 
     def count_misfits(candidate: ChunkScheme) -> int:
-        return sum(
-            n for pair, n in counts.items() if _find_problem({pair: pair}, candidate)
-        )
+        return sum(n for pair, n in counts.items() if is_misfit(pair, candidate))
 
     return min(candidates, key=count_misfits)
 

@@ -12,6 +12,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.vocab import Vocab
 
+from spacy_rnn.alignment import same_tokens
 from spacy_rnn.checks import check_at_least, check_choice
 from spacy_rnn.corpora.file_corpus import FileCorpus
 from spacy_rnn.corpora.files.lines import (
@@ -199,6 +200,13 @@ class TokenCorpus(FileCorpus[dict[str, ChunkScheme]]):
     ) -> Example:
         # Tags are of these tokens, and would not fit those of another tokenizer.
         return super()._make_example(nlp, reference, True)
+
+    def _augment(self, nlp: Language, example: Example) -> Iterator[Example]:
+        for augmented in self.augmenter(nlp, example):
+            # Augmenters of spaCy tokenize what is predicted anew.
+            is_same = same_tokens(augmented)
+            reference = augmented.reference
+            yield augmented if is_same else self._make_example(nlp, reference, True)
 
     def _check_columns(self) -> None:
         """Refuse a choice of columns that no file can have or that says nothing."""

@@ -398,6 +398,21 @@ def test_an_augmenter_makes_examples_of_each_example(a_file):
     assert spans(docs[0].ents) == [(0, 2, "PER"), (3, 4, "LOC")]
 
 
+def test_what_is_predicted_keeps_the_tokens_of_the_annotation_when_augmented(tmp_path):
+    row = {"tokens": ["I", "can't", "e-mail", ":-)", "12km"], "tag": list("ABCDE")}
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps(row))
+    augmenter = registry.resolve(
+        {"a": {"@augmenters": "spacy.lower_case.v1", "level": 1.0}}
+    )["a"]
+    corpus = TokenCorpus(path, tag_column="tag", augmenter=augmenter)
+    (example,) = corpus(NLP)
+    assert words(example.predicted) == words(example.reference)
+    assert words(example.predicted)[1] == "can't"
+    assert example.predicted.text == example.reference.text
+    assert [token.tag_ for token in example.reference] == list("ABCDE")
+
+
 @pytest.mark.parametrize(
     ("factory", "column"),
     [

@@ -73,6 +73,9 @@ BIO = "a B-X\nb I-X\nc O\n"
         ("a.conll", [BIO, "a \0\n", "\udce9 O\n", "a O\rb O\n", BIO], 3),
         ("a.conll", ["a B-X\nb L-X\n", "a B-X\n", "a U-X\nb B-X\nc L-X\n"], 1),
         ("a.jsonl", ['{"tokens": ["a"], "ner": ["O"]}', "{", '{"tokens": [""]}'], 2),
+        # IOB1 as a whole, and BIO as a whole
+        ("a.conll", ["a I-X\n", "a I-X\nb O\n", "a B-X\n", "a S-X\n"], 1),
+        ("a.conll", ["a B-X\n", "a O\nb B-X\n", "a I-X\n", "a S-X\n"], 2),
     ],
 )
 @pytest.mark.parametrize("sentences_per_doc", [0, 1])
