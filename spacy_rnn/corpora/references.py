@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Generic, NamedTuple, TypeVar, get_args
+from typing import Any, Generic, NamedTuple, TypeVar, get_args
 
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
@@ -41,7 +41,8 @@ class References:
         Args:
             read: Reads all documents, lazily.
             limit: Number of documents to read, empty ones not counted; 0 reads all.
-            keep: Keep the documents in memory, for as long as the same pipeline asks.
+            keep: Keep the documents in memory, for as long as the same pipeline asks;
+                not those of a memory zone, which end with it.
         """
         self._read = read
         self._limit = limit
@@ -54,7 +55,8 @@ class References:
             return self._kept[1]
         docs = (doc for doc in self._read(nlp) if len(doc))
         limited = islice(docs, self._limit or None)
-        if not self._keep:
+        vocab: Any = nlp.vocab
+        if not self._keep or vocab.in_memory_zone:
             return limited
         self._kept = (nlp, list(limited))
         return self._kept[1]

@@ -377,6 +377,17 @@ def test_a_kept_corpus_serves_another_pipeline_with_its_own_vocabulary(a_file):
         assert example.predicted.vocab is other.vocab
 
 
+def test_documents_of_a_memory_zone_are_not_kept_beyond_it(tmp_path):
+    nlp = spacy.blank("en")
+    path = tmp_path / "a.jsonl"
+    srsly.write_jsonl(path, [{"text": "flubbergast quuxington", "label": "x"}])
+    corpus = TextCorpus(path)
+    for _ in range(2):
+        with nlp.memory_zone():
+            assert texts(corpus, nlp) == ["flubbergast quuxington"]
+    assert texts(corpus, nlp) == ["flubbergast quuxington"]
+
+
 @pytest.mark.parametrize("factory", ["textcat", "textcat_multilabel"])
 def test_text_categorizers_of_spacy_learn_all_labels(a_file, factory):
     corpus = TextCorpus(a_file, limit=1)
