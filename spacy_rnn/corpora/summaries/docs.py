@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import accumulate
 from typing import Any, Literal, cast
 
@@ -40,15 +41,17 @@ def find_splitter(
     if source == "punkt":
         config = {"language": language}
         return cast(Splitter, nlp.create_pipe("nltk_sentencizer", config=config))
-    pipes: list[Splitter] = []
-    for name, pipe in nlp.pipeline:
-        pipes.append(pipe)
-        if "token.is_sent_start" in nlp.get_pipe_meta(name).assigns:
-            return lambda doc: _apply(pipes, doc)
+    # While spaCy initializes a pipeline, what is frozen or sourced is disabled in it.
+    for components in (nlp.pipeline, nlp.components):
+        pipes: list[Splitter] = []
+        for name, pipe in components:
+            pipes.append(pipe)
+            if "token.is_sent_start" in nlp.get_pipe_meta(name).assigns:
+                return partial(_apply, pipes)
     raise ValueError(
         "Articles without a list of sentences need a component that finds these, but "
-        f"there is none among {nlp.pipe_names}. Put an nltk_sentencizer first, which "
-        "also splits the articles to summarize later, and name it in [training] "
+        f"there is none among {nlp.component_names}. Put an nltk_sentencizer first, "
+        "which also splits the articles to summarize later, and name it in [training] "
         'annotating_components; or set sentences = "punkt" in the reader'
     )
 

@@ -178,6 +178,18 @@ def test_sentences_are_those_of_the_pipeline_or_of_punkt(tmp_path, component, n)
     assert len(sentences(example.reference)) == len(sentences(example.predicted)) == n
 
 
+@pytest.mark.parametrize("other", [None, "senter"])
+def test_a_component_that_is_not_initialized_now_finds_sentences(tmp_path, other):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sentencizer")
+    if other:
+        nlp.add_pipe(other)
+    path = write(tmp_path / "a.jsonl", [{"text": "One. Two.", "summary": "Two."}])
+    with nlp.select_pipes(disable=nlp.pipe_names):  # as where they are frozen
+        (example,) = SummaryCorpus(path)(nlp)
+    assert sentences(example.reference) == ["One.", "Two."]
+
+
 @Language.component("mark_all", assigns=["token.tag"])
 def mark_all(doc):
     for token in doc:
