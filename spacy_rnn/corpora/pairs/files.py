@@ -169,7 +169,8 @@ def _find(row: Row, names: tuple[str, ...], setting: str, location: Location) ->
 
 
 def _find_targets(row: Row, location: Location) -> list[str]:
-    if row.get(REFERENCE_COLUMN):
+    is_only = REFERENCE_COLUMN in row and row.keys().isdisjoint(TARGET_COLUMNS)
+    if is_only or row.get(REFERENCE_COLUMN):
         return [REFERENCE_COLUMN]
     return [_find(row, TARGET_COLUMNS, "target_column", location)]
 

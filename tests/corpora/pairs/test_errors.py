@@ -21,6 +21,8 @@ ROWS = [
     ('{"source": "A.", "target": null}', TARGET, "nothing in the target"),
     ('{"source": "A.", "target": ["", " "]}', TARGET, "nothing in the target"),
     ('{"source": "A.", "target": []}', TARGET, "nothing in the target"),
+    ('{"source": "A.", "refs": []}', TARGET, "nothing in the target"),
+    ('{"source": "A.", "refs": null}', TARGET, "nothing in the target"),
     ('{"source": " ", "target": "B."}', SOURCE, "nothing in the source"),
     ('{"source": null, "target": ["B."]}', SOURCE, "nothing in the source"),
     ('{"source": "A."}', COLUMN, "no column 'target', 'translation'"),
