@@ -60,7 +60,7 @@ ALLOWED = {
     "atomic": set(),
     # torch: the states of its random generators
     "training": {"spacy", "thinc", "srsly", "wasabi", "torch", "atomic"}
-    | {"gradients", "schedules"}
+    | {"corpora.files", "gradients", "schedules"}
     | ARRAYS,
     "explain": {"spacy", "thinc", "layers", "pipeline", "tags", "types"} | ARRAYS,
     # pyarrow and ray, which are only installed on request, are loaded by name

@@ -8,6 +8,8 @@ from typing import Any
 
 from thinc.api import Config
 
+from spacy_rnn.corpora.files.rows import walk_folder
+
 # What a run may go on with, although it was started with something else.
 FREE = (
     "paths.",  # what they stand for is in the settings that use them
@@ -62,10 +64,10 @@ def data_settings(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def digest(path: Path) -> str:
     """Return a checksum of a file or folder."""
-    files = [path] if path.is_file() else sorted(path.rglob("*"))
+    files = [path] if path.is_file() else walk_folder(path)
     total = hashlib.sha256()
     for file in files:
-        if file.is_file():
+        if file.is_file():  # no link to nothing
             total.update(str(file.relative_to(path)).encode())
             with file.open("rb") as stream:
                 total.update(hashlib.file_digest(stream, "sha256").digest())

@@ -33,8 +33,7 @@ def find_files(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
     """List the files to read, in the order of their names.
 
     Args:
-        path: A file, or a folder that is searched with all its subfolders, but for
-            hidden files and folders.
+        path: A file, or a folder that is searched as by `walk_folder`.
         suffixes: The ends of the names that are read, in lower case.
     """
     if path.is_file() and has_suffix(path, *suffixes):
@@ -45,14 +44,32 @@ def find_files(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
         raise FileNotFoundError(f"{path}: no such file or folder")
     files = [
         file
-        for file in sorted(path.rglob("*"))
-        if has_suffix(file, *suffixes)
-        and file.is_file()
-        and not is_hidden(file.relative_to(path))
+        for file in walk_folder(path)
+        if has_suffix(file, *suffixes) and file.is_file()
     ]
     if not files:
         raise ValueError(f"{path}: no file in it ends in {', '.join(suffixes)}")
     return files
+
+
+def walk_folder(folder: Path, above: frozenset[Path] = frozenset()) -> Iterator[Path]:
+    """Yield what is in a folder and all its subfolders, but no folders.
+
+    Hidden files and folders are left out. Links are followed, as spaCy's corpus does,
+    but not into a folder that they are in.
+
+    Args:
+        folder: The folder.
+        above: The real paths of those that it is in.
+    """
+    above |= {folder.resolve()}
+    for entry in sorted(folder.iterdir()):
+        if is_hidden(Path(entry.name)):
+            continue
+        if not entry.is_dir():
+            yield entry
+        elif entry.resolve() not in above:
+            yield from walk_folder(entry, above)
 
 
 def is_hidden(path: PurePath) -> bool:
@@ -116,6 +133,8 @@ def read_csv(path: Path, how: Reading) -> Iterator[tuple[Location, Row]]:
             if header is None:
                 header = _check_header(cells, location)
                 continue
+            if len(cells) == 1 < len(header) and not cells[0].strip():
+                continue  # a blank line
             if len(cells) != len(header):
                 raise ValueError(
                     f"{location}: expected {len(header)} cells "
@@ -140,6 +159,7 @@ def _read_cells(path: Path, how: Reading) -> Iterator[tuple[Location, list[str]]
         beginning.append(header)
         if header.strip():
             break
+        beginning[-1] = "\n"
     delimiter = _find_delimiter(path, header)
     rows = csv.reader(chain(beginning, lines), delimiter=delimiter, strict=True)
     header_line = len(beginning)

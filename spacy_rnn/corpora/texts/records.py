@@ -163,8 +163,14 @@ def _truth(label: str, value: Any, location: Location) -> float:
 
 def _parse_cell(column: str, cell: str, location: Location, errors: RowErrors) -> Any:
     """Give a cell the type that the same value has in JSON."""
-    if column == "labels":
-        return [label.strip() for label in cell.split(LABEL_SEPARATOR)] if cell else []
     if column == "cats":
         return parse_json(cell, location, errors)
-    return cell.strip()
+    if cell[:1].isspace() and cell.lstrip().startswith('"'):
+        raise ValueError(
+            f"{location}: white space before the quote in {column!r}. A cell that is "
+            f"quoted has to begin with its quote, got {shorten(cell)}"
+        )
+    cell = cell.strip()
+    if column == "labels":
+        return [label.strip() for label in cell.split(LABEL_SEPARATOR)] if cell else []
+    return cell

@@ -59,8 +59,8 @@ def test_named_columns_are_read_and_others_ignored(tmp_path):
 
 
 def test_cells_of_labels_and_cats_are_a_list_and_a_mapping(tmp_path):
-    path = write(tmp_path / "a.csv", "text,labels\na,x | y\nb,\nc,z\n")
-    assert [labels for _, labels, _ in read(path)] == [("x", "y"), (), ("z",)]
+    path = write(tmp_path / "a.csv", "text,labels\na,x | y\nb,\nc, \nd,z\n")
+    assert [labels for _, labels, _ in read(path)] == [("x", "y"), (), (), ("z",)]
     path = write(tmp_path / "a.tsv", 'text\tcats\na\t"{""x"": 1, ""y"": 0}"\n')
     assert read(path) == [("a", None, {"x": 1.0, "y": 0.0})]
 
@@ -75,7 +75,7 @@ def test_files_without_labels_are_read(tmp_path):
 def test_byte_order_mark_line_ends_and_blank_lines_make_no_difference(
     tmp_path, start, end
 ):
-    csv_lines = ["text,label", "", "é,x", "b,y", ""]
+    csv_lines = ["text,label", "  ", "é,x", "b,y", ""]
     json_lines = ["", '{"text": "é", "label": "x"}', "  ", '{"text":"b","label":"y"}']
     a_csv = write(tmp_path / "a.csv", start + end.join(csv_lines))
     a_json = write(tmp_path / "a.jsonl", start + end.join(json_lines))
@@ -83,6 +83,16 @@ def test_byte_order_mark_line_ends_and_blank_lines_make_no_difference(
     assert read(a_csv) == read(a_json) == expected
     assert [r.location.line for r in read_records(a_csv, Reading())] == [3, 4]
     assert [r.location.line for r in read_records(a_json, Reading())] == [2, 4]
+
+
+def test_white_space_is_a_cell_where_there_is_but_one_column(tmp_path):
+    path = write(tmp_path / "a.csv", " \ntext\na\n \n\nb\n")
+    rows = list(read_csv(path, Reading()))
+    assert [(at.line, row["text"]) for at, row in rows] == [
+        (3, "a"),
+        (4, " "),
+        (6, "b"),
+    ]
 
 
 def test_separators_of_unicode_do_not_end_a_line(tmp_path):
@@ -207,6 +217,8 @@ MALFORMED = [
     ("quote.csv", 'text,label\na,x\n"b" c,y\n', 3, "malformed row"),
     ("quote.tsv", 'text\tlabel\n"Up" is fun\tx\n"a"\ty\n', 2, "malformed row"),
     ("empty.csv", "text,label\na,x\nb,\n", 3, "got ''"),
+    ("space.csv", 'text,label\n"a", "x"\n', 2, "white space before the quote"),
+    ("space.tsv", 'text\tlabels\na\t "x|y"\n', 2, "white space before the quote"),
     ("bars.csv", "text,labels\na,x||y\n", 2, "got ''"),
     ("cats.csv", "text,cats\na,x=1\n", 2, "malformed JSON"),
     ("nul.csv", "text,label\na,\0\n", 2, "NUL byte"),
@@ -284,6 +296,21 @@ def test_a_folder_gives_its_files_sorted_without_hidden_ones(tmp_path):
     files = find_files(tmp_path, TEXT_SUFFIXES)
     found = [file.relative_to(tmp_path).as_posix() for file in files]
     assert found == ["a/b/c.tsv", "a/y.jsonl.gz", "a/z.jsonl", "b.csv", "c.spacy"]
+
+
+def test_links_are_followed_but_not_into_a_folder_that_they_are_in(tmp_path):
+    inside, outside = tmp_path / "data" / "a", tmp_path / "other"
+    inside.mkdir(parents=True)
+    outside.mkdir()
+    write(inside / "a.csv", "")
+    write(outside / "b.csv", "")
+    (inside / "here").symlink_to(outside)
+    (inside / "loop").symlink_to(tmp_path / "data")
+    (inside / "lost.csv").symlink_to(tmp_path / "nowhere.csv")
+    (outside / "back").symlink_to(inside)
+    files = find_files(tmp_path / "data", TEXT_SUFFIXES)
+    found = [file.relative_to(tmp_path).as_posix() for file in files]
+    assert found == ["data/a/a.csv", "data/a/here/b.csv"]
 
 
 def test_paths_that_hold_no_corpus_are_refused(tmp_path):
