@@ -21,6 +21,8 @@ from thinc.types import Floats2d
 from torch.nn.functional import ctc_loss as torch_ctc_loss
 from torch.nn.utils.rnn import pad_sequence
 
+from spacy_rnn.checks import check_at_least
+
 BLANK = 0
 
 
@@ -30,7 +32,7 @@ def ctc_loss(
     """Compare scores with the labels that they should give.
 
     Args:
-        Ys: Scores of each sequence, of any size. Shape (T, K) each.
+        Ys: Scores of each sequence, of any size, but finite. Shape (T, K) each.
         labels: Of each sequence, in order, from 1 to K - 1.
 
     Returns:
@@ -39,9 +41,16 @@ def ctc_loss(
 
     Raises:
         ValueError: If a sequence is too short for its labels: each takes a vector, and
-            the same one twice a blank between.
+            the same one twice a blank between; if there is no such label, or a score is
+            infinite or NaN.
     """
     for i, (Y, each) in enumerate(zip(Ys, labels, strict=True)):
+        for label in each:
+            if not BLANK < label < Y.shape[1]:
+                raise ValueError(
+                    f"Sequence {i} has the label {label}, but with scores of shape "
+                    f"{Y.shape} labels are from 1 to {Y.shape[1] - 1}"
+                )
         needed = len(each) + sum(first == second for first, second in pairwise(each))
         if needed > len(Y):
             raise ValueError(
@@ -50,11 +59,15 @@ def ctc_loss(
     if not any(map(len, Ys)):
         return 0.0, list(Ys)
     ops = get_array_ops(Ys[0])
-    scores = [xp2torch(Y, requires_grad=True) for Y in Ys]
+    xp: Any = ops.xp
+    scores = [xp2torch(xp.ascontiguousarray(Y), requires_grad=True) for Y in Ys]
     device = scores[0].device
     with torch.enable_grad():
+        padded = pad_sequence(scores)
+        if not padded.isfinite().all():
+            raise ValueError("A score is infinite or NaN, but all have to be finite")
         loss = torch_ctc_loss(
-            pad_sequence(scores).log_softmax(dim=2),
+            padded.log_softmax(dim=2),
             torch.tensor([label for each in labels for label in each], device=device),
             torch.tensor([len(Y) for Y in Ys]),
             torch.tensor([len(each) for each in labels]),
@@ -86,21 +99,25 @@ def prefix_search(Y: np.ndarray, beam: int) -> tuple[list[int], float]:
     Returns:
         The labels, and the logarithm of their probability, in nats.
     """
+    check_at_least("beam", beam, 1)
+    # A prefix is another one, given by its number, and the label that follows there.
+    prefixes: list[tuple[int, int]] = [(-1, BLANK)]  # the first one is empty
+    numbers = {prefixes[0]: 0}
     # Probability of each prefix, by whether its paths end with a blank or a label,
     # relative to that of all that were kept before.
-    kept: dict[tuple[int, ...], tuple[float, float]] = {(): (1.0, 0.0)}
+    kept = {prefixes[0]: (1.0, 0.0)}
     scale = 0.0
     for row in np.exp(log_softmax(Y)).tolist():
-        found: defaultdict[tuple[int, ...], list[float]]
+        found: defaultdict[tuple[int, int], list[float]]
         found = defaultdict(lambda: [0.0, 0.0])
         for prefix, (blank, label) in kept.items():
+            number, last = numbers[prefix], prefix[1]
             found[prefix][0] += (blank + label) * row[BLANK]
-            if prefix:
-                found[prefix][1] += label * row[prefix[-1]]
+            if last != BLANK:
+                found[prefix][1] += label * row[last]
             for i, probability in enumerate(row[1:], start=1):
-                again = prefix and prefix[-1] == i
-                before = blank if again else blank + label
-                found[*prefix, i][1] += before * probability
+                before = blank if i == last else blank + label
+                found[number, i][1] += before * probability
         best = sorted(found, key=lambda prefix: sum(found[prefix]), reverse=True)[:beam]
         total = sum(sum(found[prefix]) for prefix in best)
         scale += log(total)
@@ -108,8 +125,15 @@ def prefix_search(Y: np.ndarray, beam: int) -> tuple[list[int], float]:
             prefix: (found[prefix][0] / total, found[prefix][1] / total)
             for prefix in best
         }
-    labels = max(kept, key=lambda prefix: sum(kept[prefix]))
-    return list(labels), scale + log(sum(kept[labels]))
+        for prefix in best:
+            if numbers.setdefault(prefix, len(prefixes)) == len(prefixes):
+                prefixes.append(prefix)
+    prefix = max(kept, key=lambda prefix: sum(kept[prefix]))
+    probability, labels = sum(kept[prefix]), []
+    while prefix[1] != BLANK:
+        labels.append(prefix[1])
+        prefix = prefixes[prefix[0]]
+    return labels[::-1], scale + log(probability)
 
 
 def align(Y: np.ndarray, labels: Sequence[int]) -> list[tuple[int, int]]:
@@ -139,7 +163,7 @@ def align(Y: np.ndarray, labels: Sequence[int]) -> list[tuple[int, int]]:
         moves.append(options.argmax(axis=0))
         best = options.max(axis=0) + row
     state = len(states) - 1
-    if labels and len(Y) and best[-2] > best[-1]:
+    if len(labels) and len(Y) and best[-2] > best[-1]:
         state -= 1
     if best[state] == -inf:
         raise ValueError(f"{len(Y)} vectors are too few for {len(labels)} labels")

@@ -69,6 +69,36 @@ def test_labels_that_a_sequence_has_no_room_for_are_refused():
         align(Ys[0], [2, 2, 1])
 
 
+@pytest.mark.parametrize("label", [0, 4, -1, 9_999_999])
+def test_labels_that_have_no_score_are_refused(label):
+    Ys = [make_scores(5, 4), make_scores(5, 4)]
+    with pytest.raises(ValueError, match=f"1 has the label {label}, .* 1 to 3"):
+        ctc_loss(Ys, [[1, 3], [label]])
+
+
+@pytest.mark.parametrize("score", [np.inf, -np.inf, np.nan])
+def test_scores_that_are_no_numbers_are_refused(score):
+    Y = make_scores(5, 4)
+    Y[2, 3] = score
+    with pytest.raises(ValueError, match="infinite or NaN"):
+        ctc_loss([Y], [[1]])
+
+
+def test_scores_may_be_a_view_and_labels_an_array():
+    Y, labels = make_scores(6, 4), np.array([1, 2])
+    turned = Y[::-1].copy()
+    loss, (gradient,) = ctc_loss([Y[::-1]], [labels])
+    expected, (expected_gradient,) = ctc_loss([turned], [[1, 2]])
+    assert loss == expected
+    assert (gradient == expected_gradient).all()
+    assert align(Y[::-1], labels) == align(turned, [1, 2])
+
+
+def test_a_search_keeps_one_prefix_at_least():
+    with pytest.raises(ValueError, match="beam has to be 1 or more"):
+        prefix_search(make_scores(3, 4), 0)
+
+
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("shape", CASES)
 def test_a_wide_search_finds_the_most_probable_labels(shape, seed):
