@@ -49,7 +49,9 @@ def read_log(path: Path) -> list[Line]:
                 f"{path}:{number}: expected a line of spacy-rnn.GradientLogger.v1, got "
                 f"{text[:60]!r}"
             ) from error
-        lines = [before for before in lines if before["step"] < step] + [line]
+        while lines and lines[-1]["step"] >= step:
+            lines.pop()
+        lines.append(line)
     if not lines:
         raise ValueError(f"{path}: there is nothing in it to plot")
     return lines
