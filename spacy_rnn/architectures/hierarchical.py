@@ -6,7 +6,7 @@ from typing import get_args
 from spacy_rnn.architectures.textcat import build_classifier
 from spacy_rnn.checks import check_at_least, check_choice, check_two_halves
 from spacy_rnn.layers.hierarchical import Hierarchical
-from spacy_rnn.layers.pool import Pool, check_pooling
+from spacy_rnn.layers.pool import Pool, check_pooling, reads_both_ways
 from spacy_rnn.layers.rnn import RNN
 from spacy_rnn.layers.segments import chunks
 from spacy_rnn.types import Cell, Pooling, ScorerT, Tok2VecT
@@ -62,14 +62,16 @@ def build_hierarchical_textcat(
     check_pooling("word_pooling", word_pooling)
     check_pooling("sentence_pooling", sentence_pooling)
     check_two_halves("width", width)
-    bidirectional = any(node.attrs.get("bidirectional") for node in tok2vec.walk())
     word_width = tok2vec.maybe_get_dim("nO")
     segment_width = None if word_width is None else word_width * len(word_pooling)
     pair_width = None if segment_width is None else segment_width + width
+    pool = Pool(
+        word_width, pooling=word_pooling, bidirectional=reads_both_ways(tok2vec)
+    )
     encoder = RNN(width, segment_width, cell=cell, depth=1, bidirectional=True)
     doc2vec = Hierarchical(
         tok2vec,
-        Pool(word_width, pooling=word_pooling, bidirectional=bidirectional),
+        pool,
         encoder,
         Pool(pair_width, pooling=sentence_pooling, bidirectional=False),
         cut=partial(chunks, size=chunk_size),
@@ -78,6 +80,7 @@ def build_hierarchical_textcat(
         [doc2vec],
         None if pair_width is None else pair_width * len(sentence_pooling),
         tok2vec=tok2vec,
+        pool=pool,
         exclusive_classes=exclusive_classes,
         dropout=dropout,
         linear_model=linear_model,

@@ -16,9 +16,9 @@ from spacy_rnn.layers.contributions import (
     find_embed,
 )
 from spacy_rnn.layers.opinion_pool import OpinionPool, linear_part
-from spacy_rnn.layers.pool import Pool
+from spacy_rnn.layers.pool import Pool, reads_both_ways
 from spacy_rnn.layers.probabilities import NEW_LABEL_BIAS, Probabilities
-from spacy_rnn.types import Pooling, ScorerT, Tok2VecT
+from spacy_rnn.types import Pooling, PoolT, ScorerT, Tok2VecT
 
 
 def build_textcat(
@@ -51,13 +51,13 @@ def build_textcat(
         ValueError: If `pooling` is empty, unknown or repeats itself, or a rate is out
             of range.
     """
-    bidirectional = any(node.attrs.get("bidirectional") for node in tok2vec.walk())
     width = tok2vec.maybe_get_dim("nO")
-    pool = Pool(width, pooling=pooling, bidirectional=bidirectional)
+    pool = Pool(width, pooling=pooling, bidirectional=reads_both_ways(tok2vec))
     return build_classifier(
         [tok2vec, pool],
         None if width is None else width * len(pooling),
         tok2vec=tok2vec,
+        pool=pool,
         exclusive_classes=exclusive_classes,
         dropout=dropout,
         linear_model=linear_model,
@@ -71,6 +71,7 @@ def build_classifier(
     width: int | None,
     *,
     tok2vec: Tok2VecT,
+    pool: PoolT,
     exclusive_classes: bool,
     dropout: float,
     linear_model: ScorerT | None,
@@ -83,6 +84,7 @@ def build_classifier(
         doc2vec: Layers that make the document vectors, shape (B, width), in a chain.
         width: Their width, if known.
         tok2vec: The part of `doc2vec` that makes token vectors.
+        pool: The part of it that pools those.
         exclusive_classes: See `build_textcat`, and so for the others.
         dropout: Of the document vectors.
         linear_model: Scores documents by their words.
@@ -101,13 +103,20 @@ def build_classifier(
         )
     model: ScorerT = chain(scorer, Probabilities(exclusive=exclusive_classes))
     model.set_ref("tok2vec", tok2vec)
+    model.set_ref("pool", pool)
     model.set_ref("output_layer", network.layers[-1].layers[0])
     if nO is not None:
         model.set_dim("nO", nO)
     model.attrs["multi_label"] = not exclusive_classes
     model.attrs["resize_output"] = resize_output
     model.attrs["explain"] = explain
+    model.attrs["follow"] = follow
     return model
+
+
+def follow(model: ScorerT, upstream: Tok2VecT) -> None:
+    """Pool the token vectors of another component as those of its encoder."""
+    model.get_ref("pool").attrs["bidirectional"] = reads_both_ways(upstream)
 
 
 def explain(

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 from spacy.language import Language
-from spacy.pipeline.tok2vec import Tok2Vec, Tok2VecListener
+from spacy.pipeline.tok2vec import Tok2VecListener
 from spacy.tokens import Doc, Span
 from thinc.api import Model
 
 from spacy_rnn.explain.targets import Target, find_targets, score_targets
-from spacy_rnn.layers.contributions import copy_with_names
+from spacy_rnn.pipeline.listening import find_upstream
 
 Row = tuple[int, Doc, Target]  # a prediction of the document with this number
 BATCH = 20_000  # tokens of the documents that are gone through at once
@@ -178,21 +178,26 @@ def without_listeners(nlp: Language, pipe: Any) -> Model:
     pairs = zip(list(pipe.model.walk()), list(model.walk()), strict=True)
     for node, twin in pairs:
         if isinstance(node, Tok2VecListener):
-            model.replace_node(twin, copy_with_names(listened_to(nlp, node)))
+            upstream = find_upstream(nlp, pipe.name, node)
+            if upstream is None:
+                raise ValueError(
+                    f"The component {node.upstream_name!r}, which the model listens "
+                    f"to, is not in the pipeline"
+                )
+            model.replace_node(twin, copy_with_names(upstream))
     return model
 
 
-def listened_to(nlp: Language, listener: Tok2VecListener) -> Model:
-    """Find the model that a listener gets its vectors from."""
-    for _, pipe in nlp.pipeline:
-        if isinstance(pipe, Tok2Vec) and any(
-            each is listener for each in pipe.listeners
-        ):
-            return pipe.model
-    raise ValueError(
-        f"The component {listener.upstream_name!r}, which the model listens to, is not "
-        f"in the pipeline"
-    )
+def copy_with_names(model: Model) -> Model:
+    """Copy a model, and what its layers call others, which `Model.copy` leaves out."""
+    copied = model.copy()
+    nodes, twins = list(model.walk()), list(copied.walk())
+    twin_of = {id(node): twin for node, twin in zip(nodes, twins, strict=True)}
+    for node, twin in zip(nodes, twins, strict=True):
+        for name in node.ref_names:
+            named = node.maybe_get_ref(name)
+            twin.set_ref(name, None if named is None else twin_of[id(named)])
+    return copied
 
 
 def find_component(nlp: Language) -> str:

@@ -20,6 +20,7 @@ CANCELLED = 0.01  # that is less than so much of all of them, of this
 POINTS = 16  # on the way from the baseline to the text
 PARTS = 8  # of a way that needs more; each has four points, and may be halved again
 HALVINGS = 20
+MOST_PARTS = 2048
 AT_ONCE = 4096  # tokens of all points that are gone through at once
 
 # Takes what a model says of a batch, and which of the explained predictions its rows
@@ -74,7 +75,7 @@ def contributions(
     On the straight way from a baseline to the vectors that a model's embedding makes,
     gradients are averaged, by Gauss-Legendre quadrature. Where the contributions don't
     add up to the difference of the scores, the way is halved again and again, in those
-    parts of it that are to blame.
+    parts of it that are to blame. All is in float32: in bfloat16, it is a stairway.
 
     Args:
         model: From documents to scores, with an embedding within it. It is used up: its
@@ -117,7 +118,7 @@ class Path:
         set_dropout_rate(model, 0.0)
         for node in list(model.walk()):
             if "training" in node.attrs:  # an encoder, which may cut gradients off
-                node.attrs["training"] = Training(0.0, 0, 0, cuda_graphs=False)
+                node.attrs["training"] = Training()
         width = self.embed.maybe_get_dim("nO")  # which `with_segments` asks for
         start: Model = Model("path", step, attrs={"path": self}, dims={"nO": width})
         model.replace_node(self.embed, start)
@@ -149,30 +150,47 @@ class Path:
     def refine(self, tolerance: float) -> np.ndarray:
         """Find the contributions of the tokens of one document. Shape (tokens,).
 
-        How much the score rises in each part of the way is known, so it is seen where
-        more points are needed.
+        How much the score rises in each part is known, so it is seen where more points
+        are needed.
 
         Args:
             tolerance: How far they may be from adding up.
         """
-        points, weights = np.polynomial.legendre.leggauss(4)
-        starts, width = np.arange(PARTS) / PARTS, 1.0 / PARTS
-        total: np.ndarray = np.zeros(len(self.docs[0]))
-        for halving in range(HALVINGS):
-            grid = starts[:, None] + width * (points + 1.0) / 2.0
-            gradients = self._gradients(grid.ravel()).reshape(*grid.shape, -1)
-            parts = width / 2.0 * np.einsum("ipn,p->in", gradients, weights)
-            edges, where = np.unique([starts, starts + width], return_inverse=True)
-            before, after = self._scores(edges)[where.reshape(2, -1)]
-            wrong = np.abs(parts.sum(axis=1) - (after - before)) > tolerance / 4.0
-            if halving == HALVINGS - 1:  # a jump, of which gradients tell nothing
-                wrong[:] = False
-            total += parts[~wrong].sum(axis=0)
-            if not wrong.any():
+        starts, widths = np.arange(PARTS) / PARTS, np.full(PARTS, 1.0 / PARTS)
+        parts, errors = self._integrate_parts(starts, widths)
+        for _ in range(HALVINGS):  # gradients tell nothing of a jump
+            if abs(errors.sum()) <= tolerance or len(parts) > MOST_PARTS:
                 break
-            width /= 2.0
-            starts = np.concatenate([starts[wrong], starts[wrong] + width])
+            wrong = np.abs(errors) > tolerance / len(errors)
+            start, width = starts[wrong], widths[wrong] / 2.0
+            new = np.append(start, start + width), np.append(width, width)
+            replaced = zip(
+                (starts, widths, parts, errors),
+                (*new, *self._integrate_parts(*new)),
+                strict=True,
+            )
+            starts, widths, parts, errors = (
+                np.concatenate([old[~wrong], each]) for old, each in replaced
+            )
+        total: np.ndarray = parts.sum(axis=0)
         return total
+
+    def _integrate_parts(
+        self, starts: np.ndarray, widths: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Find contributions in parts of the way of one document.
+
+        Returns:
+            Those of each part, shape (parts, tokens), and how far they are from how
+            much the score rises there. Shape (parts,).
+        """
+        points, weights = np.polynomial.legendre.leggauss(4)
+        grid = starts[:, None] + widths[:, None] * (points + 1.0) / 2.0
+        gradients = self._gradients(grid.ravel()).reshape(*grid.shape, -1)
+        parts = np.einsum("ipn,p,i->in", gradients, weights / 2.0, widths)
+        edges, where = np.unique([starts, starts + widths], return_inverse=True)
+        before, after = self._scores(edges)[where.reshape(2, -1)]
+        return parts, parts.sum(axis=1) - (after - before)
 
     def attend(self) -> list[dict[str, np.ndarray]]:
         """Find the weights of attention at the end of the way, by document."""
@@ -253,18 +271,6 @@ def find_embed(model: Model) -> Model:
         return tok2vec.get_ref("embed")
     # A copy, which `replace_listeners` makes, doesn't know its parts by name.
     return tok2vec.layers[0] if ">>" in tok2vec.name else tok2vec
-
-
-def copy_with_names(model: Model) -> Model:
-    """Copy a model, and what its layers call others, which `Model.copy` leaves out."""
-    copied = model.copy()
-    nodes, twins = list(model.walk()), list(copied.walk())
-    twin_of = {id(node): twin for node, twin in zip(nodes, twins, strict=True)}
-    for node, twin in zip(nodes, twins, strict=True):
-        for name in node.ref_names:
-            named = node.maybe_get_ref(name)
-            twin.set_ref(name, None if named is None else twin_of[id(named)])
-    return copied
 
 
 def step(

@@ -168,7 +168,7 @@ def covered_tokens(lengths: np.ndarray, ngram_size: int) -> np.ndarray:
     marked[tokens + 2 * np.repeat(np.arange(n_docs), lengths) + 1] = tokens
     docs = np.repeat(np.arange(n_docs), lengths + 2)
     covered = [tokens[:, None]]
-    for size in range(2, ngram_size + 1):
+    for size in range(2, min(ngram_size, len(marked)) + 1):
         windows = np.lib.stride_tricks.sliding_window_view(marked, size)
         covered.append(windows[docs[: len(windows)] == docs[size - 1 :]])
     return np.concatenate(
@@ -190,7 +190,6 @@ def resize_ngrams(model: ScorerT, new_nO: int) -> ScorerT:
         ngram_dropout=model.attrs["ngram_dropout"],
     )
     resized.ops = model.ops
-    resized.attrs["table"] = table
     if model.has_param("W"):
         resized.initialize()
         old: Any = model.attrs["torch_module"].bind(model)
@@ -199,9 +198,11 @@ def resize_ngrams(model: ScorerT, new_nO: int) -> ScorerT:
             new.weight[:, : model.get_dim("nO")] = old.weight
             new.bias.fill_(NEW_LABEL_BIAS)
             new.bias[: model.get_dim("nO")] = old.bias
+    resized.attrs["table"] = table
     return resized
 
 
 def init_dims(model: ScorerT, X: Any, Y: Any) -> None:
     if Y is not None and model.has_dim("nO") is None:
         model.set_dim("nO", get_width(Y))
+    model.attrs["table"] = KeyTable(len(model.attrs["table"].keys))

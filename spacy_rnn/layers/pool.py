@@ -6,6 +6,7 @@ from typing import Any, get_args
 
 import numpy as np
 import torch
+from thinc.api import Model
 from thinc.types import Floats2d
 from torch import Tensor
 
@@ -41,7 +42,7 @@ def Pool(
         forward,
         init_dims=init_dims,
         dims={"nI": nI},
-        # Saved with the layer: behind a listener, the encoder that tells isn't there.
+        # Saved with the layer: behind a listener, there is no encoder that tells.
         attrs={
             "bidirectional": bidirectional,
             **({"attend": attend, "attention_of": "words"} if attends else {}),
@@ -66,6 +67,11 @@ def forward(
         return split(backprop_torch(dY), lengths)
 
     return Y, backprop
+
+
+def reads_both_ways(tok2vec: Model) -> bool:
+    """Tell whether one of our encoders with two directions makes the token vectors."""
+    return any(node.attrs.get("bidirectional") for node in tok2vec.walk())
 
 
 def check_pooling(name: str, pooling: list[Pooling]) -> None:

@@ -27,10 +27,11 @@ class Training:
     It isn't saved with them: a loaded layer obeys its config.
     """
 
-    weight_dropout: float
-    bptt: int
-    recompute: int
-    cuda_graphs: bool
+    weight_dropout: float = 0.0
+    bptt: int = 0
+    recompute: int = 0
+    cuda_graphs: bool = False
+    mixed_precision: bool = False
     directions_meet: bool = True
 
 
@@ -79,14 +80,15 @@ def RNN(
         cell,
         build,
         forward,
-        init_dims=init_dims,
+        init_dims=init_encoder,
         dims={"nI": nI, "nO": nO},
         attrs={
             "dropout_rate": dropout,
             "bidirectional": bidirectional,
-            "mixed_precision": mixed_precision,
             "watch_cells": watch_cells,
-            "training": Training(weight_dropout, bptt, recompute, cuda_graphs),
+            "training": Training(
+                weight_dropout, bptt, recompute, cuda_graphs, mixed_precision
+            ),
         },
     )
 
@@ -101,7 +103,9 @@ def forward(
     X, lengths = concatenate(model, Xs, model.get_dim("nI"))
     note_inputs(model, X, lengths)
     training: Training = model.attrs["training"]
-    options = asdict(training) if is_train else {"cuda_graphs": training.cuda_graphs}
+    options = asdict(training)
+    if not is_train:
+        options = {name: options[name] for name in ("cuda_graphs", "mixed_precision")}
     dropout = model.attrs["dropout_rate"] if is_train else 0.0
     Y, backprop_torch = run(
         model,
@@ -120,9 +124,13 @@ def forward(
     return split(Y, lengths), backprop
 
 
-def init_dims(model: Model, X: Any, Y: Any) -> None:
-    if model.attrs.get("mixed_precision"):
+def init_encoder(model: Model, X: Any, Y: Any) -> None:
+    if model.attrs["training"].mixed_precision:
         check_bfloat16(model.ops)
+    init_dims(model, X, Y)
+
+
+def init_dims(model: Model, X: Any, Y: Any) -> None:
     if X is not None and model.has_dim("nI") is None:
         model.set_dim("nI", get_width(X))
 

@@ -59,7 +59,8 @@ def with_segments(tok2vec: Tok2VecT, cut: Cut) -> SegmentsT:
         A layer that yields one array per segment, those of all documents in a row, and
         how many segments each document has, shape (B,).
     """
-    listens = any("listener" in node.name for node in tok2vec.walk())
+    nodes = list(tok2vec.walk())
+    listens = any("listener" in node.name for node in nodes)
     return Model(
         f"with_segments({tok2vec.name})",
         forward,
@@ -68,8 +69,20 @@ def with_segments(tok2vec: Tok2VecT, cut: Cut) -> SegmentsT:
         dims={"nO": tok2vec.maybe_get_dim("nO")},
         # `whole` is saved: what listened once keeps reading documents when
         # `replace_listeners` puts a copy of the other component's model in its place.
-        attrs={"whole": listens, "cut": cut},
+        attrs={
+            "whole": listens,
+            "as_docs": not all(map(reads_spans, nodes)),
+            "cut": cut,
+        },
     )
+
+
+def reads_spans(layer: Model) -> bool:
+    """Tell whether a layer takes a span for a document: ours do, spaCy's don't.
+
+    Those of Thinc get neither.
+    """
+    return layer._func.__module__.startswith(("spacy_rnn.", "thinc."))
 
 
 def forward(
@@ -79,7 +92,10 @@ def forward(
     cut, whole = model.attrs["cut"], model.attrs["whole"]
     per_doc = [cut(doc) for doc in docs]
     segments = list(chain.from_iterable(per_doc))
-    Xs, backprop_tok2vec = tok2vec(docs if whole else segments, is_train)
+    parts: list[Any] = docs if whole else segments
+    if model.attrs["as_docs"] and not whole:
+        parts = [segment.as_doc() for segment in segments]
+    Xs, backprop_tok2vec = tok2vec(parts, is_train)
     X, lengths = concatenate(model, Xs, tok2vec.get_dim("nO"))
 
     def backprop(dXs: list[Floats2d]) -> list[Doc]:

@@ -13,11 +13,7 @@ from thinc.types import Floats1d, Floats2d
 from spacy_rnn.layers.batches import concatenate, no_docs, split, to_device
 from spacy_rnn.layers.source_pieces import DocPieces, doc_pieces, select
 from spacy_rnn.layers.subwords import SPACE, Spelling, draw_spelling, learn
-from spacy_rnn.layers.torch_layer import (
-    as_tensor,
-    run,
-    torch_layer,
-)
+from spacy_rnn.layers.torch_layer import as_tensor, run, torch_layer
 from spacy_rnn.modules.pieces import END, Pieces
 from spacy_rnn.modules.seq2seq import Seq2Seq as TorchSeq2Seq
 from spacy_rnn.types import (
@@ -85,6 +81,7 @@ def Seq2Seq(
         refs=parts,
         attrs={
             "max_source": max_source,
+            "copying": copying,
             "learn_pieces": learn_pieces,
             "count_pieces": count_pieces,
         },
@@ -291,10 +288,13 @@ def init(
         token_width = tok2vec.get_dim("nO")
     width = network.attrs["torch_module"].build.keywords["width"]
     encode.initialize(X=[model.ops.alloc2f(1, width)])
-    network.set_dim("memory", encode.get_dim("nO"))
-    network.set_dim("tokens", token_width)
-    network.set_dim("nO", len(target_of(model).attrs["vocabulary"]))
-    network.set_dim(
-        "source", 0 if target is None else len(subwords.attrs["vocabulary"])
-    )
+    dims = {
+        "memory": encode.get_dim("nO"),
+        "tokens": token_width,
+        "nO": len(target_of(model).attrs["vocabulary"]),
+        "source": 0 if target is None else len(subwords.attrs["vocabulary"]),
+    }
+    network.set_param("W", None)  # pieces may have been learned anew
+    for name, size in dims.items():
+        network.set_dim(name, size, force=True)
     network.initialize()

@@ -47,8 +47,7 @@ def torch_layer(
         init_dims: Called with the layer and Thinc's X and Y, sets missing dimensions,
             where the layer above or the config doesn't know them all.
         dims: Dimensions of the layer, None where data will tell.
-        attrs: Further attributes. "dropout_rate" is what `[training] dropout` sets,
-            "mixed_precision" asks for bfloat16.
+        attrs: Further attributes. "dropout_rate" is what `[training] dropout` sets.
 
     Raises:
         ValueError: If Thinc computes on a GPU that torch can't use.
@@ -67,7 +66,11 @@ def torch_layer(
 
 
 def run(
-    model: Model, *inputs: Tensor | None, is_train: bool, **options: Any
+    model: Model,
+    *inputs: Tensor | None,
+    is_train: bool,
+    mixed_precision: bool = False,
+    **options: Any,
 ) -> tuple[Any, Callable[[ArrayXd], Any]]:
     """Call a layer's module.
 
@@ -75,6 +78,7 @@ def run(
         model: A layer made by `torch_layer`.
         inputs: Positional arguments of the module.
         is_train: Whether a backward pass may follow.
+        mixed_precision: Whether to compute in bfloat16 where that will do.
         options: Keyword arguments of the module.
 
     Returns:
@@ -87,7 +91,7 @@ def run(
     first = inputs[0]
     assert first is not None
     autocast: AbstractContextManager = nullcontext()
-    if model.attrs.get("mixed_precision"):
+    if mixed_precision:
         autocast = torch.autocast(first.device.type, dtype=torch.bfloat16)
     if not is_train:
         with torch.inference_mode(), autocast, explain_memory(model.name):
@@ -244,12 +248,16 @@ class InitWeights:
     def __call__(self, model: Model, X: Any = None, Y: Any = None) -> None:
         if self.init_dims is not None:
             self.init_dims(model, X, Y)
+        # What was built before may be for other dimensions.
+        model.attrs["torch_module"] = TorchModule(model.attrs["torch_module"].build)
         module = model.attrs["torch_module"].build_for(model)
         flat: Any = torch.zeros(flat_size(module))
         with torch.no_grad():
             for parameter, view in views(module, flat):
                 view.copy_(parameter)
         model.set_param("W", model.ops.asarray_f(flat.numpy()))
+        if model.has_grad("W"):
+            model.set_grad("W", model.ops.alloc_f(flat.shape))
 
 
 def describe(model: Model) -> list[list[Any]] | None:

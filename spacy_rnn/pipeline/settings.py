@@ -62,6 +62,11 @@ def check_settings(pipe: TrainablePipe, cfg: dict[str, Any]) -> None:
             check(name, cfg[name])
     if "beam_width" in cfg:
         check_search(cfg)
+        if cfg["whole_words"] and not pipe.model.attrs.get("copying", True):
+            raise ValueError(
+                "whole_words needs a model that copies words: set copying = true in "
+                "its block"
+            )
     if "budget" in cfg:
         check_budget(cfg["budget"], cfg["unit"])
     for name in ("temperature", "bias"):

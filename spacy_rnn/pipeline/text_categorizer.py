@@ -35,6 +35,7 @@ from spacy_rnn.pipeline.labels import (
     score,
     true_labels,
 )
+from spacy_rnn.pipeline.listening import follow_upstream
 from spacy_rnn.pipeline.settings import note_settings
 from spacy_rnn.pipeline.thresholds import (
     Thresholds,
@@ -97,6 +98,7 @@ class RNNTextCategorizer(TextCategorizer):
         """
         validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
         find_categories(self, get_examples, labels)
+        follow_upstream(self, nlp)
         super().initialize(
             get_examples, nlp=nlp, labels=self.labels, positive_label=positive_label
         )
@@ -254,6 +256,7 @@ class RNNMultiLabelTextCategorizer(RNNTextCategorizer, MultiLabel_TextCategorize
         """
         validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
         find_categories(self, get_examples, labels)
+        follow_upstream(self, nlp)
         MultiLabel_TextCategorizer.initialize(
             self, get_examples, nlp=nlp, labels=self.labels
         )

@@ -5,6 +5,7 @@ import copy
 import numpy as np
 import pytest
 import spacy
+import torch
 from numpy.testing import assert_allclose
 from spacy.tokens import Doc, Span
 from spacy.training import Example
@@ -12,6 +13,7 @@ from thinc.api import fix_random_seed
 
 from spacy_rnn.explain import explain
 from spacy_rnn.explain.targets import label_log_odds
+from spacy_rnn.layers.contributions import Path
 
 TEXTS = [
     "We loved the warm soup. It was good!",
@@ -114,6 +116,46 @@ def test_contributions_to_a_category_add_up(cell, linear):
     assert_adds_up(explanations)
     for each in explanations:  # as the pipeline says
         assert_allclose(each.probability, each.doc.cats[each.label], atol=1e-5)
+
+
+def test_contributions_are_those_of_float32_in_mixed_precision(monkeypatch):
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True)
+    found = []
+    for mixed in (False, True):
+        model = flat(linear=False, encode={"mixed_precision": mixed})
+        found.append(train("rnn_textcat", model, steps=0))
+    found[1].get_pipe("rnn_textcat").model.from_bytes(
+        found[0].get_pipe("rnn_textcat").model.to_bytes()
+    )
+    expected, explained = map(explain_all, found)
+    for one, other in zip(explained, expected, strict=True):
+        assert_allclose(one.contributions, other.contributions, atol=1e-6)
+
+
+def test_contributions_add_up_where_a_score_has_many_kinks():
+    embed = {"@architectures": "spacy.MultiHashEmbed.v2", "width": 16}
+    embed |= {"attrs": ["NORM"], "rows": [200], "include_static_vectors": False}
+    encode = {"@architectures": "spacy.MaxoutWindowEncoder.v2", "width": 16}
+    encode |= {"window_size": 1, "maxout_pieces": 3, "depth": 4}
+    tok2vec = {"@architectures": "spacy.Tok2Vec.v2", "embed": embed, "encode": encode}
+    assert_adds_up(explain_all(train("rnn_textcat", flat(tok2vec=tok2vec), steps=30)))
+
+
+def test_a_score_that_is_all_jumps_comes_to_an_end():
+    class Stairs(Path):
+        def __init__(self):
+            self.docs, self.steps = [["a"]], 0
+
+        def _gradients(self, points):
+            self.steps += len(points)
+            return np.zeros((len(points), 1))
+
+        def _scores(self, points):
+            return np.floor(np.asarray(points) * 2**16)
+
+    stairs = Stairs()
+    assert stairs.refine(1e-3).shape == (1,)
+    assert stairs.steps < 100_000
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,22 @@ def test_prediction_gives_no_rows_away():
     assert len(layer.attrs["table"]) == known
 
 
+def test_initializing_a_layer_again_gives_all_rows_away_anew():
+    layer = train(make_layer(), ["a", "b"])
+    expected = train(make_layer(), ["c d"], steps=1)
+    train(layer.initialize(), ["c d"], steps=1)
+    assert_array_equal(layer.attrs["table"].keys, expected.attrs["table"].keys)
+
+
+@pytest.mark.parametrize("text", ["", "a", "a b", "a b c"])
+def test_texts_that_are_shorter_than_the_ngrams_are_shared_out(text):
+    layer = train(make_layer(ngram_size=6), TEXTS)
+    docs = make_docs([text])
+    part = layer.attrs["linear"](layer, docs, 0.5)
+    total = part.tokens[0].sum(axis=0) + part.bias[0]
+    assert_allclose(total, layer.predict(docs)[0], atol=1e-6)
+
+
 def test_the_ngrams_are_saved_with_the_weights():
     trained = train(make_layer(), TEXTS)
     loaded = Ngrams(ngram_size=2, attr="LOWER", rows=64, ngram_dropout=0.0)

@@ -223,6 +223,17 @@ def test_how_a_layer_is_trained_comes_from_its_config_and_not_from_a_file():
     assert trained.copy().attrs["training"] == trained.attrs["training"]
 
 
+def test_the_config_says_whether_a_loaded_layer_computes_in_bfloat16(monkeypatch):
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True)
+    Xs = make_vectors(9, 3)
+    exact = make_layer().initialize(X=Xs)
+    mixed = make_layer(mixed_precision=True)
+    mixed.from_bytes(exact.to_bytes())
+    assert not np.array_equal(mixed.predict(Xs)[0], exact.predict(Xs)[0])
+    loaded = make_layer().from_bytes(mixed.to_bytes())
+    assert_array_equal(loaded.predict(Xs)[0], exact.predict(Xs)[0])
+
+
 @pytest.mark.parametrize("dtype", ["float64", "float16", "int32"])
 def test_input_of_another_type_is_taken_as_float32(dtype):
     Xs = [(9 * X).astype(dtype) for X in make_vectors(3, 0, 4)]

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import spacy
 from numpy.testing import assert_allclose, assert_array_equal
+from spacy.ml.models.tok2vec import CharacterEmbed, MultiHashEmbed
 from spacy.pipeline.tok2vec import Tok2VecListener
 from spacy.tokens import Doc
 
@@ -53,6 +54,21 @@ def test_gradients_reach_the_token_vectors_as_if_sentences_were_documents(docs):
     for found, expected in zip(*gradients, strict=True):
         assert expected.any()
         assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("build", "settings"),
+    [
+        (MultiHashEmbed, {"attrs": ["NORM", "SHAPE"], "rows": [50, 50]}),
+        (CharacterEmbed, {"rows": 50, "nM": 8, "nC": 4}),
+    ],
+)
+def test_embeddings_of_spacy_read_sentences_as_documents(docs, build, settings):
+    tok2vec = build(8, include_static_vectors=False, **settings)
+    layer = with_segments(tok2vec, sentences).initialize(X=docs)
+    spans = [sentence.as_doc() for doc in docs for sentence in doc.sents]
+    for X, alone in zip(layer.predict(docs)[0], tok2vec.predict(spans), strict=True):
+        assert_allclose(X, alone, atol=1e-6)
 
 
 def test_a_listener_gets_documents_and_its_vectors_are_cut(docs):

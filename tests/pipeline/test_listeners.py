@@ -71,6 +71,56 @@ def test_two_components_learn_on_one_encoder(sharing, texts, tmp_path):
     assert_array_equal(tag_scores(loaded, texts), tag_scores(nlp, texts))
 
 
+@pytest.mark.parametrize("name", ["TextCat", "HierarchicalTextCat"])
+@pytest.mark.parametrize("is_frozen", [True, False])
+def test_the_last_state_is_that_of_the_encoder_that_is_listened_to(
+    make_tok2vec, make_model, texts, name, is_frozen
+):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sentencizer")
+    nlp.add_pipe("tok2vec", config={"model": make_tok2vec()})
+    model = make_model("rnn_textcat", tok2vec=LISTENER, pooling=["last"])
+    if name == "HierarchicalTextCat":
+        model = {"@architectures": f"spacy-rnn.{name}.v1", "exclusive_classes": True}
+        model |= {"tok2vec": LISTENER, "word_pooling": ["last"], "width": 8}
+    nlp.add_pipe("rnn_textcat", config={"model": model})
+    examples = [
+        Example.from_dict(nlp.make_doc(text), {"cats": cats})
+        for text, cats in zip(texts, CATS, strict=True)
+    ]
+    nlp.get_pipe("tok2vec").initialize(lambda: examples, nlp=nlp)
+    with nlp.select_pipes(disable=["tok2vec"] if is_frozen else []):
+        nlp.initialize(lambda: examples)
+    classifier = nlp.get_pipe("rnn_textcat").model
+    pool = classifier.get_ref("pool")
+    assert pool.attrs["bidirectional"]
+    Xs = [np.arange(24, dtype="f").reshape(3, 8)]
+    expected = [*Xs[0][2, :4], *Xs[0][0, 4:]]
+    assert pool.predict(Xs).tolist() == [expected]
+    nlp.replace_listeners("tok2vec", "rnn_textcat", ["model.tok2vec"])
+    assert pool.attrs["bidirectional"]
+
+
+def test_an_encoder_of_one_direction_is_listened_to_as_that(
+    make_tok2vec, make_model, texts
+):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("tok2vec", name="other", config={"model": make_tok2vec()})
+    one_way = make_tok2vec()
+    one_way["encode"]["bidirectional"] = False
+    nlp.add_pipe("tok2vec", config={"model": one_way})
+    listener = LISTENER | {"upstream": "tok2vec"}
+    model = make_model("rnn_textcat", tok2vec=listener, pooling=["last"])
+    nlp.add_pipe("rnn_textcat", config={"model": model})
+    examples = [
+        Example.from_dict(nlp.make_doc(text), {"cats": cats})
+        for text, cats in zip(texts, CATS, strict=True)
+    ]
+    nlp.initialize(lambda: examples)
+    pool = nlp.get_pipe("rnn_textcat").model.get_ref("pool")
+    assert not pool.attrs["bidirectional"]
+
+
 def test_listening_components_bear_empty_documents(sharing):
     nlp, examples = sharing
     cats = {**CATS[0]}

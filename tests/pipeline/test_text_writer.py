@@ -21,6 +21,7 @@ from small_writer import (
 )
 from spacy.tokens import Doc, DocBin
 from spacy.training import Example
+from thinc.api import fix_random_seed
 
 from spacy_rnn.layers import subwords
 from spacy_rnn.metrics.agreement import expected_agreement
@@ -228,6 +229,15 @@ def test_without_texts_there_is_nothing_to_learn():
         nlp.initialize(lambda: [Example(nlp.make_doc("Hello"), nlp.make_doc("Hello"))])
 
 
+def test_pieces_of_other_texts_are_learned_when_it_is_initialized_again():
+    nlp, other = make_nlp(), make_nlp()
+    fit(nlp, make_examples(nlp, pairs=[("Green frogs jump", "Grüne Frösche hüpfen")]))
+    for each in (nlp, other):
+        fix_random_seed(0)
+        fit(each, make_examples(each))
+    assert written(nlp) == written(other) == [target for _, target in PAIRS]
+
+
 def test_before_training_nothing_is_written():
     with pytest.raises(ValueError, match=r"initialize"):
         make_nlp()("Hello")
@@ -321,6 +331,7 @@ def test_an_update_changes_only_the_model_that_it_is_of(trained):
         ({"no_repeat": -1}, "no_repeat has to be 0 or more"),
         ({"mbr_temperature": -1.0}, "mbr_temperature has to be 0 or more"),
         ({"extension": "not a name"}, "extension has to be a name"),
+        ({"whole_words": True}, "whole_words needs a model that copies words"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(settings, message):
