@@ -8,6 +8,7 @@ from spacy.cli._util import import_code, setup_gpu
 from wasabi import msg
 
 from spacy_rnn.cli.evaluate import read_examples
+from spacy_rnn.cli.json_text import to_json
 from spacy_rnn.cli.messages import as_overrides, one_message, parse_overrides
 from spacy_rnn.cli.options import (
     CodeOption,
@@ -82,10 +83,11 @@ def calibrate_cli(
             names = find_components(nlp, component)
             examples = read_examples(nlp, data_path, overrides)
             reports = list(calibrate(nlp, names, examples, min_positives))
+        described = describe(reports, target)  # whatever is wrong, before it is saved
         if target is not None:
             save(nlp, target, source=target if in_place else None)
         if as_json:
-            typer.echo(to_json(reports, target))
+            typer.echo(described)
             return
         for report in reports:
             print_report(report)
@@ -107,6 +109,13 @@ def find_components(nlp: "Language", component: str | None) -> list[str]:
     names = [
         name for name, pipe in pipeline if "temperature" in getattr(pipe, "cfg", {})
     ]
+    silent = [
+        name
+        for name, pipe in pipeline
+        if name in names and pipe.cfg.get("spans_key", "") is None
+    ]
+    if component is None and len(silent) < len(names):
+        names = [name for name in names if name not in silent]
     if component is not None and component not in names:
         raise ValueError(
             f"'{component}' is no {KINDS} of the pipeline. Its components are "
@@ -117,14 +126,14 @@ def find_components(nlp: "Language", component: str | None) -> list[str]:
             f"The pipeline has no {KINDS}, only {nlp.pipe_names}: there are no "
             f"probabilities to calibrate"
         )
-    for name in names:
-        pipe: Any = nlp.get_pipe(name)
-        if pipe.cfg.get("spans_key", "") is None:
+    chosen = names if component is None else [component]
+    for name in chosen:
+        if name in silent:
             raise ValueError(
                 f"'{name}' writes no confidences that could be calibrated: its "
                 f"spans_key is null"
             )
-    return names if component is None else [component]
+    return chosen
 
 
 def print_report(report: "Report") -> None:
@@ -189,9 +198,7 @@ def print_labels(report: "Report") -> None:
     )
 
 
-def to_json(reports: list["Report"], folder: Path | None) -> str:
-    import srsly
-
+def describe(reports: list["Report"], folder: Path | None) -> str:
     components = [
         {
             key: value._asdict() if hasattr(value, "_asdict") else value
@@ -201,4 +208,4 @@ def to_json(reports: list["Report"], folder: Path | None) -> str:
         for report in reports
     ]
     saved = None if folder is None else str(folder)
-    return srsly.json_dumps({"components": components, "saved": saved}, indent=2)
+    return to_json({"components": components, "saved": saved})

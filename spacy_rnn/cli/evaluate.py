@@ -1,3 +1,4 @@
+import json
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:  # the command line loads this module, whatever the command
 ONLY_SPACY = "spacy.Corpus.v1"  # a reader of .spacy files
 LABELLED = "spacy-rnn.TextCorpus.v1"  # a reader of these and others
 COMPARED = ("doc.cats", "token.tag", "doc.ents")  # annotation of labels
+OTHER_PATHS = ("target_path", "summary_path")  # settings of what belongs to a path
 SHOWN = 30  # labels in a message
 ALWAYS_THERE = (SPEED, *TOKENS)
 
@@ -223,13 +225,16 @@ def open_corpus(
     as well.
 
     Raises:
-        ValueError: If a setting belongs to another section of the config.
+        ValueError: If a setting belongs to another section of the config, or it isn't
+            said where the targets of another path are.
     """
     from spacy import registry
     from spacy.util import dot_to_dict, dot_to_object
     from thinc.api import Config
 
-    config = nlp.config.interpolate()
+    # A saved config has each "$" twice, see `format_config`.
+    text = json.dumps(nlp.config.interpolate()).replace("$$", "$")
+    config = json.loads(text)
     name = config["training"]["dev_corpus"]
     others = [key for key in overrides if not key.startswith(f"{name}.")]
     if others:
@@ -239,6 +244,12 @@ def open_corpus(
         section = {"@readers": LABELLED}
     if "limit" in section:  # meant for training
         section["limit"] = 0
+    for key in OTHER_PATHS:
+        if section.get(key) is not None and f"{name}.{key}" not in overrides:
+            raise ValueError(
+                f"{path}: the corpus has a {key}, which belongs to another path. Name "
+                f"the one that belongs to this, --{name}.{key}"
+            )
     settings = {key.removeprefix(f"{name}."): value for key, value in overrides.items()}
     changed = Config({"corpus": section}).merge({"corpus": dot_to_dict(settings)})
     changed["corpus"]["path"] = str(path)

@@ -114,19 +114,19 @@ def explain_cli(
         )
         for batch in batches:
             for explanations in batch:
+                if output is not None:
+                    found.extend(explanations)
                 if as_json and is_written:
                     typer.echo(alignments_to_json(*explanations))
                 elif as_json:
                     typer.echo(to_json(explanations))
-                elif output is not None:
-                    found.extend(explanations)
-                else:
+                elif output is None:
                     for each in draw_texts(explanations, weights.value):
                         typer.echo(each + "\n")
         if output is not None:
             page = render(found, weights=weights.value, page=True, jupyter=False)
             write_atomically(output, page.encode())
-    if output is not None:
+    if output is not None and not as_json:
         what = "texts" if is_written else "predictions"
         msg.good(f"Explained {len(found)} {what} and wrote {output}")
 

@@ -145,7 +145,10 @@ def spell(message: str) -> str:
 
 
 def _spell_value(value: str) -> str:
-    found = json.loads(value)
+    try:
+        found = json.loads(value)
+    except ValueError:  # it is the user's, and looks like a setting
+        return value
     return ",".join(map(str, found)) if isinstance(found, list) else str(found)
 
 

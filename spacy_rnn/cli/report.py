@@ -9,6 +9,7 @@ from wasabi import msg
 
 from spacy_rnn.atomic import check_writable, write_atomically
 from spacy_rnn.cli.evaluate import read_examples
+from spacy_rnn.cli.json_text import to_json
 from spacy_rnn.cli.messages import as_overrides, one_message, parse_overrides
 from spacy_rnn.cli.options import CodeOption, DataArgument, GpuOption, ModelArgument
 
@@ -98,7 +99,9 @@ def report_cli(
 
             write_atomically(output, draw_report(report).encode())
         if as_json:
-            typer.echo(to_json(report))
+            from dataclasses import asdict
+
+            typer.echo(to_json(asdict(report)))
             return
     msg.good(f"Wrote {output}")
 
@@ -159,11 +162,3 @@ def make_report(
     )
     report.training = training
     return report
-
-
-def to_json(report: "Report") -> str:
-    from dataclasses import asdict
-
-    import srsly
-
-    return srsly.json_dumps(asdict(report), indent=2)

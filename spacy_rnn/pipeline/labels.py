@@ -82,7 +82,8 @@ def find_categories(
     """
     given = labels is not None
     if labels is None:
-        labels = [label for each in get_examples() for label in each.reference.cats]
+        cats = (example.reference.cats for example in get_examples())
+        labels = dict.fromkeys(label for each in cats for label in each)
     for label in labels:
         pipe.add_label(label)
     if given:

@@ -130,9 +130,9 @@ class RNNMorphologizer(RNNTagger, Morphologizer):
         rows = Counter(map(tuple, doc.to_array([POS, MORPH]).tolist()))
         labels: list[str] = []
         for (pos, morph), count in rows.items():
-            features = Morphology.feats_to_dict(self.vocab.strings[morph])
+            features = Morphology.feats_to_dict(doc.vocab.strings[morph])
             if pos:
-                features[self.POS_FEAT] = self.vocab.strings[pos]
+                features[self.POS_FEAT] = doc.vocab.strings[pos]
             if features:
                 label = self.vocab.strings[self.vocab.morphology.add(features)]
                 labels += [label] * count
@@ -177,12 +177,16 @@ class RNNMorphologizer(RNNTagger, Morphologizer):
             known[pos, morph] = (i, -1)
             if pos and morph == empty:  # features that are unset count as none
                 known[pos, 0] = (i, -1)
+        # spaCy adds a label for nothing at all, which says something of features alone.
+        if any(self.cfg["labels_pos"].values()):
+            known[0, empty] = UNKNOWN
         return known
 
     def _meet_unknown(self, example: Example, values: Values) -> None:
         if self.cfg.get("labels_given"):
             return
-        pos, morph = (self.vocab.strings[value] for value in values)
+        strings: Any = example.reference.vocab.strings
+        pos, morph = (strings[value] for value in values)
         warnings.warn(
             f"'{self.name}' doesn't know the part of speech '{pos}' with the features "
             f"'{morph}', so it learns nothing from tokens that have them. The first is "

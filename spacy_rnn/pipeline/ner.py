@@ -131,10 +131,6 @@ class RNNEntityRecognizer(TrainablePipe):
         max_gradient_norm: float = 0.0,
         temperature: float = 1.0,
     ) -> None:
-        if not annotate_ents and spans_key is None:
-            raise ValueError(
-                "annotate_ents is false and spans_key null: nothing to write to"
-            )
         super().__init__(
             vocab,
             model,

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable
 from functools import partial
 from inspect import Parameter, signature
+from math import isclose
 from typing import Any, get_args
 
 from spacy.pipeline import TrainablePipe
@@ -67,6 +68,10 @@ def check_settings(pipe: TrainablePipe, cfg: dict[str, Any]) -> None:
                 "whole_words needs a model that copies words: set copying = true in "
                 "its block"
             )
+    if not cfg.get("annotate_ents", True) and cfg["spans_key"] is None:
+        raise ValueError(
+            "annotate_ents is false and spans_key null: nothing to write to"
+        )
     if "budget" in cfg:
         check_budget(cfg["budget"], cfg["unit"])
     for name in ("temperature", "bias"):
@@ -141,12 +146,12 @@ def join_settings(
     ignored = []
     for name, default in default_settings(pipe).items():
         wanted, saved = made[name], loaded.get(name, made[name])
-        if wanted == (was_made or loaded).get(name, wanted):
+        if is_same(wanted, (was_made or loaded).get(name, wanted)):
             continue
         # One that was made without a config has the defaults, which nobody asked for.
         if was_made and wanted != default and name not in FIXED:
             joined[name] = joined[CONFIGURED][name] = wanted
-        elif wanted != saved and (was_made or wanted != default):
+        elif not is_same(wanted, saved) and (was_made or wanted != default):
             ignored.append(f"{name} = {saved!r}, not {wanted!r}")
     check_settings(pipe, joined)
     if ignored and warn:
@@ -156,6 +161,17 @@ def join_settings(
             stacklevel=6,
         )
     return joined
+
+
+def is_same(one: Any, other: Any) -> bool:
+    """Compare settings, of which one was saved: srsly's JSON is not exact."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(
+            is_same(value, other[key]) for key, value in one.items()
+        )
+    if isinstance(one, float) and isinstance(other, float):
+        return isclose(one, other, rel_tol=1e-12)
+    return bool(one == other)
 
 
 def default_settings(pipe: TrainablePipe) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """spaCy's tagger on recurrent networks."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 from spacy.language import Language
@@ -197,9 +198,10 @@ class RNNTagger(Tagger):
     def _meet_unknown(self, example: Example, values: Values) -> None:
         if self.cfg.get("labels_given"):
             return
+        strings: Any = example.reference.vocab.strings
         raise ValueError(
             f"The document {example.reference.text[:60]!r} has the tag "
-            f"{self.vocab.strings[values[0]]!r}, which '{self.name}' doesn't know. It "
+            f"{strings[values[0]]!r}, which '{self.name}' doesn't know. It "
             f"knows {sorted(self.labels)}."
         )
 

@@ -144,6 +144,16 @@ class TextWriter(TrainablePipe):
         self.model.attrs["learn_pieces"](self.model, pairs)
         self.model.initialize(X=(sample, [None] * len(sample)))
 
+    def pipe(
+        self, stream: Iterable[Doc], *, batch_size: int = 128, share: float = 1.0
+    ) -> Iterator[Doc]:
+        """Write a text about each document of a stream.
+
+        `share` is of no use here: it is what `update` is given, which spaCy hands on
+        where a component annotates in training.
+        """
+        yield from super().pipe(stream, batch_size=batch_size)
+
     def predict(self, docs: Iterable[Doc]) -> list[list[Candidate]]:
         """Search for the best texts for each document, the best one first."""
         settings = {name: self.cfg[name] for name in SEARCH}

@@ -291,10 +291,14 @@ def test_a_pipeline_without_probabilities_is_refused(tmp_path, data):
     assert "only ['rnn_tagger']: there are no probabilities to calibrate" in output
 
 
-def test_entities_without_confidences_are_refused(model, data, tmp_path):
+def test_entities_without_confidences_are_refused_or_left_out(model, data, tmp_path):
     config = {"components": {"rnn_ner": {"spans_key": None}}}
     spacy.load(model, config=config).to_disk(tmp_path / "model")
-    exit_code, output = run_plainly(tmp_path / "model", data)
+    found = [each["component"] for each in read_json(model, data)["components"]]
+    found.remove("rnn_ner")
+    report = read_json(tmp_path / "model", data)
+    assert [each["component"] for each in report["components"]] == found
+    exit_code, output = run_plainly(tmp_path / "model", data, "-C", "rnn_ner")
     assert exit_code == 1
     assert "'rnn_ner' writes no confidences" in output
 

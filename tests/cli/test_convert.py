@@ -40,6 +40,15 @@ def read(path):
     return list(DocBin().from_disk(path).get_docs(NLP.vocab))
 
 
+@pytest.mark.parametrize("line", ["labels = ['a', 'b']", 'max_size = "1'])
+def test_a_line_that_looks_like_a_setting_is_said_as_it_is(tmp_path, line):
+    path = tmp_path / "in.jsonl"
+    path.write_text(f"{line}\n")
+    exit_code, output = run(path, tmp_path / "out.spacy")
+    assert exit_code == 1
+    assert "in.jsonl:1: malformed JSON" in output
+
+
 def test_what_is_converted_reads_back_equal(source, tmp_path):
     exit_code, output = run(source, tmp_path / "out.spacy")
     assert exit_code == 0, output

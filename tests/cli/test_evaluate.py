@@ -425,3 +425,34 @@ def test_tokens_without_spaces_have_no_scores_to_print(capsys):
     printed = capsys.readouterr().out
     assert "TOK" not in printed
     assert re.search(r"TAG +-", printed)
+
+
+@pytest.mark.parametrize(
+    ("reader", "name"), [("PairCorpus", "target"), ("SummaryCorpus", "summary")]
+)
+def test_what_belongs_to_another_path_has_to_be_named(tmp_path, reader, name):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("rnn_textcat")
+    settings = {"@readers": f"spacy-rnn.{reader}.v1", f"{name}_path": "dev.de"}
+    path = save(nlp, tmp_path / "model", settings)
+    (tmp_path / "test.en").write_text("Yes.\n")
+    args = ["rnn", "evaluate", str(path), str(tmp_path / "test.en")]
+    result = CliRunner().invoke(app, args)
+    assert result.exit_code == 1
+    said = " ".join(result.output.split())
+    assert f"the corpus has a {name}_path, which belongs to another path" in said
+    assert f"--corpora.dev.{name}_path" in said
+
+
+def test_labels_with_a_dollar_are_read_as_they_were_in_training(tmp_path):
+    nlp = spacy.blank("en")
+    pipe = nlp.add_pipe("rnn_textcat")
+    labels = ["a$b", "$"]
+    for label in labels:
+        pipe.add_label(label)
+    nlp.initialize()
+    reader = {"@readers": "spacy-rnn.TextCorpus.v1", "labels": labels}
+    path = save(nlp, tmp_path / "model", reader)
+    data = write(tmp_path / "a.jsonl", [{"text": "Good.", "label": "a$b"}])
+    result = CliRunner().invoke(app, ["rnn", "evaluate", str(path), str(data)])
+    assert result.exit_code == 0, result.output

@@ -138,6 +138,13 @@ def test_what_cant_be_done_is_said_in_one_message(
     assert not list(tmp_path.glob("*.html"))
 
 
+def test_a_page_and_json_come_together(classifier, tmp_path):
+    path = tmp_path / "page.html"
+    (row,) = read(explain(classifier, "Good soup.", "--json", "-o", path))
+    assert row["tokens"] == ["Good", "soup", "."]
+    assert "soup" in path.read_text("utf8")
+
+
 def test_a_missing_pipeline_is_named():
     result = explain("no/such/model", "Good.")
     assert result.exit_code == 1

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+import spacy
 from spacy.tokens import Doc
+from spacy.training import Example
 
 WORDS = ["She", "likes", "green", "eggs", "!", "Eat", "blue", "ham"]
 POS = ["", "X", "ADJ", "", "", "SYM", "", "NOUN"]
@@ -94,6 +96,36 @@ def test_features_alone_are_learned(make_nlp, make_tagged, fit):
         ("", ""),
         ("", "Number=Plur"),
     ]
+
+
+def test_a_token_with_neither_counts_nothing_where_others_have_parts_of_speech(
+    make_nlp, make_tagged, fit
+):
+    nlp = make_nlp("rnn_morphologizer")
+    rows = [
+        {
+            "words": ["green", "eggs", "runs"],
+            "pos": ["ADJ", "NOUN", ""],
+            "morphs": ["", "Number=Plur", ""],
+        }
+    ]
+    fit(nlp, make_tagged(nlp, rows), 15)
+    assert nlp("green eggs runs")[2].pos_ in ("ADJ", "NOUN")
+
+
+def test_labels_of_a_pipeline_that_it_was_taken_from_are_compared(
+    make_nlp, make_tagged
+):
+    nlp, other = make_nlp("rnn_morphologizer"), spacy.blank("en")
+    examples = make_tagged(nlp)
+    nlp.initialize(lambda: examples)
+    other.add_pipe("rnn_morphologizer", source=nlp)
+    reference = other.make_doc("Hello")
+    reference[0].pos_ = "INTJ"
+    reference[0].set_morph("Foo=Bar")
+    example = Example(other.make_doc("Hello"), reference)
+    with pytest.warns(UserWarning, match="Foo=Bar"):
+        assert other.evaluate([example])["pos_acc"] == 0.0
 
 
 def test_features_in_any_order_are_one_label(make_nlp, make_tagged):

@@ -1,5 +1,7 @@
 """Settings of a component are checked, and can be changed after it was saved."""
 
+import warnings
+
 import pytest
 import spacy
 import srsly
@@ -138,3 +140,23 @@ def test_settings_of_the_first_version_hold_whatever_the_config_says(tmp_path):
     assert load(tmp_path, "rnn_summarizer").cfg["budget"] == 2
     with pytest.warns(UserWarning, match="budget = 2, not 7"):
         assert load(tmp_path, "rnn_summarizer", budget=7).cfg["budget"] == 2
+
+
+@pytest.mark.parametrize("value", [0.3, 0.35, 0.57, 0.7, 0.94])
+def test_what_was_changed_stays_whatever_the_config_has(value, tmp_path):
+    factory = "rnn_textcat_multilabel"
+    weights = {"class_weights": {"A": value}}
+    nlp = save(factory, tmp_path / "first", threshold=value, **weights)
+    nlp.get_pipe(factory).configure(threshold=0.5)
+    nlp.to_disk(tmp_path / "second")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        loaded = spacy.load(tmp_path / "second")
+    assert loaded.get_pipe(factory).cfg["threshold"] == 0.5
+
+
+def test_entities_have_to_be_written_somewhere_after_a_change_too():
+    pipe = spacy.blank("en").add_pipe("rnn_ner")
+    with pytest.raises(ValueError, match="nothing to write to"):
+        pipe.configure(annotate_ents=False, spans_key=None)
+    assert pipe.cfg["annotate_ents"]

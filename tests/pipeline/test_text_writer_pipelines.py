@@ -107,6 +107,20 @@ def test_a_frozen_component_annotates_and_stays_as_it_is(saved):
     assert nlp.get_pipe(factory).to_bytes() == weights
 
 
+def test_it_annotates_while_it_learns_a_share_of_a_batch():
+    nlp = make_nlp()
+    examples = make_examples(nlp)
+    optimizer = nlp.initialize(lambda: examples)
+    settings = {"rnn_translator": {"share": 0.5}}
+    losses = nlp.update(
+        examples,
+        sgd=optimizer,
+        annotates=["rnn_translator"],
+        component_cfg=settings,
+    )
+    assert losses["rnn_translator"] > 0.0
+
+
 def test_a_sourced_component_writes_the_same_and_learns_on(saved, tmp_path):
     source = spacy.load(saved)
     nlp = spacy.blank("en")

@@ -129,7 +129,10 @@ def format_config(config: Config, tasks: Sequence[str], path: Path) -> str:
     head = [purpose for purpose, *_ in comments]
     head += [f"#   {command}" for command in list_commands(config, path)]
     head += comments[0][1:]
-    return "\n".join([*head, "", config.to_str(interpolate=False)])
+    # confection writes "$" twice, which is not undone where variables stay as they are,
+    # and so spaCy's commands read them.
+    body = config.to_str(interpolate=False).replace("$$", "$")
+    return "\n".join([*head, "", body])
 
 
 def list_commands(config: Config, path: Path) -> list[str]:

@@ -170,3 +170,14 @@ def test_every_template_is_package_data():
     names = {path.stem for path in TEMPLATES.glob("*.cfg")}
     assert names == {*TASKS, "base", "pretraining"}
     assert TEMPLATES.is_absolute()
+
+
+def test_a_dollar_is_written_as_spacy_reads_it(tmp_path):
+    path = tmp_path / "config.cfg"
+    labels = ["$", "PRP$", "NN"]
+    config = make_config(["tagger"], settings={"paths.train": "a $x/train.jsonl"})
+    config["initialize"]["components"] = {"rnn_tagger": {"labels": labels}}
+    path.write_text(format_config(config, ["tagger"], path))
+    found = load_config(path, interpolate=False).interpolate()  # as `spacy train`
+    assert found["initialize"]["components"]["rnn_tagger"]["labels"] == labels
+    assert found["corpora"]["train"]["path"] == "a $x/train.jsonl"
