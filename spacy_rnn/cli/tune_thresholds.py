@@ -9,6 +9,7 @@ from spacy.cli._util import import_code, setup_gpu
 from wasabi import msg
 
 from spacy_rnn.cli.evaluate import read_examples
+from spacy_rnn.cli.json_text import to_json
 from spacy_rnn.cli.messages import as_overrides, one_message, parse_overrides
 from spacy_rnn.cli.options import (
     CodeOption,
@@ -113,10 +114,11 @@ def tune_thresholds_cli(
                 min_positives=min_positives,
                 positive_label=positive_label,
             )
+        described = describe(report, target)  # whatever is wrong, before it is saved
         if target is not None:
             save(nlp, target, source=target if in_place else None)
         if as_json:
-            typer.echo(to_json(report, target))
+            typer.echo(described)
             return
         print_report(report, data_path, min_positives, per_label=per_label)
     say_what_was_saved("the pipeline with its thresholds", target)
@@ -220,14 +222,11 @@ def print_report(
     )
 
 
-def to_json(report: "Report", folder: Path | None) -> str:
-    import srsly
-
-    return srsly.json_dumps(
+def describe(report: "Report", folder: Path | None) -> str:
+    return to_json(
         {
             **report._asdict(),
             "labels": [row._asdict() for row in report.labels],
             "saved": None if folder is None else str(folder),
-        },
-        indent=2,
+        }
     )

@@ -96,7 +96,8 @@ def find_confident(nlp: Language) -> Iterable[str]:
     for name, pipe in nlp.pipeline:
         settings = getattr(pipe, "cfg", None) or {}
         assigns = set(nlp.get_pipe_meta(name).assigns)
-        if {"doc.ents", "doc.spans"} <= assigns and settings.get("annotate_ents"):
+        is_both = {"doc.ents", "doc.spans"} <= assigns
+        if is_both and settings.get("annotate_ents") and settings["spans_key"]:
             yield settings["spans_key"]
 
 
