@@ -43,6 +43,37 @@ def cross_entropy(
     return loss, (probabilities - truths) * weights
 
 
+def divergence(
+    ops: Ops, probabilities: Floats2d, before: Floats2d, *, exclusive: bool
+) -> tuple[float, Floats2d]:
+    """Compute how far probabilities are from what they were before.
+
+    Args:
+        ops: Where to compute.
+        probabilities: In [0, 1], from a softmax if exclusive, else logistic. Shape
+            (B, K).
+        before: The same, of before.
+        exclusive: Whether exactly one label is right.
+
+    Returns:
+        The Kullback-Leibler divergence per row, in nats, and its gradient with respect
+        to the scores that the probabilities were made from, not divided by B, shape
+        (B, K).
+    """
+    (loss, gradient), (entropy, _) = (
+        cross_entropy(
+            ops,
+            predicted,
+            before,
+            ops.xp.ones_like(before),
+            exclusive=exclusive,
+            label_smoothing=0.0,
+        )
+        for predicted in (probabilities, before)
+    )
+    return loss - entropy, gradient
+
+
 def token_cross_entropy(
     ops: Ops,
     probabilities: Floats2d,

@@ -9,6 +9,7 @@ from thinc.api import Model
 
 from spacy_rnn.alignment import same_tokens
 from spacy_rnn.pipeline.entity_gold import excerpt, gold_spans
+from spacy_rnn.pipeline.labels import count_outputs
 
 CROSSING = "don't begin and end where predicted tokens do, and count as missing"
 BLANK = "begin or end with white space, and are learned without it"
@@ -69,30 +70,6 @@ def check_label(label: str, place: str = "") -> None:
             f"The label {label!r}{place} begins as a tag does. Labels have to be of "
             f"whole entities, as {label[2:]!r}"
         )
-
-
-def count_outputs(model: Model) -> int | None:
-    """Return how many tags a model scores, None if that is open."""
-    layer = model.get_ref("output_layer") if model.has_ref("output_layer") else model
-    return layer.maybe_get_dim("nO")
-
-
-def make_room(name: str, models: Iterable[Model | None], n_tags: int) -> None:
-    """Let models score more tags, if they can't score so many.
-
-    Raises:
-        ValueError: If one can't get more.
-    """
-    for model in filter(None, models):
-        nO = count_outputs(model)
-        if nO is None or nO >= n_tags:
-            continue
-        if "resize_output" not in model.attrs:
-            raise ValueError(
-                f"The model of '{name}' has {nO} outputs, one for each tag, and can't "
-                f"get more, so no label can be added"
-            )
-        model.attrs["resize_output"](model, n_tags)
 
 
 def check_outputs(

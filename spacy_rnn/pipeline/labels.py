@@ -10,6 +10,7 @@ from spacy.language import Language
 from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
 from spacy.training import Example
+from thinc.api import Model
 
 from spacy_rnn.losses import balanced_classes, balanced_labels
 from spacy_rnn.pipeline.thresholds import check_thresholds
@@ -248,3 +249,27 @@ def count_labels(
         for label, value in example.reference.cats.items():
             (have if value else lack)[label] += 1
     return {label: (have[label], lack[label]) for label in labels}
+
+
+def count_outputs(model: Model) -> int | None:
+    """Return how many labels or tags a model scores, None if that is open."""
+    layer = model.get_ref("output_layer") if model.has_ref("output_layer") else model
+    return layer.maybe_get_dim("nO")
+
+
+def make_room(name: str, models: Iterable[Model | None], n_outputs: int) -> None:
+    """Let models score more, if they can't score so many. The other scores stay.
+
+    Raises:
+        ValueError: If one can't get more.
+    """
+    for model in filter(None, models):
+        nO = count_outputs(model)
+        if nO is None or nO >= n_outputs:
+            continue
+        if "resize_output" not in model.attrs:
+            raise ValueError(
+                f"The model of '{name}' has {nO} outputs, and can't get more, so no "
+                f"label can be added"
+            )
+        model.attrs["resize_output"](model, n_outputs)

@@ -9,7 +9,7 @@ from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
-from thinc.api import Model, Optimizer, set_dropout_rate
+from thinc.api import Model
 
 from spacy_rnn.pipeline.default_models import NER
 from spacy_rnn.pipeline.entity_docs import (
@@ -23,10 +23,10 @@ from spacy_rnn.pipeline.entity_labels import (
     check_label,
     check_outputs,
     find_labels,
-    make_room,
 )
 from spacy_rnn.pipeline.guards import guarded
-from spacy_rnn.pipeline.labels import ignore_others
+from spacy_rnn.pipeline.labels import ignore_others, make_room
+from spacy_rnn.pipeline.rehearsal import rehearse
 from spacy_rnn.pipeline.settings import note_settings
 from spacy_rnn.scorers import ner_score
 from spacy_rnn.tags.decoding import span_confidences
@@ -116,6 +116,7 @@ class RNNEntityRecognizer(TrainablePipe):
     """
 
     loss_per = "document"
+    rehearse = rehearse
 
     def __init__(
         self,
@@ -265,32 +266,14 @@ class RNNEntityRecognizer(TrainablePipe):
         loss, gradient = crf_loss(lattice, tag_set, allowed, incorrect)
         return loss, from_gradient(self.model.ops, gradient, scores)
 
-    def rehearse(
-        self,
-        examples: Iterable[Example],
-        *,
-        drop: float = 0.0,
-        sgd: Optimizer | None = None,
-        losses: dict[str, float] | None = None,
-        **config: Any,
-    ) -> dict[str, float]:
-        """Learn to predict as before `nlp.resume_training`, so that it isn't forgotten.
+    def divergence(
+        self, scores: TagScores, before: TagScores
+    ) -> tuple[float, TagScores]:
+        """Find how far sequences are from what they were before, and the gradient.
 
-        The loss is the Kullback-Leibler divergence of the tag sequences' distribution
-        from what it was, per document, in nats.
+        The loss is the Kullback-Leibler divergence of the tag sequences' distribution,
+        per document, in nats.
         """
-        losses = {} if losses is None else losses
-        losses.setdefault(self.name, 0.0)
-        validate_examples(examples, "RNNEntityRecognizer.rehearse")
-        docs = [example.predicted for example in examples]
-        if self._rehearsal_model is None or not any(len(doc) for doc in docs):
-            return losses
-        set_dropout_rate(self.model, drop)
-        scores, backprop = self.model.begin_update(docs)
-        before = to_lattice(self._rehearsal_model.predict(docs), self.tag_set)
-        loss, gradient = divergence(to_lattice(scores, self.tag_set), before)
-        backprop(from_gradient(self.model.ops, gradient, scores))
-        if sgd is not None:
-            self.finish_update(sgd)
-        losses[self.name] += loss
-        return losses
+        lattices = (to_lattice(each, self.tag_set) for each in (scores, before))
+        loss, gradient = divergence(*lattices)
+        return loss, from_gradient(self.model.ops, gradient, scores)

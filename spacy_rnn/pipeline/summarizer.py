@@ -15,10 +15,11 @@ from thinc.types import Floats1d
 from thinc.util import to_numpy
 
 from spacy_rnn.extensions import register_text
-from spacy_rnn.losses import cross_entropy
+from spacy_rnn.losses import cross_entropy, divergence
 from spacy_rnn.pipeline.calibration import scale_logistic
 from spacy_rnn.pipeline.default_models import SUMMARIZER
 from spacy_rnn.pipeline.guards import guarded
+from spacy_rnn.pipeline.rehearsal import rehearse
 from spacy_rnn.pipeline.settings import note_settings
 from spacy_rnn.pipeline.summary_choice import Order, Unit, choose
 from spacy_rnn.pipeline.summary_gold import has_gold, sentence_truths, soften
@@ -116,6 +117,7 @@ class RNNSummarizer(TrainablePipe):
     """Choose the sentences of a summary by scores, after Nallapati et al. (2017)."""
 
     loss_per = "token"
+    rehearse = rehearse
 
     def __init__(
         self,
@@ -150,6 +152,7 @@ class RNNSummarizer(TrainablePipe):
         )
         note_settings(self)
         self.scorer = scorer
+        self._rehearsal_model: Model | None = None  # set by nlp.resume_training
         register_text("summary")
 
     def initialize(
@@ -241,3 +244,15 @@ class RNNSummarizer(TrainablePipe):
         loss *= len(weights) / max(1, int(weights.sum()))
         lengths = [len(score) for score in scores]
         return loss, ops.unflatten(gradient[:, 0], lengths)
+
+    def divergence(
+        self, scores: Sequence[Floats1d], before: Sequence[Floats1d]
+    ) -> tuple[float, list[Floats1d]]:
+        """Find how far probabilities are from what they were, and the gradient.
+
+        The loss is the Kullback-Leibler divergence per sentence, in nats.
+        """
+        ops: Any = self.model.ops
+        now, then = (ops.sigmoid(ops.xp.concatenate(each)) for each in (scores, before))
+        loss, gradient = divergence(ops, now[:, None], then[:, None], exclusive=False)
+        return loss, ops.unflatten(gradient[:, 0], [len(score) for score in scores])

@@ -10,14 +10,20 @@ from spacy.strings import get_string_id
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
-from thinc.api import Model
+from thinc.api import Model, Ops
 from thinc.types import Floats2d
 from thinc.util import to_numpy
 
-from spacy_rnn.losses import token_cross_entropy
+from spacy_rnn.losses import divergence, token_cross_entropy
 from spacy_rnn.pipeline.default_models import TAGGER
 from spacy_rnn.pipeline.guards import guarded
-from spacy_rnn.pipeline.labels import check_enough, count_gold, ignore_others
+from spacy_rnn.pipeline.labels import (
+    check_enough,
+    count_gold,
+    ignore_others,
+    make_room,
+)
+from spacy_rnn.pipeline.rehearsal import rehearse
 from spacy_rnn.pipeline.settings import note_settings
 from spacy_rnn.pipeline.truths import UNKNOWN, Truth, Values, token_truths
 from spacy_rnn.ragged import RaggedList, flatten
@@ -85,6 +91,7 @@ class RNNTagger(Tagger):
 
     loss_per = "token"
     label_attrs: tuple[str, ...] = ("TAG",)
+    rehearse = rehearse
 
     def __init__(
         self,
@@ -117,9 +124,7 @@ class RNNTagger(Tagger):
             1 if the label is new, 0 if it was known.
         """
         added: int = super().add_label(label)
-        for model in (self.model, self._rehearsal_model):
-            if model is not None and is_full(model, len(self.labels)):
-                model.attrs["resize_output"](model, len(self.labels))
+        make_room(self.name, (self.model, self._rehearsal_model), len(self.labels))
         return added
 
     def initialize(
@@ -172,6 +177,20 @@ class RNNTagger(Tagger):
         )
         return loss, RaggedList(gradient, flat.lengths)
 
+    def divergence(
+        self, scores: list[Floats2d], before: list[Floats2d]
+    ) -> tuple[float, list[Floats2d]]:
+        """Find how far probabilities are from what they were, and the gradient.
+
+        The loss is the Kullback-Leibler divergence per token, in nats.
+        """
+        ops = self.model.ops
+        flat, flat_before = flatten(ops, scores), flatten(ops, before)
+        loss, gradient = divergence(
+            ops, flat.data, normalized(ops, flat_before.data), exclusive=True
+        )
+        return loss, RaggedList(gradient, flat.lengths)
+
     def gold_labels(self, doc: Doc) -> list[str]:
         """List the tags that tokens of a reference have, or are said not to have."""
         prefix = self.cfg["neg_prefix"]
@@ -206,6 +225,9 @@ class RNNTagger(Tagger):
         )
 
 
-def is_full(model: Model, n_labels: int) -> bool:
-    """Return whether a model's outputs are known, and are fewer than the labels."""
-    return bool(model.has_dim("nO")) and model.get_dim("nO") < n_labels
+def normalized(ops: Ops, scores: Floats2d) -> Floats2d:
+    """Make probabilities of what a model predicts, unless they are. Shape (N, K)."""
+    is_normalized = (scores >= 0.0).all() and (
+        abs(scores.sum(axis=1) - 1.0) < 1e-3
+    ).all()
+    return scores if is_normalized else ops.softmax(scores)

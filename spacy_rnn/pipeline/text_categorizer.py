@@ -18,7 +18,7 @@ from thinc.api import Model
 from thinc.types import Floats2d
 from thinc.util import to_numpy
 
-from spacy_rnn.losses import cross_entropy
+from spacy_rnn.losses import cross_entropy, divergence
 from spacy_rnn.pipeline.calibration import (
     ByLabel,
     scale_logistic,
@@ -30,12 +30,14 @@ from spacy_rnn.pipeline.labels import (
     ClassWeights,
     check_known,
     find_categories,
+    make_room,
     own_cats,
     read_categories,
     score,
     true_labels,
 )
 from spacy_rnn.pipeline.listening import follow_upstream
+from spacy_rnn.pipeline.rehearsal import rehearse
 from spacy_rnn.pipeline.settings import note_settings
 from spacy_rnn.pipeline.thresholds import (
     Thresholds,
@@ -56,6 +58,7 @@ class RNNTextCategorizer(TextCategorizer):
     """
 
     exclusive = True
+    rehearse = rehearse
 
     def __init__(
         self,
@@ -113,6 +116,7 @@ class RNNTextCategorizer(TextCategorizer):
             labels = {*self.labels, label}
             check_thresholds(self.cfg["thresholds"], labels, exclusive=True)
         added: int = super().add_label(label)
+        make_room(self.name, [self._rehearsal_model], len(self.labels))
         return added
 
     def predict(self, docs: Iterable[Doc]) -> Floats2d:
@@ -163,6 +167,13 @@ class RNNTextCategorizer(TextCategorizer):
             exclusive=self.exclusive,
             label_smoothing=self.cfg["label_smoothing"],
         )
+
+    def divergence(self, scores: Floats2d, before: Floats2d) -> tuple[float, Floats2d]:
+        """Find how far probabilities are from what they were, and the gradient.
+
+        The loss is the Kullback-Leibler divergence per document, in nats.
+        """
+        return divergence(self.model.ops, scores, before, exclusive=self.exclusive)
 
     def predicted_labels(self, doc: Doc) -> list[str]:
         """List the labels of a document, by its probabilities and the thresholds.

@@ -1,11 +1,13 @@
 """Small pipelines, which the tests of the components share."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import spacy
+from single_components import make_pipeline
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
@@ -295,3 +297,9 @@ def saved_ner(tmp_path_factory, make_ner, make_entities, fit) -> Path:
 def trained_ner(saved_ner) -> Language:
     """A trained pipeline, freshly loaded."""
     return spacy.load(saved_ner)
+
+
+@pytest.fixture
+def make_pipe(make_nlp, make_tok2vec) -> Callable:
+    """Make a pipeline of any one component, and an example: `make_pipe(factory)`."""
+    return partial(make_pipeline, make_nlp=make_nlp, make_tok2vec=make_tok2vec)
