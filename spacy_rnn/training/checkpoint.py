@@ -12,7 +12,7 @@ from spacy_rnn.atomic import write_atomically
 from spacy_rnn.training.identity import check_same
 from spacy_rnn.training.random_states import StreamState
 
-MAGIC = b"spacy-rnn checkpoint 2\n"
+MAGIC = b"spacy-rnn checkpoint 3\n"
 DIGEST_SIZE = hashlib.sha256().digest_size
 
 
@@ -41,7 +41,7 @@ class Checkpoint:
         scores: The score of each evaluation so far.
         performance: The scores that go into the pipeline's meta.
         draws: Random states before those batches whose reading drew random numbers, by
-            step, where they were not what the batches before had left.
+            step, see `Stream`.
         ranks: What each process has for itself.
         shared: Random states, torch's as well, of what several processes draw alike.
         weights: Weights and the optimizer's memory, see `training.weights`.

@@ -11,24 +11,33 @@ from thinc.api import fix_random_seed
 
 
 class StreamState(NamedTuple):
-    """The generators that reading, shuffling and augmenting may draw from."""
+    """The generators that reading, shuffling and augmenting may draw from.
 
-    python: tuple[Any, ...]
-    numpy: tuple[Any, ...]
+    None for one that isn't drawn from, and is left as it is.
+    """
+
+    python: tuple[Any, ...] | None = None
+    numpy: tuple[Any, ...] | None = None
 
     @classmethod
     def now(cls) -> "StreamState":
         # Thinc draws from the global generator.
         name, keys, *rest = np.random.get_state()  # noqa: NPY002
         assert not isinstance(keys, str)
-        return cls(random.getstate(), (name, keys.tobytes(), *rest))
+        version, words, gauss = random.getstate()
+        # As bytes, since a run can keep one for each of its steps.
+        python = version, np.array(words, dtype=np.uint32).tobytes(), gauss
+        return cls(python, (name, keys.tobytes(), *rest))
 
     def restore(self) -> None:
-        version, keys, gauss = self.python
-        random.setstate((version, tuple(keys), gauss))
-        name, words, *rest = self.numpy
-        keys = np.frombuffer(words, dtype=np.uint32)
-        np.random.set_state((name, keys, *rest))  # noqa: NPY002
+        if self.python is not None:
+            version, words, gauss = self.python
+            keys = np.frombuffer(words, dtype=np.uint32)
+            random.setstate((version, tuple(keys.tolist()), gauss))
+        if self.numpy is not None:
+            name, words, *rest = self.numpy
+            keys = np.frombuffer(words, dtype=np.uint32)
+            np.random.set_state((name, keys, *rest))  # noqa: NPY002
 
 
 class SharedStream:

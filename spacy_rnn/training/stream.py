@@ -23,7 +23,8 @@ class Stream:
         step: The step that the last batch is for.
         batch: The last batch, as it was read.
         words: Words in all batches so far.
-        draws: By step, random states that were not what the last draw had left.
+        draws: By step, states of the generators that its batch drew from, where they
+            were not what the last batch that drew from them had left.
         drawing: Gives the context to read in.
     """
 
@@ -42,7 +43,7 @@ class Stream:
         self.step = -1
         self.batch: list[Example] = []
         self.words = 0
-        self._left: StreamState | None = None  # by the last batch that drew
+        self._left = StreamState()  # of each generator, by the last batch that drew
 
     def __iter__(self) -> Iterator[Batch]:
         batches = iter(self.batches)
@@ -62,11 +63,13 @@ class Stream:
             self.draws[step].restore()
         before = StreamState.now()
         read = next(batches, None)
-        after = StreamState.now()
-        if before != after:
-            if before != self._left:
-                self.draws[step] = before
-            self._left = after
+        states = list(zip(before, StreamState.now(), self._left, strict=True))
+        drawn = StreamState(
+            *(x if x not in (y, left) else None for x, y, left in states)
+        )
+        if any(drawn):
+            self.draws[step] = drawn
+        self._left = StreamState(*(y if x != y else left for x, y, left in states))
         return read
 
 
