@@ -1,5 +1,5 @@
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from enum import Enum
 from itertools import islice
 from pathlib import Path
@@ -9,7 +9,7 @@ import typer
 from spacy.cli._util import import_code, setup_gpu
 from wasabi import msg
 
-from spacy_rnn.atomic import write_atomically
+from spacy_rnn.atomic import check_writable, write_atomically
 from spacy_rnn.cli.messages import one_message
 from spacy_rnn.cli.options import CodeOption, GpuOption, ModelArgument
 
@@ -93,6 +93,8 @@ def explain_cli(
 
     python -m spacy rnn explain training/sentiment/model-best mails.csv -o mails.html
     """
+    import srsly
+
     from spacy_rnn.visual.heat_map import draw_texts, render
 
     import_code(code_path)
@@ -105,24 +107,25 @@ def explain_cli(
             raise ValueError("--label is of no use with --weights alignment")
         setup_gpu(use_gpu, silent=as_json or output is None)
         chosen = list(islice(read_all(texts, text_column), limit or None))
-        batches: Iterable[list[list[Any]]] = (
+        if output is not None:
+            check_writable(output)
+        texts_explained: Iterator[tuple[Doc, list[Any]]] = (
             align_texts(model, chosen, component=component)
             if is_written
             else explain_texts(
                 model, chosen, component=component, labels=labels or None
             )
         )
-        for batch in batches:
-            for explanations in batch:
-                if output is not None:
-                    found.extend(explanations)
-                if as_json and is_written:
-                    typer.echo(alignments_to_json(*explanations))
-                elif as_json:
-                    typer.echo(to_json(explanations))
-                elif output is None:
-                    for each in draw_texts(explanations, weights.value):
-                        typer.echo(each + "\n")
+        for doc, explanations in texts_explained:
+            if output is not None:
+                found.extend(explanations)
+            if as_json:
+                to_rows = alignments_to_rows if is_written else explanations_to_rows
+                tokens = {"tokens": [token.text for token in doc]}
+                typer.echo(srsly.json_dumps(tokens | to_rows(explanations)))
+            elif output is None:
+                for each in draw_texts(explanations, weights.value):
+                    typer.echo(each + "\n")
         if output is not None:
             page = render(found, weights=weights.value, page=True, jupyter=False)
             write_atomically(output, page.encode())
@@ -137,8 +140,8 @@ def explain_texts(
     *,
     component: str | None,
     labels: Sequence[str] | None,
-) -> Iterator[list[list["Explanation"]]]:
-    """Explain texts batch by batch, with a bar for what takes long.
+) -> Iterator[tuple["Doc", list["Explanation"]]]:
+    """Explain texts in batches, with a bar for what takes long.
 
     Raises:
         ValueError: If there is no text with tokens.
@@ -154,14 +157,15 @@ def explain_texts(
     shown = tqdm(total=len(texts), unit="texts", delay=2, leave=False, disable=None)
     with shown as bar:
         for start in range(0, len(texts), BATCH):
-            batch = texts[start : start + BATCH]
-            yield explain(nlp, batch, component=component, labels=labels)
-            bar.update(len(batch))
+            docs = list(nlp.pipe(texts[start : start + BATCH]))
+            found = explain(nlp, docs, component=component, labels=labels)
+            yield from zip(docs, found, strict=True)
+            bar.update(len(docs))
 
 
 def align_texts(
     model: str, texts: Sequence[str], *, component: str | None
-) -> Iterator[list[list["Doc"]]]:
+) -> Iterator[tuple["Doc", list["Doc"]]]:
     """Let the components write that write texts, and keep what they read for it.
 
     Raises:
@@ -182,7 +186,7 @@ def align_texts(
     for name in [component] if component else writers:
         writers[name].configure(n_best=1, attention=True)
     for doc in nlp.pipe(texts):
-        yield [[doc]]
+        yield doc, [doc]
 
 
 def read_all(texts: Sequence[str], column: str) -> Iterator[str]:
@@ -220,10 +224,8 @@ def is_file(text: str) -> bool:
         return False
 
 
-def alignments_to_json(doc: "Doc") -> str:
-    """Write what was written about a document as one line of JSON."""
-    import srsly
-
+def alignments_to_rows(docs: Sequence["Doc"]) -> dict[str, Any]:
+    """Say in plain values what was written about a document."""
     from spacy_rnn.visual.alignment import each_alignment
 
     rows = [
@@ -234,17 +236,15 @@ def alignments_to_json(doc: "Doc") -> str:
             "pieces": each.pieces,
             "attention": each.attention.tolist(),
         }
+        for doc in docs
         for each in each_alignment(doc)
     ]
-    tokens = [token.text for token in doc]
-    return srsly.json_dumps({"tokens": tokens, "alignments": rows})
+    return {"alignments": rows}
 
 
-def to_json(explanations: Sequence["Explanation"]) -> str:
-    """Write the explanations of a text as one line of JSON."""
-    import srsly
-
-    rows: list[dict[str, Any]] = [
+def explanations_to_rows(explanations: Sequence["Explanation"]) -> dict[str, Any]:
+    """Say in plain values what speaks for the predictions of a text."""
+    rows = [
         {
             "component": each.component,
             "label": each.label,
@@ -258,5 +258,4 @@ def to_json(explanations: Sequence["Explanation"]) -> str:
         }
         for each in explanations
     ]
-    tokens = [token.text for token in explanations[0].doc] if explanations else []
-    return srsly.json_dumps({"tokens": tokens, "explanations": rows})
+    return {"explanations": rows}

@@ -1,5 +1,6 @@
 """What the corpora of files have in common."""
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from functools import cached_property
@@ -12,7 +13,7 @@ from spacy.tokens import Doc
 from spacy.training import Corpus, Example
 
 from spacy_rnn.checks import check_at_least
-from spacy_rnn.corpora.files.lines import RowErrors
+from spacy_rnn.corpora.files.lines import RowErrors, TooLarge
 from spacy_rnn.corpora.references import (
     Augmenter,
     Contents,
@@ -93,6 +94,18 @@ class FileCorpus(Corpus, ABC, Generic[Known]):
     @abstractmethod
     def _read(self, nlp: Language) -> Iterator[Doc]:
         """Read the annotated documents, after the contents."""
+
+    def _is_short_enough(self, nlp: Language, location: object, text: str) -> bool:
+        """Leave out, with a warning, or refuse a text that the pipeline would."""
+        if len(text) <= nlp.max_length:
+            return True
+        problem = TooLarge(
+            f"{location}: the text has {len(text)} characters, but the pipeline takes "
+            f"no more than {nlp.max_length}, its nlp.max_length"
+        )
+        self._how.on_error(problem)
+        warnings.warn(f"Left out: {problem}", stacklevel=2)
+        return False
 
     def _augment(self, nlp: Language, example: Example) -> Iterator[Example]:
         return self.augmenter(nlp, example)

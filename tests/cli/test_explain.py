@@ -39,6 +39,24 @@ def explain(*args, **settings):
     return CliRunner().invoke(app, ["rnn", "explain", *map(str, args)], **settings)
 
 
+@pytest.fixture(scope="module")
+def tagger_of_few(tmp_path_factory):
+    """Save a tagger that has learned to say "A" of good things only."""
+    nlp = spacy.blank("en")
+    nlp.add_pipe("rnn_tagger")
+    examples = [
+        Example.from_dict(nlp.make_doc("Good soup."), {"tags": ["A", "A", "B"]}),
+        Example.from_dict(nlp.make_doc("Bad staff."), {"tags": ["B", "B", "B"]}),
+    ]
+    optimizer = nlp.initialize(lambda: examples)
+    optimizer.learn_rate = 0.01
+    for _ in range(20):
+        nlp.update(examples, sgd=optimizer)
+    path = tmp_path_factory.mktemp("tagger")
+    nlp.to_disk(path)
+    return path
+
+
 def read(result):
     assert result.exit_code == 0, result.output
     return [json.loads(line) for line in result.stdout.splitlines()]
@@ -149,6 +167,25 @@ def test_a_missing_pipeline_is_named():
     result = explain("no/such/model", "Good.")
     assert result.exit_code == 1
     assert "no/such/model" in result.output
+
+
+def test_tokens_are_told_of_a_text_in_which_nothing_is_predicted(tagger_of_few):
+    rows = read(explain(tagger_of_few, "Good soup.", "Bad staff.", "-l", "A", "--json"))
+    assert [row["tokens"] for row in rows] == [
+        ["Good", "soup", "."],
+        ["Bad", "staff", "."],
+    ]
+    assert [bool(row["explanations"]) for row in rows] == [True, False]
+
+
+def test_an_output_that_cant_be_written_is_refused_before_the_work(
+    classifier, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("spacy.load", lambda *_: pytest.fail("the work began"))
+    (tmp_path / "file").touch()
+    result = explain(classifier, "Good.", "--output", tmp_path / "file" / "page.html")
+    assert result.exit_code == 1
+    assert "page.html" in result.output
 
 
 def test_a_page_that_cant_be_made_leaves_the_old_one(classifier, tmp_path):

@@ -170,6 +170,19 @@ def test_columns_and_labels_of_a_table_are_found(table, tmp_path):
     assert "Language: en (by --lang)" in output
 
 
+def test_a_text_that_is_missing_makes_no_other_column_the_text(tmp_path):
+    rows = [
+        {"id": f"row number {i}", "text": t, "label": la}
+        for i, (t, la) in enumerate(TEXTS)
+    ]
+    rows[2]["text"] = None
+    srsly.write_jsonl(tmp_path / "train.jsonl", rows)
+    data = tmp_path / "train.jsonl"
+    exit_code, output = run(tmp_path / "config.cfg", "--train", data)
+    assert exit_code == 1
+    assert "train.jsonl:3: 'text' must be a string" in output
+
+
 def test_a_text_with_two_labels_makes_it_multilabel(tmp_path):
     rows = [{"body": text, "topics": [label]} for text, label in TEXTS]
     srsly.write_jsonl(tmp_path / "train.jsonl", [*rows, {**rows[0], "topics": []}])

@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -78,11 +79,19 @@ def read_table(text: str) -> Iterator[Row]:
     before = ""
     for line in text.splitlines():
         if RULE.match(line):
-            columns = GAP.split(before.strip())
+            columns = list(tell_apart(GAP.split(before.strip())))
         values = read_numbers(line)
         if columns and len(values) == len(columns):
             yield name_values(dict(zip(columns, values, strict=True)))
         before = line
+
+
+def tell_apart(names: Iterable[str]) -> Iterator[str]:
+    """Number names that are alike, as long ones are shortened in a table."""
+    seen: Counter[str] = Counter()
+    for name in names:
+        seen[name] += 1
+        yield f"{name} ({seen[name]})" if seen[name] > 1 else name
 
 
 def name_values(found: dict[str, float]) -> Row:

@@ -20,10 +20,11 @@ MIN_SUMMARY = 3  # words of what may be one, where only lengths tell
 
 def find_texts(columns: Columns, given: Given) -> Iterator[Way]:
     """Look for texts with summaries or labels, by names and then by values."""
-    lengths = {  # in words
-        name: sum(len(value.split()) for value in values) / len(values)
+    lengths = {  # in words, of rows that have a value: which haven't, readers tell
+        name: sum(len(value.split()) for value in found) / len(found)
         for name, values in columns.items()
-        if all(isinstance(value, str) for value in values)
+        if (found := [value for value in values if value is not None])
+        and all(isinstance(value, str) for value in found)
     }
     summaries = list(_find_summaries(columns, given))
     yield from summaries

@@ -140,12 +140,12 @@ class PairCorpus(FileCorpus[None]):
         for item in self._read_items(nlp.vocab, self._how):
             if self._find_excess(item) is not None:
                 continue
-            if isinstance(item, Pair):
+            if not isinstance(item, Pair):
+                yield item
+            elif self._is_short_enough(nlp, item.location, item.source):
                 doc = nlp.make_doc(item.source)
                 keep_texts(doc, self.extension, item.targets)
                 yield doc
-            else:
-                yield item
 
     def _read_items(self, vocab: Vocab, how: Reading) -> Iterator[Pair | Doc]:
         """Read pairs, and the documents of .spacy files."""

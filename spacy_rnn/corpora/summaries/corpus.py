@@ -158,17 +158,17 @@ class SummaryCorpus(FileCorpus[None]):
         _ = self.contents  # what is wrong is raised there
         find = cache(partial(find_splitter, nlp, self.sentences, self.language))
         for item in self._read_items(nlp.vocab, self._how):
-            if isinstance(item, Article):
+            if not isinstance(item, Article):
+                yield complete_doc(
+                    item, lambda doc: find()(doc), max_sentences=self.max_sentences
+                )
+            elif self._is_short_enough(nlp, item.location, item.text):
                 yield make_doc(
                     nlp,
                     item,
                     lambda doc: find()(doc),
                     max_sentences=self.max_sentences,
                     keep_summary=self.extension is not None,
-                )
-            else:
-                yield complete_doc(
-                    item, lambda doc: find()(doc), max_sentences=self.max_sentences
                 )
 
     def _read_items(self, vocab: Vocab, how: Reading) -> Iterator[Article | Doc]:

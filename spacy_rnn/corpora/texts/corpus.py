@@ -135,7 +135,9 @@ class TextCorpus(FileCorpus[Labels]):
         for item in self._read_items(nlp.vocab, self._how, labels):
             if isinstance(item, Doc):
                 yield item
-            elif item.names is not None or not are_needed:
+            elif are_needed and item.names is None:
+                continue
+            elif self._is_short_enough(nlp, item.location, item.text):
                 yield _make_doc(nlp, item, labels)
 
     def _read_items(

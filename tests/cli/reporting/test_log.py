@@ -75,3 +75,18 @@ def test_a_file_without_evaluations_is_refused(tmp_path, text):
     path.write_text(text)
     with pytest.raises(ValueError, match="there is no evaluation in it"):
         read_log(path)
+
+
+def test_columns_whose_names_are_shortened_alike_are_told_apart(tmp_path):
+    nlp, stream = spacy.blank("en"), io.StringIO()
+    for name in ("rnn_textcat", "rnn_tagger"):
+        nlp.add_pipe(name)
+    log_step, _ = create_console_logger()(nlp, stream, stream)
+    info = make_info(0, 0.5)
+    log_step(info | {"losses": {"rnn_textcat": 1.5, "rnn_tagger": 2.5}})
+    path = tmp_path / "printed.log"
+    path.write_text(stream.getvalue())
+    losses = read_log(path).losses
+    assert [*losses.values()] == [[1.5], [2.5]]
+    first, second = losses
+    assert second == f"{first} (2)"
