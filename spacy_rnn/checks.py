@@ -1,8 +1,18 @@
 """Values of settings, checked where a model or a reader is made."""
 
+from numbers import Integral, Real
+from typing import Any
+
+
+def is_number(value: Any, kind: type = Real) -> bool:
+    """Return whether a value is a number, which true and false are not."""
+    return isinstance(value, kind) and not isinstance(value, bool)
+
 
 def check_at_least(name: str, value: int, lowest: int) -> None:
-    """Raise a ValueError for a whole number that is too small."""
+    """Raise a ValueError for what is no whole number, or one that is too small."""
+    if not is_number(value, Integral):
+        raise ValueError(f"{name} has to be a whole number, but it is {value!r}")
     if value < lowest:
         raise ValueError(f"{name} has to be {lowest} or more, but it is {value}")
 
@@ -24,7 +34,7 @@ def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
 
 def check_flag(name: str, value: bool) -> None:
     """Raise a ValueError for what is neither true nor false."""
-    if value not in (True, False):
+    if not isinstance(value, bool):
         raise ValueError(f"{name} has to be true or false, but it is {value!r}")
 
 
@@ -36,35 +46,35 @@ def check_text(name: str, value: str | None) -> None:
 
 def check_rate(name: str, value: float) -> None:
     """Raise a ValueError for what can't be a dropout rate."""
-    if not 0.0 <= value < 1.0:
-        raise ValueError(f"{name} has to be in [0, 1), but it is {value}")
+    if not (is_number(value) and 0.0 <= value < 1.0):
+        raise ValueError(f"{name} has to be in [0, 1), but it is {value!r}")
 
 
 def check_share(name: str, value: float) -> None:
     """Raise a ValueError for what can't be one of two shares."""
-    if not 0.0 < value < 1.0:
-        raise ValueError(f"{name} has to be in (0, 1), but it is {value}")
+    if not (is_number(value) and 0.0 < value < 1.0):
+        raise ValueError(f"{name} has to be in (0, 1), but it is {value!r}")
 
 
 def check_portion(name: str, value: float) -> None:
     """Raise a ValueError for what can't be a part of a whole."""
-    if not 0.0 <= value <= 1.0:
-        raise ValueError(f"{name} has to be in [0, 1], but it is {value}")
+    if not (is_number(value) and 0.0 <= value <= 1.0):
+        raise ValueError(f"{name} has to be in [0, 1], but it is {value!r}")
 
 
 def check_not_negative(name: str, value: float) -> None:
     """Raise a ValueError for a number below 0, or none at all."""
-    if not 0.0 <= value < float("inf"):
-        raise ValueError(f"{name} has to be 0 or more, but it is {value}")
+    if not (is_number(value) and 0.0 <= value < float("inf")):
+        raise ValueError(f"{name} has to be 0 or more, but it is {value!r}")
 
 
 def check_positive(name: str, value: float) -> None:
     """Raise a ValueError for a number that isn't above 0, or none at all."""
-    if not 0.0 < value < float("inf"):
-        raise ValueError(f"{name} has to be above 0, but it is {value}")
+    if not (is_number(value) and 0.0 < value < float("inf")):
+        raise ValueError(f"{name} has to be above 0, but it is {value!r}")
 
 
 def check_finite(name: str, value: float) -> None:
     """Raise a ValueError for what is no number, or an infinite one."""
-    if not float("-inf") < value < float("inf"):
-        raise ValueError(f"{name} has to be a number, but it is {value}")
+    if not (is_number(value) and abs(value) < float("inf")):
+        raise ValueError(f"{name} has to be a number, but it is {value!r}")

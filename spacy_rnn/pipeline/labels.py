@@ -12,6 +12,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from thinc.api import Model
 
+from spacy_rnn.checks import check_not_negative
 from spacy_rnn.losses import balanced_classes, balanced_labels
 from spacy_rnn.pipeline.thresholds import check_thresholds
 
@@ -30,10 +31,7 @@ def check_class_weights(class_weights: ClassWeights) -> None:
             f"weight, but it is {class_weights!r}"
         )
     for label, weight in class_weights.items():
-        if not 0.0 <= weight < float("inf"):
-            raise ValueError(
-                f"The class weight of '{label}' has to be 0 or more, but it is {weight}"
-            )
+        check_not_negative(f"The class weight of '{label}'", weight)
 
 
 def learn_class_weights(

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from spacy.attrs import IDX, IS_SPACE, SENT_START
@@ -15,7 +15,6 @@ from spacy.training import Example, validate_get_examples
 from spacy.util import from_bytes, from_disk, to_bytes, to_disk
 from spacy.vocab import Vocab
 
-from spacy_rnn.checks import check_choice
 from spacy_rnn.nltk_text import (
     LineBreaks,
     PunktModel,
@@ -25,6 +24,7 @@ from spacy_rnn.nltk_text import (
     train_punkt,
 )
 from spacy_rnn.pipeline.loading import naming_the_path
+from spacy_rnn.pipeline.settings import configure, join_settings, note_settings
 
 YES, NO = np.uint64(1), np.int64(-1).astype("uint64")  # as doc.to_array has them
 
@@ -74,6 +74,8 @@ def make_nltk_sentencizer(
 class NLTKSentencizer(Pipe):
     """Splits documents into sentences by Punkt (Kiss & Strunk, 2006)."""
 
+    configure = configure
+
     def __init__(
         self,
         vocab: Vocab,
@@ -84,7 +86,6 @@ class NLTKSentencizer(Pipe):
         overwrite: bool = False,
         scorer: Callable | None = senter_score,
     ) -> None:
-        check_choice("line_breaks", line_breaks, get_args(LineBreaks))
         self.vocab = vocab
         self.name = name
         self.cfg: dict[str, Any] = {
@@ -92,6 +93,7 @@ class NLTKSentencizer(Pipe):
             "line_breaks": line_breaks,
             "overwrite": overwrite,
         }
+        note_settings(self)
         self.scorer = scorer
         self._punkt: PunktModel | None = None
 
@@ -177,7 +179,11 @@ class NLTKSentencizer(Pipe):
         self, bytes_data: bytes, *, exclude: Iterable[str] = ()
     ) -> "NLTKSentencizer":
         """Load the component from bytes."""
-        parts: dict[str, Any] = {"cfg": self._set_cfg, "punkt": self._set_punkt}
+        exclude = list(exclude)
+        parts: dict[str, Any] = {
+            "cfg": lambda data: self._set_cfg(data, exclude),
+            "punkt": self._set_punkt,
+        }
         from_bytes(bytes_data, parts, exclude)
         return self
 
@@ -197,16 +203,18 @@ class NLTKSentencizer(Pipe):
         Raises:
             ValueError: If a file is damaged.
         """
+        exclude = list(exclude)
         parts = {
-            "cfg": lambda file: self._set_cfg(file.read_bytes()),
+            "cfg": lambda file: self._set_cfg(file.read_bytes(), exclude),
             "punkt": lambda file: self._set_punkt(file.read_bytes()),
         }
         with naming_the_path(self.name, path):
             from_disk(path, parts, exclude)
         return self
 
-    def _set_cfg(self, data: bytes) -> None:
-        self.cfg.update(json.loads(data))
+    def _set_cfg(self, data: bytes, exclude: Iterable[str]) -> None:
+        warn = "vocab" in exclude  # which a pipeline leaves out that is loaded
+        self.cfg = join_settings(self, json.loads(data), warn=warn)
 
     def _set_punkt(self, data: bytes) -> None:
         self.punkt = PunktModel.from_json(data, "punkt")

@@ -5,9 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from inspect import Parameter, signature
 from math import isclose
-from typing import Any, get_args
-
-from spacy.pipeline import TrainablePipe
+from typing import Any, Protocol, get_args
 
 from spacy_rnn.checks import (
     check_at_least,
@@ -18,6 +16,7 @@ from spacy_rnn.checks import (
     check_rate,
     check_text,
 )
+from spacy_rnn.nltk_text import LineBreaks
 from spacy_rnn.pipeline.calibration import check_calibration
 from spacy_rnn.pipeline.labels import check_class_weights
 from spacy_rnn.pipeline.summary_choice import Order, Unit, check_budget
@@ -35,6 +34,7 @@ CHECKS: dict[str, Callable[[str, Any], None]] = {
     "order": partial(check_choice, choices=get_args(Order)),
     "scheme": partial(check_choice, choices=get_args(Scheme)),
     "trigram_blocking": check_flag,
+    "line_breaks": partial(check_choice, choices=get_args(LineBreaks)),
     "overwrite": check_flag,
     "extend": check_flag,
     "annotate_ents": check_flag,
@@ -53,10 +53,17 @@ CHECKS: dict[str, Callable[[str, Any], None]] = {
     "mbr_temperature": check_not_negative,
 }
 # What has been learned depends on them, or was found by `initialize`.
-FIXED = {"extension", "scheme", "class_weights", "neg_prefix"}
+FIXED = {"extension", "scheme", "class_weights", "neg_prefix", "language"}
 
 
-def check_settings(pipe: TrainablePipe, cfg: dict[str, Any]) -> None:
+class Configurable(Protocol):
+    """A component with settings, those of its class's keyword arguments."""
+
+    name: str
+    cfg: dict[str, Any]
+
+
+def check_settings(pipe: Any, cfg: dict[str, Any]) -> None:
     """Raise a ValueError for settings of a component that can't be."""
     for name, check in CHECKS.items():
         if name in cfg:
@@ -92,7 +99,7 @@ def check_search(cfg: dict[str, Any]) -> None:
             )
 
 
-def note_settings(pipe: TrainablePipe) -> None:
+def note_settings(pipe: Configurable) -> None:
     """Check the settings of a new component, and remember that it was made with them.
 
     Raises:
@@ -102,7 +109,7 @@ def note_settings(pipe: TrainablePipe) -> None:
     pipe.cfg[CONFIGURED] = {name: pipe.cfg[name] for name in default_settings(pipe)}
 
 
-def configure(self: TrainablePipe, **settings: Any) -> None:
+def configure(self: Configurable, **settings: Any) -> None:
     """Change settings, which is the same as having made the component with them.
 
     Raises:
@@ -121,7 +128,7 @@ def configure(self: TrainablePipe, **settings: Any) -> None:
 
 
 def join_settings(
-    pipe: TrainablePipe, loaded: dict[str, Any], *, warn: bool
+    pipe: Configurable, loaded: dict[str, Any], *, warn: bool
 ) -> dict[str, Any]:
     """Decide between the settings that a component was made with and saved ones.
 
@@ -174,7 +181,7 @@ def is_same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def default_settings(pipe: TrainablePipe) -> dict[str, Any]:
+def default_settings(pipe: Configurable) -> dict[str, Any]:
     """Return the settings of a component's class, with their defaults."""
     parameters = signature(type(pipe).__init__).parameters.values()
     return {

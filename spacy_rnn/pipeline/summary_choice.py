@@ -6,6 +6,8 @@ from typing import Literal
 import numpy as np
 from spacy.tokens import Span
 
+from spacy_rnn.checks import check_positive
+
 Unit = Literal["sentences", "words", "share"]
 Order = Literal["document", "rank"]
 
@@ -62,8 +64,7 @@ def choose(
 
 def check_budget(budget: float, unit: Unit) -> None:
     """Raise a ValueError for a length that no summary can have."""
-    if not 0.0 < budget < float("inf"):
-        raise ValueError(f"budget has to be above 0, but it is {budget}")
+    check_positive("budget", budget)
     if unit == "share" and budget > 1.0:
         raise ValueError(
             f"budget is a share of the document's words here, so it has to be in "

@@ -149,19 +149,18 @@ def test_a_saved_pipeline_needs_no_data_of_nltk(nltk_folder):
     data = nlp.to_bytes()
     pickled = pickle.dumps(nlp)
     (folder / "abbrev_types.txt").unlink()
+    with pytest.warns(UserWarning, match="keeps what it was saved with: language"):
+        other = make_pipeline().from_bytes(data)
     for loaded in (
         spacy.load(nltk_folder / "nlp"),
-        make_pipeline().from_bytes(data),
+        other,
         pickle.loads(pickled),
     ):
         check_is_german(loaded)
         loaded.initialize()
         check_is_german(loaded)
-        assert loaded.get_pipe("nltk_sentencizer").cfg == {
-            "language": "german",
-            "line_breaks": "always",
-            "overwrite": True,
-        }
+        settings = {"language": "german", "line_breaks": "always", "overwrite": True}
+        assert loaded.get_pipe("nltk_sentencizer").cfg.items() >= settings.items()
 
 
 @pytest.mark.usefixtures("nltk_folder")

@@ -21,6 +21,11 @@ SETTINGS = [
     ("rnn_morphologizer", "extend", True, [1]),
     ("rnn_ner", "spans_key", "names", 3),
     ("rnn_translator", "beam_width", 2, 0),
+    ("rnn_translator", "beam_width", 2, 2.5),
+    ("rnn_tagger", "label_smoothing", 0.1, "x"),
+    ("rnn_summarizer", "budget", 0.2, "x"),
+    ("nltk_sentencizer", "line_breaks", "never", "sometimes"),
+    ("nltk_sentencizer", "overwrite", True, 1),
     ("rnn_abstractive_summarizer", "max_length", 20, 0),
 ]
 
@@ -73,11 +78,13 @@ def test_a_setting_that_can_not_be_is_refused_wherever_it_comes_from(
     pipe = nlp.get_pipe(factory)
     before = dict(pipe.cfg)
     needed = {key: before[key] for key in ("extension",) if key in before}
+    if hasattr(pipe, "model"):
+        needed["model"] = pipe.model
     with pytest.raises(ValueError, match=name):
         pipe.configure(**{name: wrong})
     assert pipe.cfg == before
     with pytest.raises(ValueError, match=name):
-        type(pipe)(nlp.vocab, pipe.model, factory, **needed, **{name: wrong})
+        type(pipe)(nlp.vocab, name=factory, **needed, **{name: wrong})
     path = tmp_path / factory / "cfg"
     srsly.write_json(path, before | {name: wrong})
     with pytest.raises(ValueError, match=name):
