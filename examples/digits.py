@@ -9,17 +9,16 @@ times (CTC: Graves et al., 2006). Of what it finds (Hannun et al., 2014), each t
 says when it is spoken: `token._.start` and `token._.end`, in seconds.
 """
 
-import argparse
-import sys
 import wave
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from nltk import edit_distance
+from settings import run_command, setting
 from spacy.tokens import Doc, Token
 from spacy.vocab import Vocab
 from thinc.api import Adam, Linear, Model, chain, fix_random_seed, warmup_linear
@@ -38,31 +37,33 @@ for name in ("start", "end"):
     Token.set_extension(name, default=None, force=True)
 
 
-def setting(default: Any, text: str) -> Any:
-    return field(default=default, metadata={"help": f"{text} (%(default)s)"})
-
-
 @dataclass
 class Settings:
     """What can be set, also on the command line."""
 
     data: str = setting("", "folder with train/ and test/; makes its own if left out")
-    dev: float = setting(0.0, "share of train/ to test on, in the place of test/")
+    dev: float = setting(
+        0.0, "share of train/ to test on, in the place of test/", below=1
+    )
     wav: str = setting("", "recording of a string, to write down after training")
-    rate: int = setting(8000, "samples a second")
-    bands: int = setting(40, "bands of the mel spectrum")
-    stack: int = setting(2, "frames in a vector")
-    width: int = setting(128, "width of the network, both directions together")
-    depth: int = setting(2, "layers of the network")
-    dropout: float = setting(0.2, "share of features that a layer drops in training")
-    steps: int = setting(1000, "steps of training")
-    batch: int = setting(16, "strings in a step")
+    rate: int = setting(8000, "samples a second", least=1000)
+    bands: int = setting(40, "bands of the mel spectrum", least=1)
+    stack: int = setting(2, "frames in a vector", least=1)
+    width: int = setting(128, "width of the network, both directions together", least=2)
+    depth: int = setting(2, "layers of the network", least=1)
+    dropout: float = setting(
+        0.2, "share of features that a layer drops in training", below=1
+    )
+    steps: int = setting(1000, "steps of training", least=1)
+    batch: int = setting(16, "strings in a step", least=1)
     learn_rate: float = setting(0.004, "learning rate after a tenth of the steps")
-    speed: float = setting(0.1, "share by which training is faster or slower, at most")
+    speed: float = setting(
+        0.1, "share by which training is faster or slower, at most", below=1
+    )
     mask: int = setting(2, "bands and frames that training hides in a string, at most")
     beam: int = setting(8, "prefixes that the search keeps, 0 for the best path alone")
     strings: int = setting(200, "strings of 3 to 7 digits in the test")
-    seeds: int = setting(1, "networks to train, one after the other")
+    seeds: int = setting(1, "networks to train, one after the other", least=1)
 
 
 def read_wav(path: Path, rate: int) -> np.ndarray:
@@ -221,6 +222,8 @@ def run(s: Settings) -> None:
     if s.dev:
         np.random.default_rng(0).shuffle(learned)  # type: ignore[arg-type]
         n = round(len(learned) * s.dev)
+        if not 0 < n < len(learned):
+            raise ValueError(f"--dev {s.dev} of {len(learned)} recordings leaves none")
         tested, learned = learned[:n], learned[n:]
     print("| seed | decoding | right, % | WER, % | times right, % |\n|-|-|-:|-:|-:|")
     for seed in range(s.seeds):
@@ -234,15 +237,7 @@ def run(s: Settings) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
-    for each in fields(Settings):
-        options: Any = {"type": each.type, "default": each.default, **each.metadata}
-        parser.add_argument(f"--{each.name.replace('_', '-')}", **options)
-    try:
-        run(Settings(**vars(parser.parse_args(argv))))
-    except (OSError, ValueError) as error:
-        sys.exit(f"digits.py: {error}")
+    run_command("digits.py", __doc__, Settings, run, argv)
 
 
 if __name__ == "__main__":

@@ -10,15 +10,14 @@ All is made of the first rows, but for the width of the intervals, which is set 
 that follow (Romano et al., 2019). The last rows are the test.
 """
 
-import argparse
-import sys
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import series
 import torch
 from series import Windows
+from settings import run_command, setting
 from thinc.api import Adam, Dropout, Linear, Model, chain, fix_random_seed
 from thinc.schedules import warmup_linear
 from thinc.types import Floats2d
@@ -29,10 +28,6 @@ QUANTILES = (0.1, 0.9)
 COVERED = QUANTILES[1] - QUANTILES[0]  # share of values that an interval should cover
 
 
-def setting(default: Any, text: str) -> Any:
-    return field(default=default, metadata={"help": f"{text} (%(default)s)"})
-
-
 @dataclass
 class Settings:
     """What can be set, also on the command line."""
@@ -40,20 +35,22 @@ class Settings:
     data: str = setting("", "CSV with a header; makes a series if left out")
     columns: str = setting("", "columns to forecast, with commas; all if left out")
     rows: int = setting(0, "rows to read, 0 for all")
-    dev: float = setting(0.1, "share of rows that the intervals are set on")
-    test: float = setting(0.2, "share of rows that are the test")
+    dev: float = setting(0.1, "share of rows that the intervals are set on", below=1)
+    test: float = setting(0.2, "share of rows that are the test", below=1)
     max_gap: int = setting(3, "missing values in a row that are filled")
-    window: int = setting(30, "values that the network reads")
-    horizon: int = setting(1, "steps ahead")
-    season: int = setting(7, "steps in a season")
+    window: int = setting(30, "values that the network reads", least=2)
+    horizon: int = setting(1, "steps ahead", least=1)
+    season: int = setting(7, "steps in a season", least=1)
     cell: str = setting("lstm", "lstm, gru, rnn_tanh or rnn_relu")
-    width: int = setting(32, "width of the network")
-    dropout: float = setting(0.1, "share of its last state that it drops in training")
+    width: int = setting(32, "width of the network", least=1)
+    dropout: float = setting(
+        0.1, "share of its last state that it drops in training", below=1
+    )
     linear: int = setting(1, "0: the network alone, without an autoregression below")
-    epochs: int = setting(15, "times that training goes through the windows")
-    batch: int = setting(64, "windows in a step")
+    epochs: int = setting(15, "times that training goes through the windows", least=1)
+    batch: int = setting(64, "windows in a step", least=1)
     learn_rate: float = setting(0.002, "learning rate after a twentieth of the steps")
-    seeds: int = setting(1, "networks to train, one after the other")
+    seeds: int = setting(1, "networks to train, one after the other", least=1)
     plot: str = setting("", "SVG to draw the last forecasts of the first column in")
 
 
@@ -227,15 +224,7 @@ def score(Y: np.ndarray, truth: np.ndarray, known: np.ndarray, deviation: float)
 
 
 def main(argv: list[str] | None = None) -> None:
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
-    for each in fields(Settings):
-        options: Any = {"type": each.type, "default": each.default, **each.metadata}
-        parser.add_argument(f"--{each.name.replace('_', '-')}", **options)
-    try:
-        run(Settings(**vars(parser.parse_args(argv))))
-    except (OSError, ValueError) as error:
-        sys.exit(f"forecast.py: {error}")
+    run_command("forecast.py", __doc__, Settings, run, argv)
 
 
 if __name__ == "__main__":

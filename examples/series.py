@@ -85,6 +85,11 @@ def read_csv(path: str, names: list[str], rows: int, max_gap: int) -> Table:
         raise ValueError(f"{path} is empty or no CSV: {error}") from error
     if table.empty:
         raise ValueError(f"{path} has no rows")
+    if not isinstance(table.index, pd.RangeIndex):  # pandas takes the first for names
+        raise ValueError(
+            f"{path} has more cells in a row than names in the first line, "
+            f"{','.join(table)!r}. Are commas between them?"
+        )
     first, *others = table.columns
     has_dates = others and not pd.api.types.is_numeric_dtype(table[first])
     names = names or (others if has_dates else [*table])
@@ -123,7 +128,11 @@ def even_out(path: str, table: pd.DataFrame, name: str) -> pd.DataFrame:
     else:  # months, quarters or years
         n, length = round(step.days / 30.4), (last.year - first.year) * 12
         months = range(0, length + last.month - first.month + 1, n)
-        every = pd.DatetimeIndex([first + pd.DateOffset(months=i) for i in months])
+        at_end = (
+            pd.offsets.MonthEnd(0) if dates.dt.is_month_end.all() else pd.Timedelta(0)
+        )
+        days = [first + pd.DateOffset(months=i) + at_end for i in months]
+        every = pd.DatetimeIndex(days)
     refuse(path, table[name], ~dates.isin(every), "isn't where the dates before lead")
     return table.set_index(dates).reindex(every)
 

@@ -40,10 +40,12 @@ def ctc_loss(
         nats, and its gradient with respect to the scores of each sequence.
 
     Raises:
-        ValueError: If a sequence is too short for its labels: each takes a vector, and
-            the same one twice a blank between; if there is no such label, or a score is
-            infinite or NaN.
+        ValueError: If there are labels for more or fewer sequences; if one is too short
+            for its labels: each takes a vector, and the same one twice a blank between;
+            if there is no such label, or a score is infinite or NaN.
     """
+    if len(Ys) != len(labels):
+        raise ValueError(f"There are scores of {len(Ys)}, labels of {len(labels)}")
     for i, (Y, each) in enumerate(zip(Ys, labels, strict=True)):
         for label in each:
             if not BLANK < label < Y.shape[1]:

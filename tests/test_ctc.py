@@ -154,3 +154,8 @@ def test_a_sequence_without_vectors_has_no_labels():
     assert best_path(Y) == []
     assert prefix_search(Y, beam=3) == ([], 0.0)
     assert align(Y, []) == []
+
+
+def test_labels_for_other_sequences_are_refused():
+    with pytest.raises(ValueError, match="scores of 1, labels of 2"):
+        ctc_loss([np.zeros((3, 4), "f")], [[1], [2]])

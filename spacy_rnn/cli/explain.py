@@ -203,8 +203,10 @@ def read_all(texts: Sequence[str], column: str) -> Iterator[str]:
         if text == "-":
             yield sys.stdin.read()
             continue
-        path, is_there = Path(text), is_file(text)
+        path, is_there = Path(text), is_path(text)
         is_readable = has_suffix(path, *SUFFIXES)
+        if is_there and path.is_dir():
+            raise ValueError(f"{text} is a folder: name files in it, or texts")
         if is_there and is_readable:
             yield from read_texts([path], Reading(), text_column=column)
         elif is_there:
@@ -216,10 +218,10 @@ def read_all(texts: Sequence[str], column: str) -> Iterator[str]:
             yield text
 
 
-def is_file(text: str) -> bool:
-    """Whether a text is the path of a file, which a long one can't be."""
+def is_path(text: str) -> bool:
+    """Whether a text is a path of something, which a long or empty one can't be."""
     try:
-        return Path(text).is_file()
+        return bool(text) and Path(text).exists()
     except (OSError, ValueError):
         return False
 

@@ -10,8 +10,16 @@ from spacy.cli._util import parse_config_overrides
 from spacy.util import ENV_VARS
 from wasabi import msg
 
-# RuntimeError: torch's, for a size that a setting asks for
-THE_USERS = (ValueError, OSError, ImportError, LookupError, RuntimeError)
+# AssertionError: spaCy's, for a corpus without a document to initialize a model with.
+# RuntimeError: torch's, for a size that a setting asks for.
+THE_USERS = (
+    AssertionError,
+    ValueError,
+    OSError,
+    ImportError,
+    LookupError,
+    RuntimeError,
+)
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 import sys
 import warnings
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +13,7 @@ from spacy_rnn.cli.options import GpuOption
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
     from spacy.language import Language
+    from spacy.training import Example
 
 
 def train_cli(
@@ -95,8 +98,9 @@ def train_cli(
             say.divider("Initializing pipeline")
             nlp = init_nlp(config, use_gpu=use_gpu)
             say.good("Initialized pipeline")
+            examples = read_dev(nlp)
             if ranks.is_first:
-                warn_of_unknown(nlp)
+                warn_of_unknown(nlp, examples)
             say.divider("Training pipeline")
             finished = train_into(
                 output,
@@ -112,17 +116,31 @@ def train_cli(
         raise typer.Exit(130)
 
 
-def warn_of_unknown(nlp: "Language") -> None:
+def read_dev(nlp: "Language") -> Iterator["Example"]:
+    """Read the dev data.
+
+    Raises:
+        ValueError: If there is none, so that no model could be the best.
+    """
+    from spacy.util import resolve_dot_names
+
+    config = nlp.config.interpolate()
+    name = config["training"]["dev_corpus"]
+    (corpus,) = resolve_dot_names(config, [name])
+    examples = iter(corpus(nlp))
+    first = next(examples, None)
+    if first is None:
+        raise ValueError(f"[{name}] has no document, so no score can choose a model")
+    return chain([first], examples)
+
+
+def warn_of_unknown(nlp: "Language", examples: Iterable["Example"]) -> None:
     """Name gold labels of the dev data that can't be predicted, before the first step.
 
     At each evaluation the components would name them again.
     """
-    from spacy.util import resolve_dot_names
-
     from spacy_rnn.pipeline.labels import UNKNOWN, unknown_labels
 
-    config = nlp.config.interpolate()
-    (corpus,) = resolve_dot_names(config, [config["training"]["dev_corpus"]])
-    for text in unknown_labels(nlp, corpus(nlp)).values():
+    for text in unknown_labels(nlp, examples).values():
         msg.warn("Labels of the dev data", text)
     warnings.filterwarnings("ignore", UNKNOWN)

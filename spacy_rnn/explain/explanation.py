@@ -96,9 +96,12 @@ def explain(
         others in the order of the text.
 
     Raises:
+        TypeError: If it is one text or document, instead of several.
         ValueError: If there is no such component, its model can't be explained, or a
             label is unknown to it.
     """
+    if isinstance(texts, str | Doc):
+        raise TypeError("Expected texts or documents, but got one; put it in a list")
     name = find_component(nlp) if component is None else component
     if name not in nlp.pipe_names:
         raise ValueError(

@@ -76,12 +76,12 @@ def reads_both_ways(tok2vec: Model) -> bool:
 
 def check_pooling(name: str, pooling: list[Pooling]) -> None:
     """Raise a ValueError for no way of pooling, an unknown one, or one named twice."""
-    for kind in pooling:
+    for kind in [pooling] if isinstance(pooling, str) else pooling:
         check_choice(name, kind, get_args(Pooling))
-    if not pooling or len(set(pooling)) < len(pooling):
+    if isinstance(pooling, str) or not pooling or len(set(pooling)) < len(pooling):
         raise ValueError(
-            f"{name} has to name one or several of {get_args(Pooling)}, each once, but "
-            f"it is {pooling}"
+            f"{name} has to list one or several of {get_args(Pooling)}, each once, but "
+            f"it is {pooling!r}"
         )
 
 

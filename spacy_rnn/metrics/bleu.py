@@ -6,7 +6,7 @@ from typing import Any
 
 
 def translation_scores(
-    candidates: Sequence[str], references: Sequence[Sequence[str]]
+    candidates: Sequence[str], references: Sequence[str | Sequence[str]]
 ) -> dict[str, float]:
     """Compare texts with one or several references each, over all of them together.
 
@@ -18,20 +18,23 @@ def translation_scores(
 
     Args:
         candidates: The texts, at least one.
-        references: At least one for each of them.
+        references: For each of them a text, or several.
 
     Returns:
         The three scores, in [0, 1].
 
     Raises:
         ImportError: If `sacrebleu` isn't installed.
-        TypeError: If something isn't a text.
+        TypeError: If something isn't a text, or the candidates are one.
         ValueError: If there is no text, or one without a reference.
     """
+    if isinstance(candidates, str) or isinstance(references, str):
+        raise TypeError("BLEU compares lists of texts, but got a text")
+    references = [[each] if isinstance(each, str) else each for each in references]
     for text in chain(candidates, *references):
         if not isinstance(text, str):
             raise TypeError(f"BLEU compares texts, but one is {text!r:.100}")
-    if not candidates or not all(references):
+    if not (candidates and all(references)) or len(candidates) != len(references):
         raise ValueError("BLEU needs texts with a reference for each, or several")
     bleu, chrf = make_metrics()
     texts = list(candidates)

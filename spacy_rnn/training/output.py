@@ -37,10 +37,12 @@ class Output:
             resume: Whether to go on from the checkpoint there.
 
         Raises:
-            ValueError: If it is in a folder that is read, or there is a run in it that
-                would be overwritten, or that goes on at this moment. Then nothing in
-                it is touched.
+            ValueError: If it is a file, or in a folder that is read, or there is a run
+                in it that would be overwritten, or that goes on at this moment. Then
+                nothing in it is touched.
         """
+        if self.path.exists() and not self.path.is_dir():
+            raise ValueError(f"The output {self.path} has to be a folder")
         self._check_apart(config)
         self._check_free(resume=resume)
         self.path.mkdir(parents=True, exist_ok=True)

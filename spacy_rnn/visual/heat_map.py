@@ -135,6 +135,11 @@ def find_pictures(
     """Find what there is to draw. All sentences of a summary make one picture."""
     last: Doc | None = None
     for each in explanations:
+        if not isinstance(each, Explanation | Doc):
+            raise TypeError(
+                f"Expected an explanation or a document, but got a "
+                f"{type(each).__name__}. `explain` returns a list for each text"
+            )
         if weights == "alignment":
             yield from align(each if isinstance(each, Doc) else each.doc)
         elif isinstance(each, Doc):

@@ -140,6 +140,7 @@ def test_a_page_is_written(classifier, tmp_path):
         (["data.xml"], "expected a file that ends in one of .txt"),
         (["latin.txt"], "latin.txt:2: byte 0xe9 is not UTF-8"),
         (["missing.csv"], "missing.csv: no such file"),
+        (["."], ". is a folder: name files in it"),
     ],
 )
 def test_what_cant_be_done_is_said_in_one_message(

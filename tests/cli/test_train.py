@@ -4,6 +4,8 @@ import pytest
 import spacy
 import srsly
 from spacy.cli import app
+from spacy.tokens import DocBin
+from thinc.api import Config
 from typer.testing import CliRunner
 
 import spacy_rnn.cli  # noqa: F401 (adds the commands to those of spaCy)
@@ -96,6 +98,27 @@ def test_what_is_the_users_to_mend_is_one_message(config, tmp_path, options, mes
     assert message in output
     assert "Traceback" not in output
     assert not (tmp_path / "run" / "checkpoint").exists()
+
+
+@pytest.mark.parametrize("part", ["train", "dev"])
+def test_a_corpus_of_spacy_without_a_document_is_one_message(config, tmp_path, part):
+    DocBin().to_disk(tmp_path / "none.spacy")
+    reader = ["spacy.Corpus.v1", str(tmp_path / "none.spacy")]
+    cfg = Config().from_disk(config)
+    cfg["corpora"][part] = dict(zip(["@readers", "path"], reader, strict=True))
+    cfg.to_disk(config)
+    exit_code, output = run(config, tmp_path / "run")
+    assert exit_code == 1
+    assert "Traceback" not in output
+    assert {"train": "[E", "dev": "[corpora.dev] has no document"}[part] in output
+
+
+def test_an_output_that_is_a_file_is_refused(config, tmp_path):
+    (tmp_path / "run").touch()
+    exit_code, output = run(config, tmp_path / "run")
+    assert exit_code == 1
+    assert "has to be a folder" in output
+    assert "Initializing" not in output
 
 
 def test_the_traceback_can_be_asked_for(config, tmp_path):

@@ -245,3 +245,47 @@ def test_an_interval_is_as_wide_as_the_held_out_rows_ask_for(forecast):
     forecaster = forecast.Forecaster(learned, dev, s, 0)
     Y = forecaster.predict(last)
     assert 0.7 < ((Y[..., 0] <= last.Y) & (Y[..., 2] >= last.Y)).mean() < 0.9
+
+
+@pytest.mark.parametrize(
+    "dates",
+    [
+        ["1990-02-28", "1990-03-31", "1990-04-30", "1990-05-31"],
+        ["1990-06-30", "1990-09-30", "1990-12-31", "1991-03-31"],
+        ["2023-02-28", "2024-02-29", "2025-02-28"],
+    ],
+)
+def test_months_may_be_known_by_their_ends(series, tmp_path, dates):
+    path = write(tmp_path / "a.csv", [f"{day},1,2" for day in dates])
+    assert series.read_csv(str(path), [], 0, 0).known.all()
+    del dates[1]
+    path = write(tmp_path / "a.csv", [f"{day},1,2" for day in dates])
+    table = series.read_csv(str(path), [], 0, 1)
+    if len(dates) > 2:  # else the gap is the step
+        assert table.known[:, 0].tolist() == [True, False, True, True]
+
+
+def test_cells_without_names_are_refused(forecast, tmp_path):
+    rows = [
+        f"{day};{value:.1f}".replace(".", ",") for value, day in enumerate(days(90))
+    ]
+    path = write(tmp_path / "a.csv", rows, header="date;a")
+    with pytest.raises(SystemExit, match=r"more cells .* 'date;a'. Are commas between"):
+        forecast.main(["--data", str(path)])
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--window", "1"),
+        ("--season", "0"),
+        ("--seeds", "0"),
+        ("--dropout", "1"),
+        ("--dev", "nan"),
+    ],
+)
+def test_a_setting_out_of_its_range_is_named(forecast, option, value):
+    with pytest.raises(
+        SystemExit, match=rf"forecast.py: {option} has to be at least \d.*: {value}"
+    ):
+        forecast.main([option, value])

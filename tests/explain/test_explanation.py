@@ -385,3 +385,10 @@ def test_log_odds_are_those_of_the_probabilities(exclusive):
         moved[:, k] += step
         there, _ = label_log_odds(moved, columns, exclusive=exclusive)
         assert_allclose((there - found) / step, gradient[:, k], atol=1e-4)
+
+
+def test_one_text_in_place_of_several_is_refused():
+    nlp = spacy.blank("en")
+    for text in ("Good soup.", nlp("Good soup.")):
+        with pytest.raises(TypeError, match="put it in a list"):
+            explain(nlp, text)

@@ -41,6 +41,10 @@ def test_scores_are_those_of_the_command_of_sacrebleu(tmp_path):
 def test_a_reference_that_some_texts_lack_counts_for_the_others():
     some = [REFERENCES[0], REFERENCES[1][:1], *REFERENCES[2:]]
     found = translation_scores(CANDIDATES, some)
+    texts = [each[0] for each in REFERENCES]
+    assert translation_scores(CANDIDATES, texts) == translation_scores(
+        CANDIDATES, [[text] for text in texts]
+    )
     twice = [each if len(each) == 2 else each * 2 for each in some]
     assert found == translation_scores(CANDIDATES, twice)
     first = translation_scores(CANDIDATES, [each[:1] for each in REFERENCES])
@@ -92,3 +96,11 @@ def test_sacrebleu_is_imported_when_it_is_used():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert found.stdout.strip() == "False"
+
+
+def test_a_text_in_place_of_texts_is_refused():
+    for candidates, references in (("ab", [["a"], ["b"]]), (["a", "b"], "ab")):
+        with pytest.raises(TypeError, match="lists of texts"):
+            translation_scores(candidates, references)
+    with pytest.raises(ValueError, match="with a reference for each"):
+        translation_scores(["a", "b"], ["a"])

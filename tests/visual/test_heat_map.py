@@ -136,3 +136,8 @@ def test_a_browser_draws_the_page(tmp_path, dark, width):
     blue = (look.pixels[:, :, 2] - look.pixels[:, :, 0]).max()
     orange = (look.pixels[:, :, 0] - look.pixels[:, :, 2]).max()
     assert min(blue, orange) > 0.1
+
+
+def test_the_explanations_of_several_texts_are_refused():
+    with pytest.raises(TypeError, match="got a list. `explain` returns a list for"):
+        render([[], []], jupyter=False)
