@@ -8,6 +8,7 @@ import typer
 from wasabi import msg
 
 from spacy_rnn.atomic import write_atomically
+from spacy_rnn.cli.messages import one_message
 from spacy_rnn.cli.tables import print_table
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
@@ -131,25 +132,25 @@ def init_config_cli(
     }
     is_stdout = output_path == STDOUT
     # Whatever else there is to say, standard output gets nothing but the config.
-    with redirect_stdout(sys.stderr) if is_stdout else nullcontext():
-        try:
-            _check_output(output_path, [train, dev], force=force)
-            text, commands = init_config(
-                output_path,
-                tasks=task.split(",") if task else None,
-                train=train,
-                dev=dev,
-                given={key: value for key, value in given.items() if value is not None},
-                lang=lang,
-                optimize=optimize.value,
-                gpu=gpu,
-                vectors=vectors,
-                pretraining=pretraining,
-            )
-            if not is_stdout:
-                _save(text, output_path)
-        except (ValueError, OSError, ImportError) as error:
-            msg.fail("Can't write a config", str(error), exits=1)
+    with (
+        redirect_stdout(sys.stderr) if is_stdout else nullcontext(),
+        one_message("Can't write a config"),
+    ):
+        _check_output(output_path, [train, dev], force=force)
+        text, commands = init_config(
+            output_path,
+            tasks=task.split(",") if task else None,
+            train=train,
+            dev=dev,
+            given={key: value for key, value in given.items() if value is not None},
+            lang=lang,
+            optimize=optimize.value,
+            gpu=gpu,
+            vectors=vectors,
+            pretraining=pretraining,
+        )
+        if not is_stdout:
+            _save(text, output_path)
     if is_stdout:
         _print(text)
         return
