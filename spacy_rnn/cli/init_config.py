@@ -150,7 +150,7 @@ def init_config_cli(
             pretraining=pretraining,
         )
         if not is_stdout:
-            _save(text, output_path)
+            write_atomically(output_path, text.encode("utf8"))
     if is_stdout:
         _print(text)
         return
@@ -256,13 +256,6 @@ def _check_output(path: Path, inputs: list[Path | None], *, force: bool) -> None
             raise ValueError(f"{path}: the output is one of the files to read")
     if path.exists() and not force:
         raise ValueError(f"{path}: the file is there already; --force replaces it")
-
-
-def _save(text: str, path: Path) -> None:
-    try:
-        write_atomically(path, text.encode("utf8"))
-    except OSError as error:  # which may name the file beside it
-        raise OSError(f"{path}: {error.strerror}") from error
 
 
 def _print(text: str) -> None:

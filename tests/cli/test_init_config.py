@@ -346,7 +346,7 @@ def test_a_failure_is_told_and_leaves_the_previous_config(
         ("there.cfg", "the file is there already; --force replaces it"),
         (".", "the output is a folder"),
         ("train.csv", "the output is one of the files to read"),
-        ("train.csv/x.cfg", "train.csv/x.cfg: "),
+        ("train.csv/x.cfg", "train.csv/x.cfg'"),
     ],
 )
 def test_an_output_that_cannot_be_is_refused(output, message, table, tmp_path):
