@@ -5,7 +5,7 @@ import typer
 from wasabi import MESSAGES, Printer
 
 from spacy_rnn.cli.messages import one_message, parse_overrides
-from spacy_rnn.cli.options import CodeOption
+from spacy_rnn.cli.options import CodeOption, JsonOption
 from spacy_rnn.cli.tables import print_table
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
@@ -28,9 +28,7 @@ def debug_data_cli(
             "--ignore-warnings", "-IW", help="Show no warnings, only counts and errors"
         ),
     ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", "-j", help="Print what is found as JSON")
-    ] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Look for mistakes in the data of a config before training on them.
 

@@ -21,7 +21,7 @@ DevDataArgument = Annotated[
     typer.Argument(help=f"{DATA}: development data, never the test data", exists=True),
 ]
 JsonOption = Annotated[
-    bool, typer.Option("--json", "-j", help="Print JSON instead of a table")
+    bool, typer.Option("--json", "-j", help="Print what is found as JSON")
 ]
 NewPipelineOption = Annotated[
     Path | None,

@@ -11,7 +11,13 @@ from spacy_rnn.atomic import check_writable, write_atomically
 from spacy_rnn.cli.evaluate import read_examples
 from spacy_rnn.cli.json_text import to_json
 from spacy_rnn.cli.messages import as_overrides, one_message, parse_overrides
-from spacy_rnn.cli.options import CodeOption, DataArgument, GpuOption, ModelArgument
+from spacy_rnn.cli.options import (
+    CodeOption,
+    DataArgument,
+    GpuOption,
+    JsonOption,
+    ModelArgument,
+)
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
     from spacy_rnn.cli.reporting.facts import Report
@@ -61,9 +67,7 @@ def report_cli(
     force: Annotated[
         bool, typer.Option("--force", "-F", help="Replace the output if it is there")
     ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", "-j", help="Print the facts as JSON")
-    ] = False,
+    as_json: JsonOption = False,
     code_path: CodeOption = None,
     use_gpu: GpuOption = -1,
 ) -> None:

@@ -9,7 +9,7 @@ import typer
 from wasabi import Printer, msg
 
 from spacy_rnn.cli.messages import one_message, parse_overrides
-from spacy_rnn.cli.options import GpuOption
+from spacy_rnn.cli.options import CodeOption, GpuOption
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
     from spacy.language import Language
@@ -41,10 +41,7 @@ def train_cli(
             help="Steps between checkpoints besides those at evaluations, 0 for none",
         ),
     ] = 0,
-    code_path: Annotated[
-        Path | None,
-        typer.Option("--code", "-c", help="Python file with registered functions"),
-    ] = None,
+    code_path: CodeOption = None,
     verbose: Annotated[
         bool,
         typer.Option("--verbose", "-V", "-VV", help="Show more, tracebacks among it"),
