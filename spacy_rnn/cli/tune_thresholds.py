@@ -96,6 +96,7 @@ def tune_thresholds_cli(
     """
     import spacy
 
+    from spacy_rnn.cli.progress import predict
     from spacy_rnn.cli.tuning import tune
 
     overrides = parse_overrides(ctx, env_var=None)
@@ -106,9 +107,11 @@ def tune_thresholds_cli(
             setup_gpu(use_gpu, silent=as_json)
             nlp = spacy.load(model)
             pipe = find_component(nlp, component)
+            examples = read_labelled(nlp, data_path, overrides)
+            predict(nlp, examples)
             report = tune(
                 pipe,
-                predict(nlp, data_path, overrides),
+                examples,
                 metric=metric.value,
                 per_label=per_label,
                 min_positives=min_positives,
@@ -124,25 +127,17 @@ def tune_thresholds_cli(
     say_what_was_saved("the pipeline with its thresholds", target)
 
 
-def predict(
+def read_labelled(
     nlp: "Language", data_path: Path, overrides: dict[str, Any]
 ) -> list["Example"]:
-    """Let a pipeline process the data.
+    """Read data that has labels.
 
     Raises:
         ValueError: If there is no document, or no label that the pipeline knows.
     """
-    from tqdm import tqdm
-
     examples = read_examples(nlp, data_path, overrides)
     if not any(example.reference.cats for example in examples):
         raise ValueError(f"{data_path}: no document has labels, in doc.cats")
-    docs = nlp.pipe(example.predicted for example in examples)
-    shown = tqdm(
-        docs, total=len(examples), unit="doc", delay=2, leave=False, disable=None
-    )
-    for example, doc in zip(examples, shown, strict=True):
-        example.predicted = doc
     return examples
 
 

@@ -9,7 +9,6 @@ from spacy.language import Language
 from spacy.training import Example
 from spacy.util import minibatch
 from thinc.util import to_numpy
-from tqdm import tqdm
 
 from spacy_rnn.cli.calibration.predictions import (
     NEUTRAL,
@@ -19,6 +18,7 @@ from spacy_rnn.cli.calibration.predictions import (
     Labels,
     Predictions,
 )
+from spacy_rnn.cli.progress import predict, progress
 from spacy_rnn.pipeline.calibration import log_odds
 from spacy_rnn.pipeline.entity_docs import find_entities
 from spacy_rnn.pipeline.entity_gold import read_gold
@@ -53,13 +53,7 @@ def read_components(
         if name == names[-1]:
             return
         with nlp.select_pipes(enable=[name]):
-            docs = nlp.pipe([example.predicted for example in examples])
-            for example, doc in zip(progress(examples, name), docs, strict=True):
-                example.predicted = doc
-
-
-def progress(examples: list[Example], name: str) -> Any:
-    return tqdm(examples, desc=name, unit="doc", delay=2, leave=False, disable=None)
+            predict(nlp, examples, name)
 
 
 @singledispatch

@@ -12,7 +12,6 @@ from spacy.training import Example
 from spacy.training.initialize import load_vectors_into_model
 from spacy.util import load_config, load_model_from_config, resolve_dot_names
 from thinc.api import Config
-from tqdm import tqdm
 
 from spacy_rnn.cli.debugging.categories import CategoryTally
 from spacy_rnn.cli.debugging.documents import DocumentTally
@@ -22,6 +21,7 @@ from spacy_rnn.cli.debugging.summaries import SummaryTally
 from spacy_rnn.cli.debugging.tags import TagTally
 from spacy_rnn.cli.debugging.topics import Component, Tally, Topic, key_of
 from spacy_rnn.cli.debugging.words import WordTally
+from spacy_rnn.cli.progress import progress
 from spacy_rnn.corpora.files.rows import join_names
 from spacy_rnn.training.settings import check_settings
 
@@ -159,10 +159,7 @@ def describe_pipeline(
 
 def read(examples: Iterable[Example], tallies: Sequence[Tally], limit: int) -> None:
     """Let tallies count examples, with a bar for what takes long."""
-    shown = tqdm(
-        islice(examples, limit or None), unit="doc", delay=2, leave=False, disable=None
-    )
-    for example in shown:
+    for example in progress(islice(examples, limit or None)):
         key = key_of(example.reference)
         for tally in tallies:
             tally.add(example, key)

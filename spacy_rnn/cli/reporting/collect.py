@@ -6,9 +6,9 @@ from typing import Any
 
 from spacy.language import Language
 from spacy.training import Example
-from tqdm import tqdm
 
 from spacy_rnn.cli.evaluate import find_given
+from spacy_rnn.cli.progress import predict, progress
 from spacy_rnn.cli.reporting.card import describe
 from spacy_rnn.cli.reporting.facts import Report
 from spacy_rnn.cli.reporting.measure import measure
@@ -16,19 +16,6 @@ from spacy_rnn.cli.reporting.mistakes import find_mistakes
 from spacy_rnn.cli.reporting.view import View
 from spacy_rnn.cli.reporting.views import is_viewed, make_views
 from spacy_rnn.metrics.bootstrap import RESAMPLES
-
-BAR: dict[str, Any] = {"delay": 2, "leave": False, "disable": None}
-
-
-def predict(nlp: Language, examples: Sequence[Example]) -> float:
-    """Let a pipeline process documents, and return the words of a second."""
-    docs = [each.predicted for each in examples]
-    shown = tqdm(nlp.pipe(docs), total=len(docs), unit="docs", **BAR)
-    start = perf_counter()
-    for example, doc in zip(examples, shown, strict=True):
-        example.predicted = doc
-    words = sum(map(len, docs))
-    return words / max(perf_counter() - start, 1e-9)
 
 
 def find_views(
@@ -104,7 +91,11 @@ def collect(
             unknown.
     """
     given = find_given(examples)
-    speed = predict(nlp, examples)
+    start = perf_counter()
+    predict(nlp, examples)
+    seconds = perf_counter() - start
+    lengths = [len(each.predicted) for each in examples]
+    speed = sum(lengths) / max(seconds, 1e-9)
     views = find_views(nlp, examples, component)
     others = score_others(nlp, examples, component, given)
     if not views and not others:
@@ -114,9 +105,8 @@ def collect(
     unknown = sorted(set(labels or ()) - known)
     if unknown:
         raise ValueError(f"--label {unknown[0]}: the labels are {sorted(known)}")
-    lengths = [len(each.predicted) for each in examples]
     tasks = []
-    for view in tqdm(views, unit="component", **BAR):
+    for view in progress(views, unit="component"):
         task = measure(view, lengths, n)
         task.mistakes = find_mistakes(view, nlp, examples, labels or None)
         tasks.append(task)
