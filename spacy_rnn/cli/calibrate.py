@@ -106,33 +106,28 @@ def find_components(nlp: "Language", component: str | None) -> list[str]:
     """
     pipeline: Any = nlp.pipeline
     # All that are calibrated have it, and only they.
-    names = [
-        name for name, pipe in pipeline if "temperature" in getattr(pipe, "cfg", {})
-    ]
-    silent = [
-        name
+    settings = {
+        name: pipe.cfg
         for name, pipe in pipeline
-        if name in names and pipe.cfg.get("spans_key", "") is None
-    ]
-    if component is None and len(silent) < len(names):
-        names = [name for name in names if name not in silent]
-    if component is not None and component not in names:
+        if "temperature" in getattr(pipe, "cfg", {})
+    }
+    if component is not None and component not in settings:
         raise ValueError(
             f"'{component}' is no {KINDS} of the pipeline. Its components are "
             f"{nlp.pipe_names}"
         )
-    if not names:
+    if not settings:
         raise ValueError(
             f"The pipeline has no {KINDS}, only {nlp.pipe_names}: there are no "
             f"probabilities to calibrate"
         )
-    chosen = names if component is None else [component]
-    for name in chosen:
-        if name in silent:
-            raise ValueError(
-                f"'{name}' writes no confidences that could be calibrated: its "
-                f"spans_key is null"
-            )
+    asked = list(settings) if component is None else [component]
+    chosen = [n for n in asked if settings[n].get("spans_key", "") is not None]
+    if not chosen:
+        raise ValueError(
+            f"'{asked[0]}' writes no confidences that could be calibrated: its "
+            f"spans_key is null"
+        )
     return chosen
 
 
