@@ -40,9 +40,7 @@ class Parts:
         if self.folder.exists() and not self.folder.is_dir():
             raise ValueError(f"{self.folder}: the output must be a folder")
         if (self.folder / MANIFEST).exists():
-            text = (self.folder / MANIFEST).read_text("utf8")
-            found: dict[str, Any] = json.loads(text)
-            return found
+            return json.loads((self.folder / MANIFEST).read_text("utf8"))
         others = [each for each in self.folder.glob("*") if each.name[0] != "."]
         if others:
             raise ValueError(

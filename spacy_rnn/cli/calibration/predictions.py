@@ -51,8 +51,7 @@ class BestLabels:
 
     @property
     def correct(self) -> np.ndarray:
-        right: np.ndarray = self.probabilities.argmax(axis=1) == self.truths
-        return right
+        return self.probabilities.argmax(axis=1) == self.truths
 
     def fit(self, chosen: np.ndarray) -> Settings:
         some = BestLabels(*(x[chosen] for x in vars(self).values()))
@@ -64,12 +63,10 @@ class BestLabels:
 
     def scale(self, settings: Mapping[str, Any]) -> np.ndarray:
         """Return the probabilities of all labels. Shape (M, K)."""
-        found: np.ndarray = scale_softmax(self.probabilities, settings["temperature"])
-        return found
+        return scale_softmax(self.probabilities, settings["temperature"])
 
     def confidences(self, settings: Mapping[str, Any]) -> np.ndarray:
-        best: np.ndarray = self.scale(settings).max(axis=1)
-        return best
+        return self.scale(settings).max(axis=1)
 
     def losses(self, settings: Mapping[str, Any]) -> np.ndarray:
         return -log(self.scale(settings)[np.arange(len(self.truths)), self.truths])
@@ -134,8 +131,7 @@ class Labels:
             else settings[name]
             for name, default in NEUTRAL.items()
         )
-        found: np.ndarray = scale_logistic(self.probabilities, temperature, bias)
-        return found
+        return scale_logistic(self.probabilities, temperature, bias)
 
     def confidences(self, settings: Mapping[str, Any]) -> np.ndarray:
         return self.scale(settings)[self.is_known]
@@ -173,8 +169,7 @@ class Entities:
         below = min(max(int(place), 0), len(steps) - 2)
         share = place - below
         scores = (1.0 - share) * self.table[below] + share * self.table[below + 1]
-        found: np.ndarray = np.exp(-np.logaddexp(0.0, -scores))
-        return found
+        return np.exp(-np.logaddexp(0.0, -scores))
 
     def losses(self, settings: Mapping[str, Any]) -> np.ndarray:
         return binary_losses(self.confidences(settings), self.correct)
@@ -184,10 +179,8 @@ Predictions = BestLabels | Labels | Entities
 
 
 def log(probabilities: np.ndarray) -> np.ndarray:
-    logs: np.ndarray = np.log(np.maximum(probabilities, 1e-38))
-    return logs
+    return np.log(np.maximum(probabilities, 1e-38))
 
 
 def binary_losses(p: np.ndarray, truths: np.ndarray) -> np.ndarray:
-    losses: np.ndarray = -truths * log(p) - (1.0 - truths) * log(1.0 - p)
-    return losses
+    return -truths * log(p) - (1.0 - truths) * log(1.0 - p)

@@ -104,8 +104,7 @@ def check_plan(plan: Plan, identity: Mapping[str, Any]) -> None:
 
 def read_exactly(path: Path) -> dict[str, Any]:
     """Read JSON without changing numbers in their last digit, as srsly may do."""
-    data: dict[str, Any] = json.loads(path.read_text(encoding="utf8"))
-    return data
+    return json.loads(path.read_text(encoding="utf8"))
 
 
 def read_result(plan: Plan) -> Result | None:

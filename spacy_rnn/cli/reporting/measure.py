@@ -87,8 +87,7 @@ def find_rows(
     columns: np.ndarray, score: Callable[[np.ndarray], np.ndarray], n: int
 ) -> list[list[float]]:
     """Find scores with their intervals, a row for each."""
-    rows: list[list[float]] = np.array(bootstrap(columns, score, n)).T.tolist()
-    return rows
+    return np.array(bootstrap(columns, score, n)).T.tolist()
 
 
 def name_scores(view: View) -> list[tuple[str, str, int]]:

@@ -152,5 +152,4 @@ def to_probabilities(rows: np.ndarray) -> np.ndarray:
     if (rows >= 0).all() and (abs(sums - 1.0) < 1e-3).all():
         return rows.max(axis=1)
     shifted = np.exp(rows.astype("d") - rows.max(axis=1, keepdims=True))
-    best: np.ndarray = 1.0 / shifted.sum(axis=1)
-    return best
+    return 1.0 / shifted.sum(axis=1)
