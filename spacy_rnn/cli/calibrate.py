@@ -1,5 +1,6 @@
 import sys
 from contextlib import nullcontext, redirect_stdout
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -134,7 +135,7 @@ def find_components(nlp: "Language", component: str | None) -> list[str]:
 def print_report(report: "Report") -> None:
     """Print what was calibrated as a table, and what to think of it."""
     before, after, expected = (
-        {**each._asdict(), "right": right}
+        {**asdict(each), "right": right}
         for each, right in (
             (report.before, report.accuracy[0]),
             (report.after, report.accuracy[1]),
@@ -194,13 +195,5 @@ def print_labels(report: "Report") -> None:
 
 
 def describe(reports: list["Report"], folder: Path | None) -> str:
-    components = [
-        {
-            key: value._asdict() if hasattr(value, "_asdict") else value
-            for key, value in report._asdict().items()
-        }
-        | {"labels": [row._asdict() for row in report.labels]}
-        for report in reports
-    ]
     saved = None if folder is None else str(folder)
-    return to_json({"components": components, "saved": saved})
+    return to_json({"components": list(map(asdict, reports)), "saved": saved})

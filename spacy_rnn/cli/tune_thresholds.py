@@ -1,5 +1,6 @@
 import sys
 from contextlib import nullcontext, redirect_stdout
+from dataclasses import asdict
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -187,7 +188,9 @@ def print_report(
         )
         for row in report.labels
     ]
-    before, after, expected = (f"{100 * value:.2f}" for value in report[-3:])
+    before, after, expected = (
+        f"{100 * value:.2f}" for value in (report.before, report.after, report.expected)
+    )
     mean = None if report.threshold is None else ("mean", "", before, after, "")
     msg.table(
         rows,
@@ -218,10 +221,5 @@ def print_report(
 
 
 def describe(report: "Report", folder: Path | None) -> str:
-    return to_json(
-        {
-            **report._asdict(),
-            "labels": [row._asdict() for row in report.labels],
-            "saved": None if folder is None else str(folder),
-        }
-    )
+    saved = None if folder is None else str(folder)
+    return to_json({**asdict(report), "saved": saved})

@@ -1,7 +1,8 @@
 """Tune the thresholds of text classifiers, and tell what that brings."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from spacy.training import Example
@@ -17,7 +18,8 @@ from spacy_rnn.pipeline.threshold_search import (
 from spacy_rnn.pipeline.thresholds import decide, read_scores
 
 
-class LabelRow(NamedTuple):
+@dataclass
+class LabelRow:
     """What was tuned for a label.
 
     Attributes:
@@ -37,7 +39,8 @@ class LabelRow(NamedTuple):
     after: float
 
 
-class Report(NamedTuple):
+@dataclass
+class Report:
     """What was tuned.
 
     Attributes:

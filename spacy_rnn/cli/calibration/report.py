@@ -1,7 +1,8 @@
 """Calibrate the probabilities of components, and tell what that brings."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from spacy.language import Language
@@ -26,7 +27,8 @@ from spacy_rnn.pipeline.thresholds import carry_thresholds, decide
 FOLDS = 5
 
 
-class Measures(NamedTuple):
+@dataclass
+class Measures:
     """How far probabilities are from what they say.
 
     Attributes:
@@ -44,7 +46,8 @@ class Measures(NamedTuple):
     brier: float
 
 
-class LabelRow(NamedTuple):
+@dataclass
+class LabelRow:
     """What was found for a label of which any number may be right.
 
     Attributes:
@@ -64,7 +67,8 @@ class LabelRow(NamedTuple):
     after: float
 
 
-class Report(NamedTuple):
+@dataclass
+class Report:
     """What was calibrated.
 
     Attributes:
