@@ -87,10 +87,9 @@ def list_architectures(section: Any) -> list[dict[str, Any]]:
 
 def count_parameters(model: Model) -> int:
     """Count the weights of a model, those of its layers among them, each once."""
-    nodes = {id(node): node for node in model.walk()}
     return sum(
         int(node.get_param(name).size)
-        for node in nodes.values()
+        for node in model.walk()
         for name in node.param_names
         if node.has_param(name)
     )
