@@ -242,18 +242,10 @@ def draw_components(components: dict[str, dict[str, Any]]) -> str:
             + escape(", ".join(f"{k} {v}" for k, v in each["settings"].items()))
             for each in about.get("architectures", ())
         )
-        parameters = f"{about['parameters']:,}" if "parameters" in about else ""
+        facts = [f"<code>{escape(about['factory'])}</code>"]
+        facts += [f"{about[k]:,} {k}" for k in ("labels", "parameters") if k in about]
         rows.append(
-            f"<h3>{escape(name)}</h3><p class='about'>"
-            + ", ".join(
-                part
-                for part in (
-                    f"<code>{escape(about['factory'])}</code>",
-                    f"{about['labels']:,} labels" if "labels" in about else "",
-                    f"{parameters} parameters" if parameters else "",
-                )
-                if part
-            )
-            + f"</p><p class='about'>{lines}</p>"
+            f"<h3>{escape(name)}</h3><p class='about'>{', '.join(facts)}</p>"
+            f"<p class='about'>{lines}</p>"
         )
     return "".join(rows)
