@@ -18,6 +18,7 @@ from spacy_rnn.explain.explanation import (
     minibatch_by_tokens,
 )
 from spacy_rnn.explain.targets import find_targets
+from spacy_rnn.visual.tokens import direction_of
 
 MOST = 12  # mistakes of a component
 MOST_OF_A_KIND = 3  # of those with the same labels
@@ -175,5 +176,5 @@ def show(wrong: Wrong, doc: Doc, contributions: np.ndarray | None) -> Mistake:
         else [round(v, 4) for v in contributions[first:last].tolist()],
         is_cut=(first > 0, last < len(doc)),
         lang=doc.lang_,
-        direction=doc.vocab.writing_system.get("direction", "ltr"),
+        direction=direction_of(doc),
     )
