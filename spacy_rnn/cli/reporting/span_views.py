@@ -8,7 +8,7 @@ from spacy.pipeline import EntityRecognizer, SpanCategorizer
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-from spacy_rnn.cli.reporting.view import UNKNOWN, Claims, Prediction, View
+from spacy_rnn.cli.reporting.view import UNKNOWN, Claims, Prediction, View, gather
 from spacy_rnn.metrics.tally import Claim
 from spacy_rnn.pipeline.ner import RNNEntityRecognizer
 
@@ -60,32 +60,27 @@ def view_ents(pipe: Any, examples: Sequence[Example], key: str | None) -> View:
                         place += (1,)
                     found[place, span.label_] = about
         rows.append(({((e.start, e.end), e.label_) for e in gold.ents}, found))
-    return gather(pipe, "doc.ents", "ents", rows)
+    return gather(pipe.name, "doc.ents", "spans", "ents", rows)
 
 
 def view_group(pipe: Any, examples: Sequence[Example], key: str) -> View:
     """Look at a group of spans, as `Scorer.score_spans` does."""
-    rows: list[Claims] = []
-    for example in examples:
-        gold = example.reference.spans.get(key)
-        found: dict[Claim, Prediction] = {}
-        if gold is None:
-            rows.append((set(), {}))
-            continue
-        spans = example.predicted.spans.get(key) or []
-        for span, sure in zip(spans, read_confidences(spans), strict=True):
-            for each in example.get_aligned_spans_x2y([span], True):
-                about = Prediction(sure, span.start, span.end)
-                found[(each.start, each.end), span.label_] = about
-        rows.append(({((s.start, s.end), s.label_) for s in gold}, found))
-    return gather(pipe, f"doc.spans[{key!r}]", f"spans_{key}", rows)
+    rows = [claim_group(example, key) for example in examples]
+    return gather(pipe.name, f"doc.spans[{key!r}]", "spans", f"spans_{key}", rows)
 
 
-def gather(pipe: Any, annotation: str, prefix: str, rows: Sequence[Claims]) -> View:
-    """Put what is said of documents together."""
-    labels = {label for row in rows for claims in row for _, label in claims}
-    true, predicted = (list(column) for column in zip(*rows, strict=True))
-    return View(pipe.name, annotation, "spans", prefix, sorted(labels), true, predicted)
+def claim_group(example: Example, key: str, label: str | None = None) -> Claims:
+    """Say which spans are in a group, all with one label if that is given."""
+    gold = example.reference.spans.get(key)
+    if gold is None:
+        return set(), {}
+    found: dict[Claim, Prediction] = {}
+    spans = example.predicted.spans.get(key) or []
+    for span, sure in zip(spans, read_confidences(spans), strict=True):
+        for each in example.get_aligned_spans_x2y([span], True):
+            about = Prediction(sure, span.start, span.end)
+            found[(each.start, each.end), label or span.label_] = about
+    return {((s.start, s.end), label or s.label_) for s in gold}, found
 
 
 def with_confidences(doc: Doc, key: str | None) -> list[tuple[Span, float]]:

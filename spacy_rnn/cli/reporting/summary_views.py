@@ -6,10 +6,9 @@ import numpy as np
 from spacy.language import Language
 from spacy.training import Example
 
-from spacy_rnn.cli.reporting.span_views import gather, read_confidences
-from spacy_rnn.cli.reporting.view import Claims, Prediction, Statistic, View
+from spacy_rnn.cli.reporting.span_views import claim_group
+from spacy_rnn.cli.reporting.view import Statistic, View, gather
 from spacy_rnn.metrics.rouge import rouge
-from spacy_rnn.metrics.tally import Claim
 from spacy_rnn.pipeline.summarizer import RNNSummarizer
 from spacy_rnn.pipeline.summary_gold import sentence_truths
 from spacy_rnn.scorers import ROUGE_NAMES, summaries_of
@@ -20,12 +19,12 @@ def view_summaries(
 ) -> list[View]:
     key = pipe.cfg["spans_key"]
     view = gather(
-        pipe,
+        pipe.name,
         f"doc.spans[{key!r}]",
+        "sentences",
         "summary",
-        [claim_sentences(each, key) for each in examples],
+        [claim_group(each, key, label=key) for each in examples],
     )
-    view.unit = "sentences"
     rows = np.array([score_rouge(each, key) for each in examples], dtype="d")
     view.statistics.append(
         Statistic(
@@ -67,15 +66,3 @@ def score_rouge(example: Example, key: str) -> list[float]:
     candidate, *_ = summaries_of(example.predicted, key) or [""]
     found = rouge(candidate, references)
     return [*(found[name].f1 for name in ROUGE_NAMES), 1.0]
-
-
-def claim_sentences(example: Example, key: str) -> Claims:
-    """Say which sentences are in a summary."""
-    if key not in example.reference.spans:
-        return set(), {}
-    group = example.predicted.spans[key]
-    found: dict[Claim, Prediction] = {}
-    for span, sure in zip(group, read_confidences(group), strict=True):
-        for each in example.get_aligned_spans_x2y([span], True):
-            found[(each.start, each.end), key] = Prediction(sure, span.start, span.end)
-    return {((s.start, s.end), key) for s in example.reference.spans[key]}, found

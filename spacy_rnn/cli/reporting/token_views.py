@@ -12,7 +12,7 @@ from spacy.training import Example
 from thinc.util import to_numpy
 
 from spacy_rnn.alignment import same_tokens
-from spacy_rnn.cli.reporting.view import Claims, Prediction, Statistic, View
+from spacy_rnn.cli.reporting.view import Claims, Prediction, Statistic, View, gather
 from spacy_rnn.explain.explanation import without_listeners
 from spacy_rnn.metrics.tally import Claim, precision_recall_f1, tally
 
@@ -56,9 +56,7 @@ def view_tokens(
     """Look at an attribute of tokens, as `Scorer.score_token_attr` does."""
     pairs = zip(examples, confidences, strict=True)
     rows = [claim_tokens(example, getter, sure) for example, sure in pairs]
-    true, predicted = (list(column) for column in zip(*rows, strict=True))
-    labels = sorted({label for row in rows for claims in row for _, label in claims})
-    return View(pipe.name, f"token.{prefix}", "tokens", prefix, labels, true, predicted)
+    return gather(pipe.name, f"token.{prefix}", "tokens", prefix, rows)
 
 
 def claim_tokens(
@@ -96,28 +94,18 @@ def split_features(whole: View) -> View:
     That is as `Scorer.score_token_attr_per_feat` does: what has no feature in the
     reference isn't asked for any.
     """
-    true, predicted = [], []
+    rows: list[Claims] = []
     for gold, found in zip(whole.true, whole.predicted, strict=True):
         asked = {i for i, label in gold if label != Morphology.EMPTY_MORPH}
-        true.append({each for claim in gold for each in features_of(claim)})
-        predicted.append(
-            {
-                each: about
-                for claim, about in found.items()
-                for each in features_of(claim)
-                if claim[0] in asked
-            }
-        )
-    labels = sorted({label for claims in (*true, *predicted) for _, label in claims})
-    return View(
-        whole.component,
-        "token.morph",
-        "tokens",
-        "morph_micro",
-        labels,
-        true,
-        predicted,
-        exclusive=False,
+        features = {
+            each: about
+            for claim, about in found.items()
+            for each in features_of(claim)
+            if claim[0] in asked
+        }
+        rows.append(({each for claim in gold for each in features_of(claim)}, features))
+    return gather(
+        whole.component, "token.morph", "tokens", "morph_micro", rows, exclusive=False
     )
 
 

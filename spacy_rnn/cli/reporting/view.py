@@ -113,3 +113,18 @@ class View:
         ]
         confidences, correct = np.array(pairs, dtype="d").reshape(-1, 2).T
         return confidences, correct
+
+
+def gather(
+    component: str,
+    annotation: str,
+    unit: Unit,
+    prefix: str,
+    rows: Sequence[Claims],
+    *,
+    exclusive: bool = True,
+) -> View:
+    """Put what is said of documents together, with the labels that occur."""
+    labels = sorted({label for row in rows for claims in row for _, label in claims})
+    true, predicted = (list(column) for column in zip(*rows, strict=True))
+    return View(component, annotation, unit, prefix, labels, true, predicted, exclusive)
