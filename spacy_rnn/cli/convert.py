@@ -251,14 +251,8 @@ def convert_cli(
     options = {"limit": limit, "errors": errors.value, "keep": False}
     options["max_size"] = max_size
     with one_message("Can't convert the corpus", spell=spell):
-        check_apart(input_path, output_path)
         corpus = open_corpus(input_path, options, settings)
-        n_docs, counts = convert(
-            corpus,
-            output_path,
-            lang=lang,
-            shard_size=shard_size,
-        )
+        n_docs, counts = convert(corpus, output_path, lang=lang, shard_size=shard_size)
     msg.good(f"Wrote {n_docs} documents to {output_path}")
     if counts:
         rows = [(*names, n) for names, n in counts.items()]
@@ -270,15 +264,6 @@ def convert_cli(
         msg.warn(f"{kind} left out: {len(places)}", "\n".join(shorten_list(lines)))
     for remark in corpus.contents.report.remarks:
         msg.warn(spell(remark))
-
-
-def check_apart(input_path: Path, output_path: Path) -> None:
-    """Refuse an output that would be part of the input the next time."""
-    if output_path.resolve().is_relative_to(input_path.resolve()):
-        raise ValueError(
-            f"{output_path}: the output is one of the files to read, or would be one "
-            "the next time. Write it elsewhere"
-        )
 
 
 def _split(names: str | None) -> list[str] | None:

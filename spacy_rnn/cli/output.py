@@ -1,7 +1,7 @@
 """Write documents, in files that at no moment are there in part."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import count, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,7 +36,7 @@ def convert(
     import spacy
     from tqdm import tqdm
 
-    check_output(output_path, shard_size, corpus.files)
+    check_output(output_path, shard_size, corpus)
     counts: Counter[tuple[str, str]] = Counter()
     total = corpus.contents.n_docs
     if total is not None and corpus.limit:
@@ -79,18 +79,21 @@ def add_counts(counts: Counter[tuple[str, str]], doc: "Doc") -> None:
         counts.update((f"doc.spans[{key!r}]", span.label_) for span in spans)
 
 
-def check_output(path: Path, shard_size: int, inputs: Sequence[Path]) -> None:
+def check_output(path: Path, shard_size: int, corpus: "FileCorpus") -> None:
     """Raise an error for a place where `write_docs` should not write.
 
     Args:
         path: The file, or the folder of shards.
         shard_size: As for `write_docs`.
-        inputs: Files and folders that are read.
+        corpus: What is read.
     """
     target = path.resolve()
-    for each in inputs:
-        if target in (each.resolve(), *each.resolve().parents):
-            raise ValueError(f"{path}: the output is one of the files to read")
+    is_within = target.is_relative_to(corpus.path.resolve())
+    if is_within or any(each.resolve().is_relative_to(target) for each in corpus.files):
+        raise ValueError(
+            f"{path}: the output is one of the files to read, or would be one the next "
+            "time. Write it elsewhere"
+        )
     if not shard_size:
         if path.suffix != DOCBIN_SUFFIX:
             raise ValueError(f"{path}: the output must end in {DOCBIN_SUFFIX}")
