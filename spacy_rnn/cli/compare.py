@@ -9,6 +9,7 @@ from spacy.cli._util import import_code, setup_gpu
 from wasabi import msg
 
 from spacy_rnn.atomic import check_writable, write_atomically
+from spacy_rnn.cli.json_text import to_json
 from spacy_rnn.cli.messages import THE_USERS, one_message, parse_overrides
 from spacy_rnn.cli.options import CodeOption, GpuOption, JsonOption
 
@@ -207,12 +208,10 @@ def make_rows(
 
 def save(rows: Sequence["Row"], output: Path) -> None:
     """Write the table and the plot."""
-    import srsly
-
     from spacy_rnn.cli.comparison.table import draw
 
     data = {"rows": [row._asdict() for row in rows]}
-    write_atomically(output / TABLE, srsly.json_dumps(data, indent=2).encode())
+    write_atomically(output / TABLE, to_json(data).encode())
     write_atomically(output / PLOT, draw(rows))
 
 

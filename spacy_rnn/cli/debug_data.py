@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from wasabi import MESSAGES, Printer
 
+from spacy_rnn.cli.json_text import to_json
 from spacy_rnn.cli.messages import one_message, parse_overrides
 from spacy_rnn.cli.options import CodeOption, JsonOption
 from spacy_rnn.cli.tables import print_table
@@ -84,8 +85,6 @@ def print_topics(topics: "list[Topic]", *, ignore_warnings: bool) -> None:
 
 def print_json(topics: "list[Topic]") -> None:
     """Print the same for programs."""
-    import srsly
-
     found: dict[str, Any] = {
         "errors": sum(topic.count("fail") for topic in topics),
         "warnings": sum(topic.count("warn") for topic in topics),
@@ -98,4 +97,4 @@ def print_json(topics: "list[Topic]") -> None:
             for topic in topics
         ],
     }
-    typer.echo(srsly.json_dumps(found, indent=2))
+    typer.echo(to_json(found))
