@@ -7,6 +7,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from spacy import registry
+
 from spacy_rnn.corpora.files.lines import has_suffix
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
@@ -16,6 +18,12 @@ TEXTS = "labelled texts"
 TOKENS = "annotated tokens"
 SUMMARIES = "articles with summaries"
 PAIRS = "texts with what they become"
+READERS = {
+    TEXTS: "spacy-rnn.TextCorpus.v1",
+    SUMMARIES: "spacy-rnn.SummaryCorpus.v1",
+    TOKENS: "spacy-rnn.TokenCorpus.v1",
+    PAIRS: "spacy-rnn.PairCorpus.v1",
+}
 OPTIONS = {  # of which reader, in the order in which one is looked for
     TEXTS: {"text_column", "label_column", "labels"},
     SUMMARIES: {
@@ -67,22 +75,11 @@ def open_corpus(
     kind = _find_kind(path, given)
     if kind == TEXTS:
         _check_no_tokens(path)
-        from spacy_rnn.corpora.texts.corpus import TextCorpus
-
-        return TextCorpus(path, **options, **given)
-    if kind == TOKENS:
-        from spacy_rnn.corpora.tokens.corpus import TokenCorpus
-
-        return TokenCorpus(path, **options, **given)
-    if kind == PAIRS:
-        from spacy_rnn.corpora.pairs.corpus import PairCorpus
-
-        return PairCorpus(path, **options, **given)
-    from spacy_rnn.corpora.summaries.corpus import SummaryCorpus
-
-    # A blank pipeline has no component that finds sentences.
-    given = {"sentences": "punkt", "keep_summary": False, **given}
-    return SummaryCorpus(path, **options, **given)
+    elif kind == SUMMARIES:
+        # A blank pipeline has no component that finds sentences.
+        given = {"sentences": "punkt", "keep_summary": False, **given}
+    reader: Any = registry.readers.get(READERS[kind])
+    return reader(path, **options, **given)
 
 
 def _find_kind(path: Path, given: Iterable[str]) -> str:
