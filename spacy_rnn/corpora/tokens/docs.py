@@ -144,7 +144,7 @@ def _join_tags(sentences: Sequence[Sentence], column: str | None) -> list[str] |
     if column is None:
         return None
     values = [value for sentence in sentences for value in sentence.values[column]]
-    return ["" if value is None or value == "_" else value for value in values]
+    return ["" if v is None or v in UNKNOWN_TAGS else v for v in values]
 
 
 def _join_chunk_tags(
