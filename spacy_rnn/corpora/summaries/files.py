@@ -60,16 +60,17 @@ def read_pairs(
     """
     files = read_text_files(summaries, PAIR_SUFFIXES, how)
     unused = {file.name: file for file in files}
-    for file in read_text_files(articles, PAIR_SUFFIXES, how):
-        summary = unused.pop(file.name, None)
-        try:
-            if summary is None:
-                raise NoSummary(f"{file.path}: no summary of that name in {summaries}")
-            article = finish(_pair(file, summary, how))
-        except ValueError as error:
-            how.on_error(error)
-        else:
-            yield article
+
+    def read(article: TextFile) -> Article:
+        summary = unused.pop(article.name, None)
+        if summary is None:
+            raise NoSummary(f"{article.path}: no summary of that name in {summaries}")
+        text, reference = article.decode(how).strip(), summary.decode(how)
+        place = Location(article.path, 1)
+        return finish(Article(place, text, references=[reference]))
+
+    found = read_text_files(articles, PAIR_SUFFIXES, how)
+    yield from read_each((partial(read, file) for file in found), how)
     for file in unused.values():
         how.on_error(NoArticle(f"{file.path}: no article of that name in {articles}"))
 
@@ -98,8 +99,3 @@ def _parse_story(file: TextFile, how: Reading) -> Article:
     text, *highlights = HIGHLIGHT.split(file.decode(how))
     summary = "\n".join(" ".join(highlight.split()) for highlight in highlights)
     return Article(Location(file.path, 1), text.strip(), references=[summary])
-
-
-def _pair(article: TextFile, summary: TextFile, how: Reading) -> Article:
-    text = article.decode(how).strip()
-    return Article(Location(article.path, 1), text, references=[summary.decode(how)])
