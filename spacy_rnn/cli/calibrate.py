@@ -1,5 +1,5 @@
 import sys
-from contextlib import nullcontext, redirect_stdout
+from contextlib import redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -77,7 +77,7 @@ def calibrate_cli(
     overrides = parse_overrides(ctx, env_var=None)
     with one_message("Can't calibrate the pipeline", spell=as_overrides):
         target = find_target(model, output, in_place=in_place)
-        with redirect_stdout(sys.stderr) if as_json else nullcontext():
+        with redirect_stdout(sys.stderr if as_json else sys.stdout):
             import_code(code_path)
             setup_gpu(use_gpu, silent=as_json)
             nlp = spacy.load(model)

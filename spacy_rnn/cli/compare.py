@@ -1,6 +1,6 @@
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext, redirect_stdout
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -86,7 +86,7 @@ def compare_cli(
         if path is not None
     }
     # Whatever else there is to say, standard output gets nothing but the JSON.
-    with redirect_stdout(sys.stderr) if as_json else nullcontext():
+    with redirect_stdout(sys.stderr if as_json else sys.stdout):
         with one_message("Can't compare the configs"):
             import_code(code_path)
             setup_gpu(use_gpu, silent=as_json)

@@ -1,5 +1,5 @@
 import sys
-from contextlib import nullcontext, redirect_stdout
+from contextlib import redirect_stdout
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -133,7 +133,7 @@ def init_config_cli(
     is_stdout = output_path == STDOUT
     # Whatever else there is to say, standard output gets nothing but the config.
     with (
-        redirect_stdout(sys.stderr) if is_stdout else nullcontext(),
+        redirect_stdout(sys.stderr if is_stdout else sys.stdout),
         one_message("Can't write a config"),
     ):
         _check_output(output_path, [train, dev], force=force)

@@ -1,5 +1,5 @@
 import sys
-from contextlib import nullcontext, redirect_stdout
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -86,7 +86,7 @@ def report_cli(
     overrides = parse_overrides(ctx, env_var=None)
     with one_message("Can't make a report", spell=as_overrides):
         check_output(output, data_path, force=force, as_json=as_json)
-        with redirect_stdout(sys.stderr) if as_json else nullcontext():
+        with redirect_stdout(sys.stderr if as_json else sys.stdout):
             import_code(code_path)
             setup_gpu(use_gpu, silent=as_json)
             report = make_report(

@@ -1,5 +1,5 @@
 import sys
-from contextlib import nullcontext, redirect_stdout
+from contextlib import redirect_stdout
 from dataclasses import asdict
 from enum import Enum
 from pathlib import Path
@@ -103,7 +103,7 @@ def tune_thresholds_cli(
     overrides = parse_overrides(ctx, env_var=None)
     with one_message("Can't tune thresholds", spell=as_overrides):
         target = find_target(model, output, in_place=in_place)
-        with redirect_stdout(sys.stderr) if as_json else nullcontext():
+        with redirect_stdout(sys.stderr if as_json else sys.stdout):
             import_code(code_path)
             setup_gpu(use_gpu, silent=as_json)
             nlp = spacy.load(model)
