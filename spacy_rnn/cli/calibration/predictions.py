@@ -54,12 +54,7 @@ class BestLabels:
         return self.probabilities.argmax(axis=1) == self.truths
 
     def fit(self, chosen: np.ndarray) -> Settings:
-        some = BestLabels(*(x[chosen] for x in vars(self).values()))
-
-        def loss(temperature: float) -> float:
-            return float(some.losses({"temperature": temperature}).sum())
-
-        return {"temperature": fit_temperature(loss)}
+        return fit_one(BestLabels(*(x[chosen] for x in vars(self).values())))
 
     def scale(self, settings: Mapping[str, Any]) -> np.ndarray:
         """Return the probabilities of all labels. Shape (M, K)."""
@@ -156,12 +151,9 @@ class Entities:
     kind = "entities"
 
     def fit(self, chosen: np.ndarray) -> Settings:
-        some = Entities(self.table[:, chosen], self.correct[chosen], self.doc_of)
-
-        def loss(temperature: float) -> float:
-            return float(some.losses({"temperature": temperature}).sum())
-
-        return {"temperature": fit_temperature(loss)}
+        return fit_one(
+            Entities(self.table[:, chosen], self.correct[chosen], self.doc_of)
+        )
 
     def confidences(self, settings: Mapping[str, Any]) -> np.ndarray:
         steps = np.log(TEMPERATURES)
@@ -176,6 +168,15 @@ class Entities:
 
 
 Predictions = BestLabels | Labels | Entities
+
+
+def fit_one(some: BestLabels | Entities) -> Settings:
+    """Find the one temperature that suits predictions best."""
+
+    def loss(temperature: float) -> float:
+        return float(some.losses({"temperature": temperature}).sum())
+
+    return {"temperature": fit_temperature(loss)}
 
 
 def log(probabilities: np.ndarray) -> np.ndarray:
