@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import spacy
-import srsly
 from spacy.training.initialize import init_nlp
 from spacy.util import load_model_from_config
 from thinc.api import Config
@@ -165,7 +164,7 @@ def describe_run(plan: Plan, output: Output) -> Result:
         plan.seed,
         score=sum(weights[name] * score for name, score in scores.items()),
         scores=scores,
-        seconds=srsly.read_json(plan.folder / CLOCK)["seconds"],
+        seconds=read_exactly(plan.folder / CLOCK)["seconds"],
         parameters=sum(count_parameters(model) for model in models if model),
         size=find_size(nlp, str(output.best)) or 0,
     )
@@ -175,15 +174,15 @@ def describe_run(plan: Plan, output: Output) -> Result:
 def clock(path: Path, *, use_gpu: int) -> Iterator[None]:
     """Add up the time of a run in a file, over all that it takes to finish it."""
     now = time.process_time if use_gpu < 0 else time.perf_counter
-    before = srsly.read_json(path)["seconds"] if path.exists() else 0.0
+    before = read_exactly(path)["seconds"] if path.exists() else 0.0
     # As long as this holds, nobody knows how long it took.
-    write_atomically(path, srsly.json_dumps({"seconds": None}).encode())
+    write_atomically(path, json.dumps({"seconds": None}).encode())
     start = now()
     try:
         yield
     finally:
         seconds = None if before is None else before + now() - start
-        write_atomically(path, srsly.json_dumps({"seconds": seconds}).encode())
+        write_atomically(path, json.dumps({"seconds": seconds}).encode())
 
 
 def measure_speed(plans: Sequence[Plan], *, rounds: int = 3) -> dict[str, float]:
