@@ -1,4 +1,3 @@
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,8 @@ from spacy_rnn.cli.options import RowErrorsOption, SchemeOption, SentencesOption
 from spacy_rnn.cli.output import convert
 from spacy_rnn.cli.readers import open_corpus, spell
 from spacy_rnn.corpora.files.lines import MAX_SIZE
+
+SHOWN = 20  # records that are left out, of a kind
 
 
 def convert_cli(
@@ -261,16 +262,11 @@ def convert_cli(
         msg.table(rows, header=header, aligns=("l", "l", "r"))
     for kind, places in corpus.contents.report.places.items():
         lines = list(dict.fromkeys(map(spell, places)))
-        msg.warn(f"{kind} left out: {len(places)}", "\n".join(shorten_list(lines)))
+        more = [f"and {len(lines) - SHOWN} more"] * (len(lines) > SHOWN)
+        msg.warn(f"{kind} left out: {len(places)}", "\n".join(lines[:SHOWN] + more))
     for remark in corpus.contents.report.remarks:
         msg.warn(spell(remark))
 
 
 def _split(names: str | None) -> list[str] | None:
     return names.split(",") if names else None
-
-
-def shorten_list(lines: Sequence[str], length: int = 20) -> list[str]:
-    """Leave out the end of a long list, and say how much it is."""
-    more = len(lines) - length
-    return [*lines[:length], f"and {more} more"] if more > 0 else list(lines)
