@@ -40,7 +40,7 @@ def describe(
         "parameters": sum(part.get("parameters", 0) for part in parts.values()),
         "size_on_disk": size,
         "words_per_second": round(words_per_second),
-        "device": device(nlp),
+        "device": device(),
         "trained_with": meta.get("spacy_version", ""),
         "versions": {
             "spacy-rnn": __version__,
@@ -103,7 +103,7 @@ def find_size(nlp: Language, model: str) -> int | None:
     return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
 
 
-def device(nlp: Language) -> str:
+def device() -> str:
     """Name what was measured on."""
     from thinc.api import get_current_ops
 

@@ -47,20 +47,17 @@ def score_others(
         given: How the names of scores begin of what the corpus gave the pipeline.
     """
     pipeline: Any = nlp.pipeline
-    found = {
-        name: pipe.score(examples)
-        for name, pipe in pipeline
-        if component in (None, name) and hasattr(pipe, "score") and not is_viewed(pipe)
-    }
-    plain = {
-        name: {
-            key: value
-            for key, value in scores.items()
-            if isinstance(value, float) and not key.startswith(given)
-        }
-        for name, scores in found.items()
-    }
-    return {name: scores for name, scores in plain.items() if scores}
+    found = {}
+    for name, pipe in pipeline:
+        if component in (None, name) and hasattr(pipe, "score") and not is_viewed(pipe):
+            plain = {
+                key: value
+                for key, value in pipe.score(examples).items()
+                if isinstance(value, float) and not key.startswith(given)
+            }
+            if plain:
+                found[name] = plain
+    return found
 
 
 def collect(
