@@ -1,7 +1,8 @@
 import sys
 from contextlib import redirect_stdout
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 from spacy.cli._util import import_code, setup_gpu
@@ -18,9 +19,6 @@ from spacy_rnn.cli.options import (
     JsonOption,
     ModelArgument,
 )
-
-if TYPE_CHECKING:  # the command line loads this module, whatever the command
-    from spacy_rnn.cli.reporting.facts import Report
 
 
 def report_cli(
@@ -83,28 +81,41 @@ def report_cli(
     Settings of the corpus can be changed as for the command evaluate:
     --corpora.dev.text_column body.
     """
+    import spacy
+    from thinc.api import fix_random_seed
+
+    from spacy_rnn.cli.reporting.collect import collect
+    from spacy_rnn.cli.reporting.log import read_log
+
     overrides = parse_overrides(ctx, env_var=None)
     with one_message("Can't make a report", spell=as_overrides):
         check_output(output, data_path, force=force, as_json=as_json)
         with redirect_stdout(sys.stderr if as_json else sys.stdout):
             import_code(code_path)
             setup_gpu(use_gpu, silent=as_json)
-            report = make_report(
-                model,
-                data_path,
-                overrides=overrides,
+            training = None if log is None else read_log(log)
+            fix_random_seed()
+            nlp = spacy.load(model)
+            if component is not None and component not in nlp.pipe_names:
+                raise ValueError(
+                    f"The pipeline has no component '{component}'. It has "
+                    f"{nlp.pipe_names}"
+                )
+            report = collect(
+                nlp,
+                read_examples(nlp, data_path, overrides),
+                model=model,
+                data=str(data_path),
                 component=component,
                 labels=labels,
-                log=log,
                 licences=licences or [],
             )
+            report.training = training
         if output is not None:
             from spacy_rnn.cli.reporting.page import draw_report
 
             write_atomically(output, draw_report(report).encode())
         if as_json:
-            from dataclasses import asdict
-
             typer.echo(to_json(asdict(report)))
             return
     msg.good(f"Wrote {output}")
@@ -125,44 +136,3 @@ def check_output(
     if output.resolve() == data_path.resolve():
         raise ValueError(f"{output}: the output is the file to read")
     check_writable(output)
-
-
-def make_report(
-    model: str,
-    data_path: Path,
-    *,
-    overrides: dict[str, Any],
-    component: str | None,
-    labels: list[str] | None,
-    log: Path | None,
-    licences: list[str],
-) -> "Report":
-    """Collect the facts of a report.
-
-    Raises:
-        ValueError: If there is nothing to report on.
-    """
-    import spacy
-    from thinc.api import fix_random_seed
-
-    from spacy_rnn.cli.reporting.collect import collect
-    from spacy_rnn.cli.reporting.log import read_log
-
-    training = None if log is None else read_log(log)
-    fix_random_seed()
-    nlp = spacy.load(model)
-    if component is not None and component not in nlp.pipe_names:
-        raise ValueError(
-            f"The pipeline has no component '{component}'. It has {nlp.pipe_names}"
-        )
-    report = collect(
-        nlp,
-        read_examples(nlp, data_path, overrides),
-        model=model,
-        data=str(data_path),
-        component=component,
-        labels=labels,
-        licences=licences,
-    )
-    report.training = training
-    return report
