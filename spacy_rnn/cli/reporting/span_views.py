@@ -85,11 +85,11 @@ def claim_group(example: Example, key: str, label: str | None = None) -> Claims:
 
 def with_confidences(doc: Doc, key: str | None) -> list[tuple[Span, float]]:
     """Return the entities of a document, with what a group of spans says of them."""
-    spans = doc.spans.get(key) if key is not None else None
-    sure = {}
-    if spans is not None:
-        for span, confidence in zip(spans, read_confidences(spans), strict=True):
-            sure[span.start, span.end, span.label] = confidence
+    spans = doc.spans.get(key) or []
+    sure = {
+        (span.start, span.end, span.label): confidence
+        for span, confidence in zip(spans, read_confidences(spans), strict=True)
+    }
     return [(e, sure.get((e.start, e.end, e.label), UNKNOWN)) for e in doc.ents]
 
 
