@@ -120,8 +120,11 @@ def read_aligned(source: Path, targets: list[Path], how: Reading) -> Iterator[Pa
     for number, lines in enumerate(zip_longest(*files), start=1):
         if None in lines:
             if not damages:
-                rests = [sum(1 for _ in file) for file in files]
-                raise ValueError(_describe_lengths(paths, lines, rests, number))
+                lengths = [
+                    number - (line is None) + sum(1 for _ in file)
+                    for line, file in zip(lines, files, strict=True)
+                ]
+                raise ValueError(_describe_lengths(paths, lengths))
             return
         try:
             if how.errors == "skip":
@@ -134,21 +137,7 @@ def read_aligned(source: Path, targets: list[Path], how: Reading) -> Iterator[Pa
             yield pair
 
 
-def _describe_lengths(
-    paths: list[Path], lines: tuple[str | None, ...], rests: list[int], number: int
-) -> str:
-    """Say that files differ in length.
-
-    Args:
-        paths: The files.
-        lines: What each has in its next line, None for one without such a line.
-        rests: How many lines come after that.
-        number: The number of that line, from 1.
-    """
-    lengths = [
-        number - 1 + (line is not None) + rest
-        for line, rest in zip(lines, rests, strict=True)
-    ]
+def _describe_lengths(paths: list[Path], lengths: list[int]) -> str:
     counted = ", ".join(
         f"{length} in {path}" for path, length in zip(paths, lengths, strict=True)
     )
