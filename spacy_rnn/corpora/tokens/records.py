@@ -140,9 +140,16 @@ def _find_blocks(
         ):
             if how.errors == "skip":
                 check_unicode(line, path, number)
-            if len(cells) != len(columns) or "\r" in line:
-                raise _wrong_line(
-                    line, cells, has_tabs, columns, Location(path, number)
+            if "\r" in line:
+                raise ValueError(
+                    f"{path}:{number}: a line has to end in \\n or \\r\\n, but here is "
+                    "\\r alone"
+                )
+            if len(cells) != len(columns):
+                raise ValueError(
+                    f"{path}:{number}: expected {len(columns)} columns with "
+                    f"{'tabs' if has_tabs else 'spaces'} between them "
+                    f"({join_names(columns)}), got {len(cells)}"
                 )
         table = dict(zip(columns, map(list, zip(*rows, strict=True)), strict=True))
         values = {name: table[name] for name in names}
@@ -174,24 +181,6 @@ def _split_blocks(
             lines.append(line)
     if lines:
         yield Location(path, number + 1 - len(lines)), document, lines
-
-
-def _wrong_line(
-    line: str,
-    cells: list[str],
-    has_tabs: bool,
-    columns: Sequence[str],
-    location: Location,
-) -> ValueError:
-    if "\r" in line:
-        return ValueError(
-            f"{location}: a line has to end in \\n or \\r\\n, but here is \\r alone"
-        )
-    return ValueError(
-        f"{location}: expected {len(columns)} columns with "
-        f"{'tabs' if has_tabs else 'spaces'} between them "
-        f"({join_names(columns)}), got {len(cells)}"
-    )
 
 
 def split_cells(line: str, has_tabs: bool) -> list[str]:
