@@ -1,6 +1,7 @@
 """A pipeline as a function from tables to tables, for any engine that moves these."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import KW_ONLY, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
@@ -20,44 +21,34 @@ LONGEST = 500  # characters of the message of an error
 Row = dict[str, Any]
 
 
+@dataclass(eq=False)
 class Annotator:
     """Annotate the texts of tables.
 
     It is made at once, small, and can be pickled. The pipeline is loaded when first
     used, once in each process.
+
+    Args:
+        model: Name or path of a pipeline, which each process has to find there.
+        text: The column with the texts, strings or null.
+        id: The column that says whose a row is; None for none.
+        batch_size: Texts in a batch, at least 1. None takes the pipeline's own.
+        gpu_id: The GPU to use; -1 for the CPU.
+        code: A Python file that registers what the pipeline needs.
     """
 
-    def __init__(
-        self,
-        model: str | Path,
-        *,
-        text: str = "text",
-        id: str | None = "id",  # noqa: A002 (the column's name)
-        batch_size: int | None = None,
-        gpu_id: int = -1,
-        code: str | Path | None = None,
-    ) -> None:
-        """Make it; nothing is loaded.
-
-        Args:
-            model: Name or path of a pipeline, which each process has to find there.
-            text: The column with the texts, strings or null.
-            id: The column that says whose a row is; None for none.
-            batch_size: Texts in a batch, at least 1. None takes the pipeline's own.
-            gpu_id: The GPU to use; -1 for the CPU.
-            code: A Python file that registers what the pipeline needs.
-        """
-        self.model = str(model)
-        self.text = text
-        self.id = id
-        self.batch_size = batch_size
-        self.gpu_id = gpu_id
-        self.code = code
+    model: str | Path
+    _: KW_ONLY
+    text: str = "text"
+    id: str | None = "id"
+    batch_size: int | None = None
+    gpu_id: int = -1
+    code: str | Path | None = None
 
     @property
     def loaded(self) -> "Loaded":
         """The pipeline, loaded by the first who asks for it in a process."""
-        return load(self.model, self.gpu_id, self.code)
+        return load(str(self.model), self.gpu_id, self.code)
 
     @property
     def schema(self) -> "pyarrow.Schema":

@@ -6,7 +6,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from copy import copy
+from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -123,9 +123,7 @@ class Processes:
 
 def on_gpu(annotator: Annotator, gpu_id: int) -> Annotator:
     """Return an annotator that does the same on a GPU."""
-    other = copy(annotator)
-    other.gpu_id = gpu_id
-    return other
+    return replace(annotator, gpu_id=gpu_id)
 
 
 @contextmanager
