@@ -166,7 +166,7 @@ def describe_run(plan: Plan, output: Output) -> Result:
         scores=scores,
         seconds=read_exactly(plan.folder / CLOCK)["seconds"],
         parameters=sum(count_parameters(model) for model in models if model),
-        size=find_size(nlp, str(output.best)) or 0,
+        size=find_size(nlp) or 0,
     )
 
 

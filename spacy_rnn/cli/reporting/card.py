@@ -3,7 +3,6 @@
 import platform
 from collections.abc import Sequence
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import spacy
@@ -16,19 +15,17 @@ from spacy_rnn import __version__
 
 
 def describe(
-    nlp: Language, model: str, *, words_per_second: float, licences: Sequence[str]
+    nlp: Language, *, words_per_second: float, licences: Sequence[str]
 ) -> dict[str, Any]:
     """Describe a pipeline.
 
     Args:
         nlp: The pipeline.
-        model: Its name or path.
         words_per_second: As measured.
         licences: Of the data, as given.
     """
     meta = nlp.meta
     parts = {name: describe_component(nlp, name) for name in nlp.pipe_names}
-    size = find_size(nlp, model)
     return {
         "name": f"{meta['lang']}_{meta['name']}",
         "version": meta["version"],
@@ -38,7 +35,7 @@ def describe(
         "licences_of_data": list(licences),
         "components": parts,
         "parameters": sum(part.get("parameters", 0) for part in parts.values()),
-        "size_on_disk": size,
+        "size_on_disk": find_size(nlp),
         "words_per_second": round(words_per_second),
         "device": device(),
         "trained_with": meta.get("spacy_version", ""),
@@ -95,9 +92,9 @@ def count_parameters(model: Model) -> int:
     )
 
 
-def find_size(nlp: Language, model: str) -> int | None:
+def find_size(nlp: Language) -> int | None:
     """Return how many bytes a pipeline has on disk; None if it isn't there."""
-    path = Path(model) if Path(model).is_dir() else nlp.path
+    path = nlp.path
     if path is None or not path.is_dir():
         return None
     return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())

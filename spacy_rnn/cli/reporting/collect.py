@@ -115,5 +115,5 @@ def collect(
         resamples=n,
         tasks=tasks,
         others=others,
-        card=describe(nlp, model, words_per_second=speed, licences=licences),
+        card=describe(nlp, words_per_second=speed, licences=licences),
     )
