@@ -1,7 +1,6 @@
 import sys
 from contextlib import redirect_stdout
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -84,7 +83,9 @@ def calibrate_cli(
             names = find_components(nlp, component)
             examples = read_examples(nlp, data_path, overrides)
             reports = list(calibrate(nlp, names, examples, min_positives))
-        described = describe(reports, target)  # whatever is wrong, before it is saved
+        # Whatever is wrong, before it is saved.
+        components = list(map(asdict, reports))
+        described = to_json({"components": components, "saved": target and str(target)})
         if target is not None:
             save(nlp, target, source=target if in_place else None)
         if as_json:
@@ -192,8 +193,3 @@ def print_labels(report: "Report") -> None:
         header=("", "Temperature", "Bias", "ECE before", "after", "Support"),
         aligns=("l", "r", "r", "r", "r", "r"),
     )
-
-
-def describe(reports: list["Report"], folder: Path | None) -> str:
-    saved = None if folder is None else str(folder)
-    return to_json({"components": list(map(asdict, reports)), "saved": saved})

@@ -25,7 +25,6 @@ from spacy_rnn.cli.pipelines import find_target, save, say_what_was_saved
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
     from spacy.language import Language
-    from spacy.training import Example
 
     from spacy_rnn.cli.tuning import Report
 
@@ -108,7 +107,9 @@ def tune_thresholds_cli(
             setup_gpu(use_gpu, silent=as_json)
             nlp = spacy.load(model)
             pipe = find_component(nlp, component)
-            examples = read_labelled(nlp, data_path, overrides)
+            examples = read_examples(nlp, data_path, overrides)
+            if not any(example.reference.cats for example in examples):
+                raise ValueError(f"{data_path}: no document has labels, in doc.cats")
             predict(nlp, examples)
             report = tune(
                 pipe,
@@ -118,7 +119,8 @@ def tune_thresholds_cli(
                 min_positives=min_positives,
                 positive_label=positive_label,
             )
-        described = describe(report, target)  # whatever is wrong, before it is saved
+        # Whatever is wrong, before it is saved.
+        described = to_json({**asdict(report), "saved": target and str(target)})
         if target is not None:
             save(nlp, target, source=target if in_place else None)
         if as_json:
@@ -126,20 +128,6 @@ def tune_thresholds_cli(
             return
         print_report(report, data_path, min_positives, per_label=per_label)
     say_what_was_saved("the pipeline with its thresholds", target)
-
-
-def read_labelled(
-    nlp: "Language", data_path: Path, overrides: dict[str, Any]
-) -> list["Example"]:
-    """Read data that has labels.
-
-    Raises:
-        ValueError: If there is no document, or no label that the pipeline knows.
-    """
-    examples = read_examples(nlp, data_path, overrides)
-    if not any(example.reference.cats for example in examples):
-        raise ValueError(f"{data_path}: no document has labels, in doc.cats")
-    return examples
 
 
 def find_component(nlp: "Language", component: str | None) -> Any:
@@ -218,8 +206,3 @@ def print_report(
         f"{data_path} has been used up: a pipeline has to be tested on data that its "
         f"thresholds were not tuned on"
     )
-
-
-def describe(report: "Report", folder: Path | None) -> str:
-    saved = None if folder is None else str(folder)
-    return to_json({**asdict(report), "saved": saved})
