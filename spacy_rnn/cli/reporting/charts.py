@@ -7,7 +7,6 @@ from spacy_rnn.visual.chart import Axis, Chart, Matrix, Series
 from spacy_rnn.visual.matrix import draw_matrix, draw_wide_matrix
 from spacy_rnn.visual.svg import draw_chart
 
-NAN = float("nan")
 WIDE = 12  # labels, from which on a matrix takes a row by itself
 
 
@@ -73,13 +72,11 @@ def chart_reliability(task: Task) -> Chart:
     total = sum(found.counts)
     n = len(found.counts)
     middles = [(i + 0.5) / n for i in range(n)]
-    confidence = [NAN if v is None else v for v in found.confidence]
-    accuracy = [NAN if v is None else v for v in found.accuracy]
     series = [
         Series("", middles, [c / total for c in found.counts], "bars", colour=None),
         Series("", [0.0, 1.0], [0.0, 1.0], "dashed", colour=None),
-        Series("", confidence, accuracy, "line", colour=0),
-        Series("", confidence, accuracy, "points", colour=0),
+        Series("", found.confidence, found.accuracy, "line", colour=0),
+        Series("", found.confidence, found.accuracy, "points", colour=0),
     ]
     error = found.expected_calibration_error
     return Chart(

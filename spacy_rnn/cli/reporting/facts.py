@@ -61,8 +61,8 @@ class Reliability:
     """How often what is so probable is right, in bins of equal width."""
 
     expected_calibration_error: float
-    confidence: list[float | None]
-    accuracy: list[float | None]
+    confidence: list[float]  # NaN in an empty bin, as is the accuracy
+    accuracy: list[float]
     counts: list[int]
 
 

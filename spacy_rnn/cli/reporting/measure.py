@@ -168,10 +168,7 @@ def find_reliability(view: View) -> Reliability | None:
     if not len(confidences):
         return None
     bins = reliability_bins(np.clip(confidences, 0.0, 1.0), correct)
-    means, shares = (
-        [None if np.isnan(v) else v for v in each.tolist()]
-        for each in (bins.confidence, bins.accuracy)
-    )
+    means, shares = bins.confidence.tolist(), bins.accuracy.tolist()
     return Reliability(bins.expected_error, means, shares, bins.counts.tolist())
 
 
