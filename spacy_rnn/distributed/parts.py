@@ -70,22 +70,17 @@ class Parts:
         is_new = not self.folder.exists()
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
-            with self._keep(manifest):
+            with lock_folder(self.folder):
+                for leftover in self.folder.glob(".part-*"):  # of a run that was killed
+                    leftover.unlink()
+                if not (self.folder / MANIFEST).exists():
+                    text = json.dumps(manifest, indent=2) + "\n"
+                    write_atomically(self.folder / MANIFEST, text.encode())
                 yield
         except BaseException:
             if is_new and not self._find():
                 shutil.rmtree(self.folder)
             raise
-
-    @contextmanager
-    def _keep(self, manifest: dict[str, Any]) -> Iterator[None]:
-        with lock_folder(self.folder):
-            for leftover in self.folder.glob(".part-*"):  # of a run that was killed
-                leftover.unlink()
-            if not (self.folder / MANIFEST).exists():
-                text = json.dumps(manifest, indent=2) + "\n"
-                write_atomically(self.folder / MANIFEST, text.encode())
-            yield
 
     def has(self, number: int) -> bool:
         return self._name(number).exists()
