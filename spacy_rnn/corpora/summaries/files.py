@@ -43,7 +43,15 @@ def read_articles(
         finish: Completes an article, or raises an error.
         how: How to read it.
     """
-    records = _find_records(path, columns, how)
+    records: Iterator[Callable[[], Article]]
+    if has_suffix(path, *JSON_SUFFIXES, *TABLE_SUFFIXES):
+        parse = partial(
+            parse_row, columns=columns, is_table=is_table(path), errors=how.errors
+        )
+        records = (partial(parse, *each) for each in read_rows(path, how))
+    else:
+        stories = read_text_files(path, STORY_SUFFIXES, how)
+        records = (partial(_parse_story, each, how) for each in stories)
     yield from read_each((partial(_finish, make, finish) for make in records), how)
 
 
@@ -77,21 +85,6 @@ def read_pairs(
 
 def _finish(make: Callable[[], Article], finish: Finish) -> Article:
     return finish(make())
-
-
-def _find_records(
-    path: Path, columns: Columns, how: Reading
-) -> Iterator[Callable[[], Article]]:
-    """Find the records of a file. What each of them says is still to be read."""
-    if has_suffix(path, *JSON_SUFFIXES, *TABLE_SUFFIXES):
-        cells = is_table(path)
-        for location, row in read_rows(path, how):
-            yield partial(
-                parse_row, location, row, columns, is_table=cells, errors=how.errors
-            )
-    else:
-        for file in read_text_files(path, STORY_SUFFIXES, how):
-            yield partial(_parse_story, file, how)
 
 
 def _parse_story(file: TextFile, how: Reading) -> Article:
