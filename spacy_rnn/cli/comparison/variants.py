@@ -106,13 +106,10 @@ def take_spacys(config: Config, *, model: Mapping[str, Any] | None = None) -> bo
         and (model is None or "textcat" in component["factory"])
     }
     for name, factory in found.items():
-        config["components"][name] = {"factory": factory}
+        component: dict[str, Any] = {"factory": factory}
         if model is not None:
-            exclusive = factory == "textcat"
-            config["components"][name]["model"] = {
-                **model,
-                "exclusive_classes": exclusive,
-            }
+            component["model"] = {**model, "exclusive_classes": factory == "textcat"}
+        config["components"][name] = component
     if found:
         config["training"]["dropout"] = 0.1
         config["training"]["optimizer"] = {"@optimizers": "Adam.v1", "learn_rate": 1e-3}
