@@ -229,15 +229,6 @@ def make_rows(predictions: Predictions, old: Settings, new: Settings) -> list[La
     ]
     supports = np.nansum(predictions.truths, axis=0).astype(int).tolist()
     return [
-        LabelRow(
-            label,
-            new["temperature"][label],
-            new["bias"][label],
-            support,
-            before,
-            after,
-        )
-        for label, support, before, after in zip(
-            predictions.names, supports, *errors, strict=True
-        )
+        LabelRow(label, new["temperature"][label], new["bias"][label], *row)
+        for label, *row in zip(predictions.names, supports, *errors, strict=True)
     ]
