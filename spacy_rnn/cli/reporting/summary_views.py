@@ -26,16 +26,16 @@ def view_summaries(
         [claim_group(each, key, label=key) for each in examples],
     )
     rows = np.array([score_rouge(each, key) for each in examples], dtype="d")
-    view.statistics.append(
-        Statistic(
-            tuple(ROUGE_NAMES.values()),
-            ("ROUGE-1", "ROUGE-2", "ROUGE-L", "ROUGE-Lsum"),
-            rows,
-            lambda sums: sums[:, :-1] / np.maximum(sums[:, -1:], 1.0),
+    if rows[:, -1].any():
+        titles = ("ROUGE-1", "ROUGE-2", "ROUGE-L", "ROUGE-Lsum")
+        view.statistics.append(
+            Statistic(
+                tuple(ROUGE_NAMES.values()),
+                titles,
+                rows,
+                lambda sums: sums[:, :-1] / np.maximum(sums[:, -1:], 1.0),
+            )
         )
-    )
-    if not rows[:, -1].any():
-        view.statistics.clear()
     view.ranked = rank_sentences(pipe, examples)
     return [view] if view.has_gold() else []
 
