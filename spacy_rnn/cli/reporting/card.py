@@ -1,7 +1,7 @@
 """What a pipeline is: its parts, versions and sizes."""
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -12,6 +12,7 @@ from spacy.language import Language
 from thinc.api import Model
 
 from spacy_rnn import __version__
+from spacy_rnn.cli.starter.configs import find_blocks
 
 
 def describe(
@@ -57,7 +58,7 @@ def describe_component(nlp: Language, name: str) -> dict[str, Any]:
     about: dict[str, Any] = {"factory": nlp.get_pipe_meta(name).factory}
     model = getattr(pipe, "model", None)
     if isinstance(model, Model):
-        about["architectures"] = list_architectures(config.get("model", {}))
+        about["architectures"] = list_architectures(config)
         about["parameters"] = count_parameters(model)
     labels = getattr(pipe, "labels", None)
     if labels:
@@ -65,20 +66,16 @@ def describe_component(nlp: Language, name: str) -> dict[str, Any]:
     return about
 
 
-def list_architectures(section: Any) -> list[dict[str, Any]]:
-    """List the architectures of a model's config, with their plain settings."""
-    if not isinstance(section, dict):
-        return []
+def list_architectures(config: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """List the architectures in a component's config, with their plain settings."""
     found = []
-    if "@architectures" in section:
+    for block in find_blocks(config, "@architectures"):
         plain = {
             key: value
-            for key, value in section.items()
+            for key, value in block.items()
             if not key.startswith("@") and not isinstance(value, dict | None)
         }
-        found.append({"name": section["@architectures"], "settings": plain})
-    for value in section.values():
-        found += list_architectures(value)
+        found.append({"name": block["@architectures"], "settings": plain})
     return found
 
 
