@@ -76,9 +76,7 @@ class Report:
 
     def add_error(self, error: ValueError) -> None:
         """Add what could not be read."""
-        self.add(
-            error.kind if isinstance(error, Unreadable) else Unreadable.kind, error
-        )
+        self.add(getattr(error, "kind", Unreadable.kind), error)
 
     def note(self, how: Reading) -> Reading:
         """Take note of what would be left out without a word."""
