@@ -77,8 +77,8 @@ def score_all(view: View, counts: Tally, n: int) -> list[Score]:
         further += [Score(key, title, *row) for key, title, row in named]
     names = name_scores(view) if n_labels else []
     scores = [Score(key, title, *found[i]) for key, title, i in names]
-    if view.scores is not None and view.truths is not None:
-        area = macro_area(view.scores, view.truths, n)
+    if view.scores is not None:
+        area = macro_area(*view.scores, n)
         scores.append(Score(f"{view.prefix}_macro_auc", "Macro AUC", *area))
     return further + scores if view.unit == "sentences" else scores + further
 
@@ -140,12 +140,11 @@ def find_curves(view: View, labels: Sequence[LabelScore]) -> list[Curve]:
     """Find precision by recall, of all labels and of some by themselves."""
     confidences, correct, n_true = view.candidates()
     curves = [make_curve(None, confidences, correct, n_true)]
-    if view.scores is not None and view.truths is not None and len(labels) > 1:
+    if view.scores is not None and len(labels) > 1:
         for row in labels[:LABELS_OF_CURVES]:
             k = list(view.labels).index(row.label)
-            known = ~np.isnan(view.truths[:, k])
-            truths = view.truths[known, k]
-            scores = view.scores[known, k]
+            known = ~np.isnan(view.scores[1][:, k])
+            scores, truths = (each[known, k] for each in view.scores)
             curves.append(make_curve(row.label, scores, truths, truths.sum()))
     return [curve for curve in curves if curve is not None]
 

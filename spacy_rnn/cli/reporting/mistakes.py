@@ -112,7 +112,7 @@ def find_wrong(view: View, examples: Sequence[Example]) -> Iterator[Wrong]:
             continue
         length = len(examples[i].predicted)
         for place, label in true - predicted.keys():
-            p = float(view.scores[i, list(view.labels).index(label)])
+            p = float(view.scores[0][i, list(view.labels).index(label)])
             about = Prediction(p, 0, length)
             yield Wrong(1.0 - p, i, label, True, about, tuple(sorted(at[place])))
 

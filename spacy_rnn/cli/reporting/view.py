@@ -58,9 +58,8 @@ class View:
         true: The labels of each document, by their place in the reference.
         predicted: What was predicted of each document, at places of the reference.
         exclusive: Whether each place has exactly one label.
-        scores: Where all labels have a probability in a document: shape (documents,
-            labels).
-        truths: Whether they are true: 0, 1, or NaN if unknown. Of the same shape.
+        scores: Where all labels have a probability in a document: these, and whether
+            they are true, 0, 1, or NaN if unknown. Shape (documents, labels) each.
         ranked: What might have been predicted: probabilities, and whether it is true.
             Shape (n,) each. None for what was predicted, or all labels with scores.
         statistics: Further scores.
@@ -74,8 +73,7 @@ class View:
     true: list[set[Claim]]
     predicted: list[dict[Claim, Prediction]]
     exclusive: bool = True
-    scores: np.ndarray | None = None
-    truths: np.ndarray | None = None
+    scores: tuple[np.ndarray, np.ndarray] | None = None
     ranked: tuple[np.ndarray, np.ndarray] | None = None
     statistics: list[Statistic] = field(default_factory=list)
 
@@ -92,10 +90,10 @@ class View:
         """
         if self.ranked is not None:
             return *self.ranked, float(self.ranked[1].sum())
-        if self.scores is not None and self.truths is not None:
-            known = ~np.isnan(self.truths)
-            truths = self.truths[known]
-            return self.scores[known], truths, float(truths.sum())
+        if self.scores is not None:
+            known = ~np.isnan(self.scores[1])
+            scores, truths = (each[known] for each in self.scores)
+            return scores, truths, float(truths.sum())
         return *self.decisions(), float(sum(map(len, self.true)))
 
     def decisions(self) -> tuple[np.ndarray, np.ndarray]:

@@ -81,8 +81,7 @@ def view_categories(
             true,
             predicted,
             exclusive=exclusive,
-            scores=scores,
-            truths=truths,
+            scores=(scores, truths),
         )
     ]
 
