@@ -87,7 +87,11 @@ class Texts:
             ValueError: For what can't be read, with its file and line.
         """
         for file in self.files:
-            for location, row in read_any(file, [self.text, self.id]):
+            if has_suffix(file, PARQUET_SUFFIX):
+                rows = read_parquet(file, [self.text, self.id])
+            else:
+                rows = read_rows(file, Reading())
+            for location, row in rows:
                 text = get_value(row, self.text, location)
                 if text is not None and not isinstance(text, str):
                     raise ValueError(
@@ -154,13 +158,6 @@ class Texts:
             texts = [each.text for each in found]
             yield Shard(number, ids, texts, found[0].location, found[-1].location)
             number += 1
-
-
-def read_any(path: Path, columns: list[str | None]) -> Iterator[tuple[Location, Row]]:
-    """Read a file of any kind, whose columns needn't all be read."""
-    if has_suffix(path, PARQUET_SUFFIX):
-        return read_parquet(path, columns)
-    return read_rows(path, Reading())
 
 
 def read_parquet(
