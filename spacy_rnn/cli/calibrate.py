@@ -87,7 +87,7 @@ def calibrate_cli(
         components = list(map(asdict, reports))
         described = to_json({"components": components, "saved": target and str(target)})
         if target is not None:
-            save(nlp, target, source=target if in_place else None)
+            save(nlp, target, in_place=in_place)
         if as_json:
             typer.echo(described)
             return

@@ -39,18 +39,18 @@ def find_target(model: str, output: Path | None, *, in_place: bool) -> Path | No
     return output
 
 
-def save(nlp: "Language", folder: Path, *, source: Path | None) -> None:
+def save(nlp: "Language", folder: Path, *, in_place: bool) -> None:
     """Write a pipeline, or leave what is there as it was.
 
     Args:
         nlp: The pipeline.
         folder: Where to.
-        source: The folder with what else stands beside the pipeline, to be kept.
+        in_place: Whether to keep what else stands there, beside the pipeline.
     """
 
     def write(path: Path) -> None:
-        if source is not None:
-            shutil.copytree(source, path)
+        if in_place:
+            shutil.copytree(folder, path)
         nlp.to_disk(path)
 
     folder.parent.mkdir(parents=True, exist_ok=True)

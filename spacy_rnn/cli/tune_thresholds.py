@@ -122,7 +122,7 @@ def tune_thresholds_cli(
         # Whatever is wrong, before it is saved.
         described = to_json({**asdict(report), "saved": target and str(target)})
         if target is not None:
-            save(nlp, target, source=target if in_place else None)
+            save(nlp, target, in_place=in_place)
         if as_json:
             typer.echo(described)
             return
