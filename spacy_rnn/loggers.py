@@ -2,10 +2,12 @@
 
 import json
 import math
+import os
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from itertools import islice
+from mmap import mmap
 from pathlib import Path
 from typing import IO, Any
 
@@ -15,6 +17,7 @@ from spacy.tokens import Doc
 from spacy.util import resolve_dot_names
 from thinc.api import Model
 
+from spacy_rnn.atomic import named
 from spacy_rnn.checks import check_at_least
 from spacy_rnn.gradients import (
     global_norm,
@@ -110,6 +113,9 @@ def report(info: dict[str, Any] | None) -> None:
         report_score(info["score"], info["step"])
 
 
+LINE = b'{"step": '  # how a line of the log begins
+
+
 class GradientLog:
     """A file with a line for every so many steps of training."""
 
@@ -121,6 +127,8 @@ class GradientLog:
         self.step = -1  # the one that is being made
         self.measured: dict[str, dict[str, Any]] = {}
         path.parent.mkdir(parents=True, exist_ok=True)
+        end_last_line(path)
+        self.path = path
         self.stream = path.open("a", buffering=1, encoding="utf8")
         self.wait()
 
@@ -179,7 +187,8 @@ class GradientLog:
             layers = self.measured[component]["layers"]
             layers.setdefault(name, {})["cells"] = report
         line = {"step": self.step, "components": self.measured}
-        self.stream.write(json.dumps(shorten(line)) + "\n")
+        with named(self.path):
+            self.stream.write(json.dumps(shorten(line)) + "\n")
         self.measured = {}
 
     def close(self) -> None:
@@ -189,6 +198,17 @@ class GradientLog:
         if self.measured:
             self.write([])
         self.stream.close()
+
+
+def end_last_line(path: Path) -> None:
+    """Cut off what a run wrote of a line when the disk was full, or it was killed."""
+    if not path.is_file() or not path.stat().st_size:
+        return
+    with path.open("r+b") as file, mmap(file.fileno(), 0) as content:
+        end = content.rfind(b"\n") + 1
+        begun = content[end : end + len(LINE)]
+    if begun and LINE.startswith(begun):  # else it is somebody else's
+        os.truncate(path, end)
 
 
 def measure_layers(model: Model) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from wasabi import msg
 
-from spacy_rnn.cli.messages import one_message
+from spacy_rnn.cli.messages import as_options, one_message
 from spacy_rnn.cli.options import CodeOption, ModelArgument
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
@@ -22,6 +22,11 @@ EXTRAS = {"local": [PYARROW], "ray": [PYARROW, ("ray", "ray")]}
 class EngineOption(Enum):
     local = "local"
     ray = "ray"
+
+
+class EncodingErrorsOption(Enum):
+    strict = "strict"
+    replace = "replace"
 
 
 def apply_cli(
@@ -71,6 +76,13 @@ def apply_cli(
     shard_size: Annotated[
         int, typer.Option("--shard-size", min=1, help="Texts in a file of the output")
     ] = 1000,
+    errors: Annotated[
+        EncodingErrorsOption,
+        typer.Option(
+            help="What becomes of text that is not valid UTF-8: it is refused, or "
+            "U+FFFD is read in its place"
+        ),
+    ] = EncodingErrorsOption.strict,
     code_path: CodeOption = None,
 ) -> None:
     """Annotate many texts, and write what is found as Parquet files.
@@ -83,12 +95,14 @@ def apply_cli(
     """
     from spacy_rnn.distributed.extras import need
 
-    with one_message("Can't annotate the texts"):
+    with one_message("Can't annotate the texts", spell=as_options):
         for library, extra in EXTRAS[kind.value]:
             need(library, extra)
         from spacy_rnn.distributed.apply import Settings, apply
 
-        settings = Settings(id_column, text_column, batch_size, shard_size, code_path)
+        settings = Settings(
+            id_column, text_column, batch_size, shard_size, code_path, errors.value
+        )
         engine = partial(make_engine, kind.value, workers, gpus_per_worker)
         given_up, counts = apply(
             model, input_path, output, settings, engine, on_death=warn_of_death

@@ -10,7 +10,7 @@ from spacy.cli._util import import_code, setup_gpu
 from wasabi import msg
 
 from spacy_rnn.atomic import check_writable, write_atomically
-from spacy_rnn.cli.messages import one_message
+from spacy_rnn.cli.messages import one_message, without_settings
 from spacy_rnn.cli.options import CodeOption, GpuOption, ModelArgument
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
@@ -100,7 +100,7 @@ def explain_cli(
     import_code(code_path)
     found: list[Explanation | Doc] = []
     is_written = weights is WeightsOption.alignment
-    with one_message("Can't explain"):
+    with one_message("Can't explain", spell=without_settings):
         if output is not None and output.suffix != ".html":
             raise ValueError(f"{output}: the output must end in .html")
         if is_written and labels:

@@ -8,7 +8,7 @@ import typer
 from wasabi import msg
 
 from spacy_rnn.atomic import write_atomically
-from spacy_rnn.cli.messages import one_message
+from spacy_rnn.cli.messages import one_message, without_settings
 from spacy_rnn.cli.tables import print_table
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
@@ -134,7 +134,7 @@ def init_config_cli(
     # Whatever else there is to say, standard output gets nothing but the config.
     with (
         redirect_stdout(sys.stderr if is_stdout else sys.stdout),
-        one_message("Can't write a config"),
+        one_message("Can't write a config", spell=without_settings),
     ):
         _check_output(output_path, [train, dev], force=force)
         text, commands = init_config(

@@ -47,6 +47,18 @@ def one_message(
         raise typer.Exit(1) from None
 
 
+def as_options(message: str) -> str:
+    """Put settings of a reader as options of a command that has them."""
+    return re.sub(r'\berrors = "(\w+)"', r"--errors \1", message)
+
+
+def without_settings(message: str) -> str:
+    """Leave out what settings of a reader could do, where there are none."""
+    return re.sub(
+        r'[.;] errors = "\w+" (leaves it out|reads it as U\+FFFD)', "", message
+    )
+
+
 def as_overrides(message: str) -> str:
     """Put settings of a reader, as a config writes them, as those of a command."""
     return re.sub(r'\b(errors|max_size) = "?(\w+)"?', r"--corpora.dev.\1 \2", message)

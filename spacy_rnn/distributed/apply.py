@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from spacy.util import get_package_path, is_package
 from tqdm import tqdm
 
+from spacy_rnn.corpora.files.lines import RowErrors
 from spacy_rnn.distributed.annotator import Annotator
 from spacy_rnn.distributed.engines import Engine
 from spacy_rnn.distributed.parts import Counts, Parts
@@ -26,6 +27,8 @@ class Settings(NamedTuple):
         batch_size: Texts in a batch; None takes the pipeline's own.
         shard_size: Texts in a part of the output.
         code: A Python file that registers what the pipeline needs.
+        errors: "replace" reads what is not valid Unicode as U+FFFD; "strict" refuses
+            it.
     """
 
     id: str | None = None
@@ -33,6 +36,7 @@ class Settings(NamedTuple):
     batch_size: int | None = None
     shard_size: int = 1000
     code: Path | None = None
+    errors: RowErrors = "strict"
 
 
 def apply(
@@ -63,7 +67,9 @@ def apply(
         RuntimeError: If the workers can't work.
     """
     check_apart(input_path, output)
-    texts = Texts(input_path, text=settings.text, id=settings.id)
+    texts = Texts(
+        input_path, text=settings.text, id=settings.id, errors=settings.errors
+    )
     parts = Parts(output)
     saved = parts.read_manifest()
     identity = identify(model, input_path, settings)
@@ -135,6 +141,7 @@ def identify(model: str, input_path: Path, settings: Settings) -> dict[str, Any]
         "--text": settings.text,
         "--batch-size": settings.batch_size,
         "--shard-size": settings.shard_size,
+        "--errors": settings.errors,
         "--code": None if settings.code is None else digest(settings.code),
     }
     return identity | {f"version of {each}": version(each) for each in PACKAGES}

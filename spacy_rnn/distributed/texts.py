@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from spacy_rnn.corpora.files.lines import Location, Reading, has_suffix
+from spacy_rnn.corpora.files.lines import Location, Reading, RowErrors, has_suffix
 from spacy_rnn.corpora.files.rows import (
     JSON_SUFFIXES,
     TABLE_SUFFIXES,
@@ -63,7 +63,14 @@ class Contents(NamedTuple):
 class Texts:
     """The texts of a file, or of all files in a folder: JSONL, CSV, TSV or Parquet."""
 
-    def __init__(self, path: Path, *, text: str, id: str | None) -> None:  # noqa: A002
+    def __init__(
+        self,
+        path: Path,
+        *,
+        text: str,
+        id: str | None,  # noqa: A002
+        errors: RowErrors = "strict",
+    ) -> None:
         """Find the files.
 
         Args:
@@ -71,12 +78,15 @@ class Texts:
             text: The column with the texts, strings or null.
             id: The column that says whose they are, strings or whole numbers. None
                 names a text by its file and line, such as "mails.jsonl:12".
+            errors: What becomes of text that is not valid Unicode, see `Reading`.
 
         Raises:
             ValueError: If there is no file of a kind that is read.
         """
         self.files = find_files(path, SUFFIXES)
+        self.path = path
         self.folder = path if path.is_dir() else path.parent
+        self.how = Reading(errors)
         self.text = text
         self.id = id
 
@@ -90,7 +100,7 @@ class Texts:
             if has_suffix(file, PARQUET_SUFFIX):
                 rows = read_parquet(file, [self.text, self.id])
             else:
-                rows = read_rows(file, Reading())
+                rows = read_rows(file, self.how)
             for location, row in rows:
                 text = get_value(row, self.text, location)
                 if text is not None and not isinstance(text, str):
@@ -129,7 +139,7 @@ class Texts:
             if not (isinstance(each.id, int) and -INT64 <= each.id < INT64):
                 has_numbers = False
         if not hashes:
-            raise ValueError(f"{self.folder}: there is no text in the input")
+            raise ValueError(f"{self.path}: there is no text in it")
         self._check_distinct(np.sort(np.frombuffer(hashes, dtype="i8")))
         return Contents(len(hashes), has_numbers)
 

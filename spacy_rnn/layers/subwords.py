@@ -1,5 +1,6 @@
 """Texts as pieces of words, learned by sentencepiece."""
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from io import BytesIO
@@ -14,7 +15,12 @@ from spacy_rnn.types import SubwordKind, SubwordsT
 SPECIAL = ("<pad>", "<unk>", "<s>", "</s>")  # the first pieces, which stand for no text
 N_BYTES = 256  # pieces for what a text has besides its known characters
 SPACE = " "
-
+# What sentencepiece writes for a space, so that it can't be in a text; that is given to
+# it as a character that stands for nothing.
+META, NO_META = "\u2581", "\ufdd0"
+# Parts of a text before a space, of 4,000 bytes at most: sentencepiece learns nothing
+# of what has 4,193. No piece goes on after a space, so none is lost.
+PART = re.compile(r".{1,1000}(?= |\Z)|.{1,1000}", re.DOTALL)
 
 Spelling = Callable[[Sequence[str]], list[list[int]]]
 
@@ -101,7 +107,11 @@ class Vocabulary:
         out = BytesIO()
         try:
             import_sentencepiece().SentencePieceTrainer.train(
-                sentence_iterator=(SPACE + text for text in texts),
+                sentence_iterator=(
+                    part
+                    for text in texts
+                    for part in PART.findall(SPACE + text.replace(META, NO_META))
+                ),
                 model_writer=out,
                 vocab_size=size,
                 model_type=kind,
@@ -166,7 +176,8 @@ class Vocabulary:
             texts: The texts.
             absent: Pieces whose halves stand for them, where they have some.
         """
-        found: list[list[int]] = self.processor.encode(list(texts), num_threads=1)
+        known = [text.replace(META, NO_META) for text in texts]
+        found: list[list[int]] = self.processor.encode(known, num_threads=1)
         if absent:
             return [list(self.split(pieces, absent)) for pieces in found]
         return found
@@ -182,7 +193,7 @@ class Vocabulary:
     def decode(self, pieces: list[int]) -> str:
         """Join pieces."""
         text: str = self.processor.decode(pieces)
-        return text.removeprefix(SPACE)
+        return text.removeprefix(SPACE).replace(NO_META, META)
 
     def names(self, pieces: list[int]) -> list[str]:
         """Say what pieces are, "▁" standing for a space."""

@@ -23,7 +23,19 @@ from spacy_rnn.pipeline.summary_choice import Order, Unit, check_budget
 from spacy_rnn.pipeline.thresholds import check_thresholds
 from spacy_rnn.tags.tag_set import Scheme
 
+MOST_LENGTH_PENALTY = 10.0  # far more than anybody uses; more would be no float
 CONFIGURED = "configured"  # the settings that a component was made with
+
+
+def check_length_penalty(name: str, value: float) -> None:
+    """Raise a ValueError for a power that lengths can't have."""
+    check_not_negative(name, value)
+    if value > MOST_LENGTH_PENALTY:
+        raise ValueError(
+            f"{name} has to be at most {MOST_LENGTH_PENALTY}, but it is {value}"
+        )
+
+
 CHECKS: dict[str, Callable[[str, Any], None]] = {
     "threshold": check_portion,
     "soft_labels": lambda name, value: check_portion(name, value or 0.0),
@@ -46,7 +58,7 @@ CHECKS: dict[str, Callable[[str, Any], None]] = {
     "attention": check_flag,
     "min_length": partial(check_at_least, lowest=0),
     "max_length": partial(check_at_least, lowest=1),
-    "length_penalty": check_not_negative,
+    "length_penalty": check_length_penalty,
     "coverage_penalty": check_not_negative,
     "no_repeat": partial(check_at_least, lowest=0),
     "whole_words": check_flag,

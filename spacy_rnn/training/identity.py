@@ -1,6 +1,7 @@
 """What makes two runs the same: their configs, their data, and the versions."""
 
 import hashlib
+import re
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -20,6 +21,9 @@ FREE = (
     "training.gpu_allocator",
 )
 DATA = ("corpora.", "initialize.")
+# What the name of a setting has whose value is a file or folder, though it looks like a
+# word. A column or an extension can be called as a folder that happens to be there.
+PLACES = ("path", "file", "folder", "dir", "data", "vectors", "tok2vec", "source")
 PACKAGES = ("spacy-rnn", "spacy", "thinc", "torch", "numpy")
 
 
@@ -42,8 +46,10 @@ def identify(config: Config, n_ranks: int = 1) -> dict[str, Any]:
 
 
 def flatten(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield each setting of a config with its dotted name."""
+    """Yield each setting of a config, and each value of a list, with a dotted name."""
     for name, value in values.items():
+        if isinstance(value, list):
+            value = {str(i): each for i, each in enumerate(value)}
         if isinstance(value, dict):
             yield from flatten(value, f"{prefix}{name}.")
         else:
@@ -58,7 +64,7 @@ def data_settings(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """
     for name, value in flatten(config):
         is_data = name.startswith(DATA) or name.endswith(".source")
-        if is_data and isinstance(value, str) and is_path(value):
+        if is_data and isinstance(value, str) and is_path(name, value):
             yield name, value
 
 
@@ -74,9 +80,13 @@ def digest(path: Path) -> str:
     return f"content {total.hexdigest()}"
 
 
-def is_path(value: str) -> bool:
+def is_path(name: str, value: str) -> bool:
+    """Tell whether the value of a setting is a file or folder that is there."""
+    named = re.sub(r"(\.\d+)+$", "", name).rpartition(".")[2]
+    if not (re.search(r"[./\\]", value) or any(each in named for each in PLACES)):
+        return False
     try:
-        return bool(value) and Path(value).exists()
+        return Path(value).exists()
     except (OSError, ValueError):  # too long, or with characters that no path has
         return False
 

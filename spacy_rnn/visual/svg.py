@@ -89,7 +89,8 @@ def lay_out(axis: Axis, values: Sequence[float], begin: float, end: float) -> Li
     low = min(values, default=0.1 if is_log else 0.0) if axis.low is None else axis.low
     high = max(values, default=1.0) if axis.high is None else axis.high
     if is_log:
-        low, high = 10.0 ** floor(log10(low)), 10.0 ** ceil(log10(high))
+        bounds = floor(log10(low)), ceil(log10(high))
+        low, high = (10.0 ** min(max(n, -300), 300) for n in bounds)  # as floats can be
         high = high if high > low else 10.0 * low
     else:
         spare = 0.04 * (high - low) or 0.5

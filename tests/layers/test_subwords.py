@@ -7,7 +7,7 @@ import pytest
 from thinc.api import fix_random_seed
 
 from spacy_rnn.architectures.subwords import build_subwords
-from spacy_rnn.layers.subwords import N_BYTES, SPECIAL, draw_spelling, learn
+from spacy_rnn.layers.subwords import N_BYTES, PART, SPECIAL, draw_spelling, learn
 from spacy_rnn.modules.pieces import UNKNOWN
 
 TEXTS = [
@@ -30,6 +30,7 @@ def make_subwords(kind="bpe", size=320, piece_dropout=0.0):
         "Two young men",
         "  spaces   stay \n where\tthey are ",
         "What nobody has seen: Ωmega, 漢字, 🦓!",
+        "▁what▁ stands for a ▁ space",
         "",
         " ",
     ],
@@ -38,6 +39,26 @@ def test_nothing_of_a_text_is_lost(kind, text):
     model = make_subwords(kind)
     (pieces,) = model.predict([" " + text])
     assert model.attrs["vocabulary"].decode(pieces) == text
+
+
+@pytest.mark.parametrize("kind", ["bpe", "unigram"])
+@pytest.mark.parametrize("text", ["Several giant men ", "Старый дом у реки ", "漢字仮名"])
+def test_long_texts_are_learned_from(kind, text):
+    model = build_subwords(340, kind)
+    learn(model, [text * 500])
+    (pieces,) = model.predict([" " + text])
+    assert len(pieces) <= 6
+
+
+def test_parts_of_a_text_are_short_and_make_up_the_text():
+    words = ["a", "bcd" * 700, "\n", "漢字" * 900, "  ", "e\n\n", "f" * 1000]
+    text = " ".join(words * 3) + "\n"
+    parts = PART.findall(text)
+    assert "".join(parts) == text
+    assert max(len(part.encode()) for part in parts) <= 4192
+    inside = [part for part in parts[1:] if part[0] != " "]
+    assert len(inside) == 3 * (2 + 1 + 1)  # of words that are longer themselves
+    assert PART.findall("") == []
 
 
 def test_frequent_words_are_pieces():

@@ -22,6 +22,7 @@ SETTINGS = [
     ("rnn_ner", "spans_key", "names", 3),
     ("rnn_translator", "beam_width", 2, 0),
     ("rnn_translator", "beam_width", 2, 2.5),
+    ("rnn_translator", "length_penalty", 2.0, 250.0),
     ("rnn_tagger", "label_smoothing", 0.1, "x"),
     ("rnn_summarizer", "budget", 0.2, "x"),
     ("nltk_sentencizer", "line_breaks", "never", "sometimes"),

@@ -1,6 +1,9 @@
 """What tells the data of one run from that of another."""
 
-from spacy_rnn.training.identity import digest
+import pytest
+from thinc.api import Config
+
+from spacy_rnn.training.identity import data_settings, digest, identify
 
 
 def test_a_change_behind_a_link_is_a_change_of_the_folder(tmp_path):
@@ -15,3 +18,40 @@ def test_a_change_behind_a_link_is_a_change_of_the_folder(tmp_path):
     (other / "a.txt").write_text("Two.")
     assert digest(folder) != before
     assert digest(folder / "a.txt") != digest(other / "a.txt")
+
+
+@pytest.mark.parametrize(
+    ("section", "value", "is_data"),
+    [
+        ({"path": "here"}, "here", True),
+        ({"target_path": ["there.txt", "here"]}, "here", True),
+        ({"vectors": "here"}, "here", True),
+        ({"list": "./here"}, "./here", True),
+        ({"list": "here.txt"}, "here.txt", True),
+        ({"extension": "here"}, "here", False),
+        ({"target_column": "here"}, "here", False),
+        ({"labels": ["there", "here"]}, "here", False),
+        ({"path": "nowhere"}, "nowhere", False),
+    ],
+)
+def test_a_word_is_no_file_because_there_is_one_of_that_name(
+    section, value, is_data, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here.txt").touch()
+    config = {"corpora": {"train": section}}
+    found = [each for _, each in data_settings(config)]
+    assert found == ([value] if is_data else [])
+
+
+def test_a_change_of_one_of_several_files_is_a_change_of_the_run(tmp_path):
+    paths = [tmp_path / "1.txt", tmp_path / "2.txt"]
+    for path in paths:
+        path.write_text("One.")
+    config = Config({"corpora": {"train": {"target_path": list(map(str, paths))}}})
+    before = identify(config)
+    paths[1].write_text("Two.")
+    after = identify(config)
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {"corpora.train.target_path.1"}
