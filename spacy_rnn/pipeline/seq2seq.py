@@ -56,7 +56,7 @@ def make_text_writer(
         attention: Whether these come with how much was read of each token.
         min_length: The least number of pieces of a text, 0 or more.
         max_length: The greatest number of pieces of a text, at least 1.
-        length_penalty: How much long texts are preferred, 0 or more (Wu et al., 2016).
+        length_penalty: How much long texts are preferred, in [0, 10] (Wu et al., 2016).
         coverage_penalty: How much it counts that all of a source has been read, 0 or
             more (Wu et al., 2016).
         no_repeat: Length of the runs of pieces that no text has twice, or 0 for any

@@ -73,7 +73,7 @@ class TextWriter(TrainablePipe):
             attention: Whether these come with how much was read of each token.
             min_length: The least number of pieces of a text, 0 or more.
             max_length: The greatest number of pieces of a text, at least 1.
-            length_penalty: How much long texts are preferred, 0 or more (Wu et al.,
+            length_penalty: How much long texts are preferred, in [0, 10] (Wu et al.,
                 2016).
             coverage_penalty: How much it counts that all of a source has been read, 0
                 or more (Wu et al., 2016).

@@ -228,3 +228,13 @@ def test_a_shard_that_kills_its_workers_is_named_and_all_others_are_there(
         *range(10),
         *range(20, 40),
     ]
+
+
+def test_text_in_another_encoding_is_refused_or_replaced(pipeline, tmp_path):
+    path, output = tmp_path / "texts.jsonl", tmp_path / "out"
+    path.write_bytes(b'{"id": 1, "text": "caf\xe9"}\n')
+    refused = apply(pipeline, path, output)
+    assert refused.exit_code == 1
+    assert "texts.jsonl:1: byte 0xe9 is not UTF-8; --errors replace" in say(refused)
+    assert apply(pipeline, path, output, "--errors", "replace").exit_code == 0
+    assert len(read(output)) == 1

@@ -154,6 +154,7 @@ def test_what_cant_be_done_is_said_in_one_message(
     assert result.exit_code == 1
     assert message in " ".join(result.output.split())
     assert "Traceback" not in result.output
+    assert "errors" not in result.output  # of which there is no option
     assert not list(tmp_path.glob("*.html"))
 
 

@@ -98,7 +98,18 @@ def test_no_text_and_a_damaged_file_are_errors(tmp_path):
     empty, damaged = tmp_path / "e.jsonl", tmp_path / "d.parquet"
     empty.touch()
     damaged.write_bytes(b"PAR1 not at all")
-    with pytest.raises(ValueError, match="no text in the input"):
+    with pytest.raises(ValueError, match="e.jsonl: there is no text in it"):
         Texts(empty, text="text", id=None).check()
     with pytest.raises(ValueError, match="d.parquet: damaged Parquet file"):
         Texts(damaged, text="text", id=None).check()
+
+
+@pytest.mark.parametrize("name", ["t.jsonl", "t.csv"])
+def test_what_is_no_unicode_is_refused_or_replaced(tmp_path, name):
+    path = tmp_path / name
+    rows = {"t.jsonl": b'{"text": "caf\xe9"}\n', "t.csv": b"text\ncaf\xe9\n"}
+    path.write_bytes(rows[name])
+    with pytest.raises(ValueError, match='0xe9 is not UTF-8; errors = "replace"'):
+        Texts(path, text="text", id=None).check()
+    (found,) = Texts(path, text="text", id=None, errors="replace")
+    assert found.text == "caf\ufffd"

@@ -42,12 +42,14 @@ def test_nothing_of_a_text_is_lost(kind, text):
 
 
 @pytest.mark.parametrize("kind", ["bpe", "unigram"])
-@pytest.mark.parametrize("text", ["Several giant men ", "Старый дом у реки ", "漢字仮名"])
+@pytest.mark.parametrize(
+    "text", ["Several giant men ", "Старый дом у реки ", "漢字仮名"]
+)
 def test_long_texts_are_learned_from(kind, text):
     model = build_subwords(340, kind)
     learn(model, [text * 500])
     (pieces,) = model.predict([" " + text])
-    assert len(pieces) <= 6
+    assert min(pieces) >= len(SPECIAL) + N_BYTES  # nothing is spelled in bytes
 
 
 def test_parts_of_a_text_are_short_and_make_up_the_text():

@@ -126,3 +126,11 @@ def test_a_sheet_is_one_picture_that_stands_by_itself():
     assert svg.get("viewBox") == f"0 0 {WIDTH} {3 * HEIGHT}"
     assert "prefers-color-scheme" in sheet
     assert not re.search(r"href|url\(|@import|script", sheet)
+
+
+@pytest.mark.parametrize("values", [[5e-324, 1.0], [1e308], [5e-324], [5e-324, 1e308]])
+def test_a_logarithmic_axis_takes_whatever_a_float_can_be(values):
+    steps = list(range(len(values)))
+    svg = draw(Series("", steps, values), y=Axis("", scale="log"))
+    assert "inf" not in svg
+    assert "nan" not in svg
