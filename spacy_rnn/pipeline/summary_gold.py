@@ -1,7 +1,7 @@
 """Which sentences a summarizer should have chosen."""
 
 import numpy as np
-from spacy.tokens import Doc
+from spacy.tokens import Doc, SpanGroup
 from spacy.training import Example
 
 from spacy_rnn.alignment import same_tokens
@@ -10,6 +10,7 @@ from spacy_rnn.metrics.oracle import label_sentences, sentence_gains
 from spacy_rnn.scorers import summaries_of
 
 SHARPNESS = 1.5  # of soft labels: log odds for a standard deviation
+FOUND_IN = "found_in"  # attribute of such spans: where sentences began
 ENOUGH = 0.5  # share of a sentence's tokens that chosen sentences have to cover
 
 
@@ -23,8 +24,8 @@ def sentence_truths(example: Example, key: str) -> np.ndarray | None:
 
     They are those that the spans of the reference cover by half or more. Where it has a
     summary only (the first, of several), those sentences are taken that together say
-    most of it (Nallapati et al., 2017). They are found once: the reference keeps them
-    as spans.
+    most of it (Nallapati et al., 2017). They are found once for the same sentences: the
+    reference keeps them as spans.
 
     Args:
         example: The document, with sentence boundaries.
@@ -34,8 +35,11 @@ def sentence_truths(example: Example, key: str) -> np.ndarray | None:
         0 or 1 for each sentence, shape (number of sentences,), or None if the reference
         has neither.
     """
-    sentences = list(example.predicted.sents)
-    if key not in example.reference.spans:
+    sentences, gold = list(example.predicted.sents), example.reference.spans
+    starts = [sentence.start for sentence in sentences]
+    if key in gold and gold[key].attrs.get(FOUND_IN, starts) != starts:
+        del gold[key]  # boundaries are predicted, and have changed since
+    if key not in gold:
         summaries = summaries_of(example.reference, key)
         if not summaries:
             return None
@@ -43,10 +47,15 @@ def sentence_truths(example: Example, key: str) -> np.ndarray | None:
             [sentence.text for sentence in sentences], summaries[0]
         )
         chosen = [s for s, label in zip(sentences, labels, strict=True) if label]
-        example.reference.spans[key] = example.get_aligned_spans_x2y(chosen)
+        gold[key] = SpanGroup(
+            example.reference,
+            name=key,
+            spans=example.get_aligned_spans_x2y(chosen),
+            attrs={FOUND_IN: starts},
+        )
     covered = np.zeros(len(example.predicted))
     same = same_tokens(example)
-    for span in example.reference.spans[key]:
+    for span in gold[key]:
         tokens = slice(span.start, span.end)
         covered[tokens if same else example.alignment.y2x[tokens]] = 1.0
     shares = [covered[sentence.start : sentence.end].mean() for sentence in sentences]

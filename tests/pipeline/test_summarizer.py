@@ -10,7 +10,7 @@ from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 from thinc.api import fix_random_seed
 
-from spacy_rnn.pipeline.summary_gold import common_parts
+from spacy_rnn.pipeline.summary_gold import common_parts, sentence_truths
 
 TEXTS = [
     "The cat sat on the mat. Nobody cared at all. The cat saw a dog. So it goes.",
@@ -397,3 +397,17 @@ def test_a_listener_reads_the_vectors_of_the_shared_encoder(make_tok2vec, tmp_pa
     for model in (nlp, spacy.load(tmp_path / "model")):
         for scores, expected in zip(scores_of(model), before, strict=True):
             assert_allclose(scores, expected, atol=1e-5)
+
+
+def test_truths_follow_sentences_that_are_predicted_anew(make_tok2vec):
+    nlp = make_nlp(make_tok2vec())
+    example, *_ = make_examples(nlp, summaries=True)
+    whole = example.predicted.copy()
+    for token in whole:
+        token.is_sent_start = token.i == 0  # as an untrained component may have it
+    once = Example(whole, example.reference)
+    assert_array_equal(sentence_truths(once, "summary"), [1.0])
+    nlp.get_pipe("sentencizer")(example.predicted)
+    for _ in range(2):
+        found = sentence_truths(Example(example.predicted, once.reference), "summary")
+        assert_array_equal(found, [1.0, 0.0, 1.0, 0.0])
