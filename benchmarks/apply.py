@@ -30,6 +30,8 @@ import srsly
 from spacy import util
 from spacy.training.initialize import init_nlp
 
+from spacy_rnn.distributed.parts import MANIFEST
+
 ROOT = Path(__file__).parent.parent
 TICK = os.sysconf("SC_CLK_TCK")
 PART = 1000  # texts
@@ -136,7 +138,7 @@ def measure(folder: Path, engine: str, workers: int) -> dict[str, float]:
         seconds |= {pid: seconds_of(pid) or seconds.get(pid, 0.0) for pid in pids}
         others = [pid for pid in pids if not is_worker(pid)]
         beside = max(beside, sum(map(memory_of, others)))
-        if (path / "manifest.json").exists() and count_parts(path) * PART < args.texts:
+        if (path / MANIFEST).exists() and count_parts(path) * PART < args.texts:
             last = time.perf_counter()
         time.sleep(0.1)
     check(process)
@@ -221,4 +223,6 @@ if __name__ == "__main__":
     parser.add_argument("--engines", nargs="+", default=["local", "ray"])
     parser.add_argument("--deaths", action="store_true")
     args = parser.parse_args()
+    if args.deaths and args.texts < 20 * PART:
+        parser.error(f"--deaths needs at least {20 * PART} --texts, 20 parts")
     main()

@@ -16,6 +16,8 @@ from spacy.training.initialize import init_nlp
 from spacy.training.loop import train
 from thinc.api import Config
 
+from spacy_rnn.training.settings import check_settings
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -58,6 +60,7 @@ def train_best(config: Config, *, verbose: bool = False) -> Run:
         config: Its logger is replaced.
         verbose: Whether to print the score of each evaluation to the standard error.
     """
+    check_settings(config.interpolate())
     config["training"]["logger"] = {
         "@loggers": "benchmarks.speed.v1",
         "verbose": verbose,

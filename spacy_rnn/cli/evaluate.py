@@ -225,8 +225,8 @@ def open_corpus(
     as well.
 
     Raises:
-        ValueError: If a setting belongs to another section of the config, or it isn't
-            said where the targets of another path are.
+        ValueError: If a setting belongs to another section of the config, is the path,
+            or it isn't said where the targets of another path are.
     """
     from spacy import registry
     from spacy.util import dot_to_dict, dot_to_object
@@ -239,6 +239,8 @@ def open_corpus(
     others = [key for key in overrides if not key.startswith(f"{name}.")]
     if others:
         raise ValueError(f"--{others[0]} is not a setting of the corpus, [{name}]")
+    if f"{name}.path" in overrides:
+        raise ValueError(f"--{name}.path has to be given as DATA: it would be {path}")
     section = dot_to_object(config, name)
     if section.get("@readers") == ONLY_SPACY or "path" not in section:
         section = {"@readers": LABELLED}

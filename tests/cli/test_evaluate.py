@@ -363,6 +363,7 @@ def test_functions_of_ones_own_are_imported(ruler, tmp_path):
             "not a setting of the corpus",
         ),
         (["MODEL", "data.jsonl", "--corpora.dev.typo", "1"], "unexpected argument"),
+        (["MODEL", "data.jsonl", "--corpora.dev.path", "x"], "given as DATA"),
         (["MODEL", "data.jsonl", "--corpora.dev.@readers", "no"], "'no'"),
         (["MODEL", "data.jsonl", "--batch-size", "0"], "--batch-size"),
         (["MODEL", "data.jsonl", "--gpu-id", "99"], "GPU"),
