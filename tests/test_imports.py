@@ -54,7 +54,7 @@ ALLOWED = {
     "corpora": {"spacy", "nltk", "srsly", "alignment", "metrics", "nltk_text"}
     | {"extensions"},
     "tokenizers": {"spacy", "nltk_text"},
-    "loggers": {"spacy", "thinc", "gradients", "schedules"},
+    "loggers": {"spacy", "thinc", "atomic", "gradients", "schedules"},
     "callbacks": {"spacy", "thinc", "gradients"},
     "schedules": {"spacy", "thinc"},
     "atomic": set(),
