@@ -35,11 +35,12 @@ def token_truths(
         A truth for each token. Shape (N, 2).
     """
     truths: list[Truth] = []
+    known = dict(known)
     for example in examples:
         values = aligned_values(example, attrs)
         for unknown in set(values).difference(known):
             meet_unknown(example, unknown)
-            known = known | {unknown: UNKNOWN}
+            known[unknown] = UNKNOWN
         truths.extend(known[each] for each in values)
     if truths and set(truths) == {UNKNOWN}:
         # Always the same words, so that Python shows them once.
