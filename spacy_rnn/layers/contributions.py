@@ -172,8 +172,7 @@ class Path:
             starts, widths, parts, errors = (
                 np.concatenate([old[~wrong], each]) for old, each in replaced
             )
-        total: np.ndarray = parts.sum(axis=0)
-        return total
+        return parts.sum(axis=0)
 
     def _integrate_parts(
         self, starts: np.ndarray, widths: np.ndarray

@@ -73,7 +73,7 @@ def Seq2Seq(
         "network": network,
     }
     layers = [part for part in parts.values() if part is not None]
-    model: Seq2SeqT = Model(
+    return Model(
         "seq2seq",
         forward,
         init=init,
@@ -86,7 +86,6 @@ def Seq2Seq(
             "count_pieces": count_pieces,
         },
     )
-    return model
 
 
 def forward_network(model: Model, X: Any, is_train: bool) -> Any:
@@ -206,8 +205,7 @@ def score_texts(
     def backprop(d_loss: Any) -> Floats2d:
         dY = model.ops.alloc1f(len(Y))
         dY[0] = d_loss
-        d_memory: Floats2d = backprop_network(dY)
-        return d_memory
+        return backprop_network(dY)
 
     return Y[1:] / len(target.pieces), backprop
 

@@ -57,8 +57,7 @@ def draw_spelling(model: SubwordsT, is_train: bool) -> Spelling:
     """
     vocabulary, rate = model.attrs["vocabulary"], model.attrs["piece_dropout"]
     if not is_train or not rate:
-        spelling: Spelling = vocabulary.encode
-        return spelling
+        return vocabulary.encode
     is_absent = torch.rand(len(vocabulary)) < rate
     return partial(vocabulary.encode, absent=set(is_absent.nonzero().ravel().tolist()))
 
@@ -177,7 +176,7 @@ class Vocabulary:
             absent: Pieces whose halves stand for them, where they have some.
         """
         known = [text.replace(META, NO_META) for text in texts]
-        found: list[list[int]] = self.processor.encode(known, num_threads=1)
+        found = self.processor.encode(known, num_threads=1)
         if absent:
             return [list(self.split(pieces, absent)) for pieces in found]
         return found
@@ -192,13 +191,12 @@ class Vocabulary:
 
     def decode(self, pieces: list[int]) -> str:
         """Join pieces."""
-        text: str = self.processor.decode(pieces)
+        text = self.processor.decode(pieces)
         return text.removeprefix(SPACE).replace(NO_META, META)
 
     def names(self, pieces: list[int]) -> list[str]:
         """Say what pieces are, "▁" standing for a space."""
-        names: list[str] = self.processor.id_to_piece(pieces)
-        return names
+        return self.processor.id_to_piece(pieces)
 
 
 def import_sentencepiece() -> Any:
@@ -219,8 +217,7 @@ def import_sentencepiece() -> Any:
 
 @serialize_attr.register
 def serialize_vocabulary(_: Vocabulary, value: Any, name: str, model: Model) -> bytes:
-    learned: bytes = value.learned
-    return learned
+    return value.learned
 
 
 @deserialize_attr.register

@@ -39,7 +39,7 @@ def expected_agreement(
     weights = np.exp(logits - logits.max())
     words = [WORD.findall(text.lower()) for text in texts]
     pairs = [list(zip(each, each[1:], strict=False)) for each in words]
-    shared: np.ndarray = 0.5 * (shared_items(words) + shared_items(pairs))
+    shared = 0.5 * (shared_items(words) + shared_items(pairs))
     return shared @ (weights / weights.sum())
 
 
@@ -58,5 +58,4 @@ def shared_items(lists: Sequence[Sequence]) -> np.ndarray:
     np.add.at(counts, tuple(np.array(places, dtype=int).reshape(-1, 2).T), 1.0)
     shared = np.minimum(counts[:, None], counts).sum(axis=2)
     totals = counts.sum(axis=1)
-    f1: np.ndarray = 2.0 * shared / np.maximum(totals[:, None] + totals, 1.0)
-    return f1
+    return 2.0 * shared / np.maximum(totals[:, None] + totals, 1.0)

@@ -32,8 +32,7 @@ class ReliabilityBins:
     @property
     def gaps(self) -> np.ndarray:
         """What predictions are too sure of themselves in a bin, in [-1, 1], or NaN."""
-        gaps: np.ndarray = self.confidence - self.accuracy
-        return gaps
+        return self.confidence - self.accuracy
 
     @property
     def expected_error(self) -> float:

@@ -77,10 +77,7 @@ def area_under_roc(
     false = np.add.reduceat(weights, starts, axis=1, dtype="d") - true
     below = np.cumsum(false, axis=1) - 0.5 * false
     with np.errstate(invalid="ignore"):  # 0 / 0 is NaN
-        found: np.ndarray = (true * below).sum(axis=1) / (
-            true.sum(axis=1) * false.sum(axis=1)
-        )
-    return found
+        return (true * below).sum(axis=1) / (true.sum(axis=1) * false.sum(axis=1))
 
 
 def macro_area(
@@ -105,8 +102,7 @@ def macro_area(
             area_under_roc(scores[known, k], truths[known, k], weights[:, known])
             for k, known in enumerate(~np.isnan(truths.T))
         ]
-        total: np.ndarray = np.nan_to_num(areas).sum(axis=0) / max(1, len(areas))
-        return total
+        return np.nan_to_num(areas).sum(axis=0) / max(1, len(areas))
 
     drawn = np.concatenate([mean(counts) for counts in resamples(len(scores), n, seed)])
     low, high = interval(drawn[:, None])

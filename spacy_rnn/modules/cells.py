@@ -70,12 +70,11 @@ def advance(
 
 def loop(cell: str, X: Tensor, first: Tensor, weights: Weights) -> Tensor:
     """Run a simple or gated cell in a loop of our own. Shape (T, B, width)."""
-    Y: Tensor = (
+    return (
         GatedUnits.apply(X, first, *weights)
         if cell == "gru"
         else SimpleUnits.apply(X, first, cell.removeprefix("rnn_"), *weights)
     )
-    return Y
 
 
 def first_state(cell: str, X: Tensor, weights: Weights) -> State:

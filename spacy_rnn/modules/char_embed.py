@@ -96,8 +96,7 @@ class CharCNN(nn.Module):
         scores = self.filters(torch.cat([table, self.ends]))
         offsets = torch.arange(WINDOW, device=chars.device)
         X = AddRows.apply(scores.view(-1, len(self.bias)), WINDOW * seen + offsets)
-        highest: Tensor = SegmentMax.apply(X, lengths)
-        return highest + self.bias
+        return SegmentMax.apply(X, lengths) + self.bias
 
 
 class CharLSTM(nn.Module):

@@ -95,10 +95,7 @@ def log_partition(lattice: Lattice) -> Tensor:
         The logarithm of the sum, -inf where no sequence is possible, 0 for an empty
         document. Shape (B,).
     """
-    result: Tensor = LogPartition.apply(
-        *lattice.leaves, lattice.steps, posterior(lattice)
-    )
-    return result
+    return LogPartition.apply(*lattice.leaves, lattice.steps, posterior(lattice))
 
 
 @torch.no_grad()

@@ -181,8 +181,7 @@ class Graphs:
                 graph.lease = ref(lease)
         if graph is None:
             return work(inputs, weights)
-        Y: Tensor = Run.apply(graph, lease, len(inputs), *tensors)
-        return Y
+        return Run.apply(graph, lease, len(inputs), *tensors)
 
     def clear(self) -> None:
         """Give the memory of all graphs back, once they are no longer in use."""

@@ -74,5 +74,4 @@ class MultiHashEmbed(nn.Module):
         if self.project_static is not None:
             assert static is not None
             X = torch.cat([X, self.project_static(static)], dim=1)
-        mixed: Tensor = self.norm(Maxout.apply(self.mix(X), MAXOUT_PIECES))
-        return mixed
+        return self.norm(Maxout.apply(self.mix(X), MAXOUT_PIECES))

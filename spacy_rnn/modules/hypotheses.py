@@ -41,8 +41,7 @@ class SearchSettings:
 
     def divisor(self, length: int) -> float:
         """Return what a log-probability is divided by."""
-        divisor: float = ((5.0 + length) / 6.0) ** self.length_penalty
-        return divisor
+        return ((5.0 + length) / 6.0) ** self.length_penalty
 
 
 class Hypothesis(NamedTuple):

@@ -52,8 +52,7 @@ class Pool(nn.Module):
         if kind == "mean":
             total = X.new_zeros(len(lengths), X.shape[1]).index_add(0, doc_of, X)
             return total / lengths.clamp(min=1)[:, None]
-        highest: Tensor = SegmentMax.apply(X, lengths)
-        return highest
+        return SegmentMax.apply(X, lengths)
 
 
 def final_states(X: Tensor, lengths: Tensor, bidirectional: bool) -> Tensor:

@@ -82,7 +82,7 @@ class RecurrentLayer(nn.Module):
             cells.append(self.backward_cell)
         own = [weights[cell] for cell in cells]
         if 0 < recompute < len(X):
-            Y: Tensor = RecomputedLayer.apply(
+            Y = RecomputedLayer.apply(
                 X, reverse, self.cell, bptt, recompute, *chain.from_iterable(own)
             )
         else:
@@ -143,5 +143,4 @@ def read(
 
 def flip(X: Tensor, reverse: Tensor) -> Tensor:
     """Reverse each document of a block. Shape (T, B, n) in and out."""
-    flipped: Tensor = Flip.apply(X.flatten(0, 1), reverse)
-    return flipped.view_as(X)
+    return Flip.apply(X.flatten(0, 1), reverse).view_as(X)

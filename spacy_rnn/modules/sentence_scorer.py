@@ -119,21 +119,19 @@ class SentenceScorer(nn.Module):
     def measure(self, X: Tensor, layout: Layout, sizes: Tensor) -> Tensor:
         """Weigh the words and measure the sentences. Shape (S, statistics)."""
         inputs = torch.cat([X, layout.flags.to(X.dtype)], dim=1)
-        measured: Tensor = self.statistics(
+        return self.statistics(
             torch.sigmoid(self.weigh(inputs)),
             layout.pair_of,
             layout.pair_sentence,
             layout.pair_word,
             sizes,
         )
-        return measured
 
     def pool_words(self, X: Tensor, lengths: Tensor) -> Tensor:
         """Make sentence vectors of token vectors. Shape (S, 2 * nI)."""
         sentence_of = torch.repeat_interleave(lengths, output_size=len(X))
         attended, _ = self.pool(X, lengths, sentence_of)
-        highest: Tensor = SegmentMax.apply(X, lengths)
-        return torch.cat([attended, highest], dim=1)
+        return torch.cat([attended, SegmentMax.apply(X, lengths)], dim=1)
 
     def place(self, sizes: Tensor, X: Tensor) -> Tensor:
         """Score the places of sentences. Shape (S,)."""

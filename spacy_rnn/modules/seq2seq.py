@@ -99,8 +99,7 @@ class Seq2Seq(nn.Module):
 
     def forward(self, X: Tensor, part: str, *args: Any, **options: Any) -> Tensor:
         """Compute a part of the network: "embed" or "loss"."""
-        computed: Tensor = getattr(self, part)(X, *args, **options)
-        return computed
+        return getattr(self, part)(X, *args, **options)
 
     def embed(self, X: Tensor, source: Pieces, *, dropout: float = 0.0) -> Tensor:
         """Make a vector of each piece of the sources. Shape (N, width).

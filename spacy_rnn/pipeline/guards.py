@@ -51,8 +51,7 @@ def finish_update(self: TrainablePipe, sgd: Optimizer) -> None:
 def to_bytes(self: TrainablePipe, *, exclude: Iterable[str] = ()) -> bytes:
     """Save the component to a string of bytes."""
     self.model.attrs[SEAL] = make_seal(self)
-    data: bytes = TrainablePipe.to_bytes(self, exclude=exclude)
-    return data
+    return TrainablePipe.to_bytes(self, exclude=exclude)
 
 
 def to_disk(

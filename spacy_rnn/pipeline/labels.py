@@ -164,8 +164,7 @@ def score(
         if text:
             # Always the same words, so that Python shows them once.
             warnings.warn(text, stacklevel=2)
-    scores: dict[str, Any] = TrainablePipe.score(self, examples, **settings)
-    return scores
+    return TrainablePipe.score(self, examples, **settings)
 
 
 def ignore_others(pipe: Any, examples: Iterable[Example]) -> None:

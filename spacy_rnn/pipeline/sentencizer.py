@@ -172,8 +172,7 @@ class NLTKSentencizer(Pipe):
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
         """Save the component to a string of bytes."""
         parts = {"cfg": lambda: _to_json(self.cfg), "punkt": self.punkt.to_json}
-        data: bytes = to_bytes(parts, exclude)
-        return data
+        return to_bytes(parts, exclude)
 
     def from_bytes(
         self, bytes_data: bytes, *, exclude: Iterable[str] = ()

@@ -110,5 +110,4 @@ def common_parts(truths: np.ndarray, example: Example) -> np.ndarray:
     scores = (gains - gains.mean()) / spread if spread else np.zeros_like(gains)
     # As with half a sentence more of either kind, so that the log odds are finite.
     odds = (truths.sum() + 0.5) / (len(truths) - truths.sum() + 0.5)
-    soft: np.ndarray = 1.0 / (1.0 + np.exp(-SHARPNESS * scores) / odds)
-    return soft
+    return 1.0 / (1.0 + np.exp(-SHARPNESS * scores) / odds)

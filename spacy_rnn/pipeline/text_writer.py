@@ -158,7 +158,7 @@ class TextWriter(TrainablePipe):
         """Search for the best texts for each document, the best one first."""
         settings = {name: self.cfg[name] for name in SEARCH}
         n_best, temperature = max(1, self.cfg["n_best"]), self.cfg["mbr_temperature"]
-        found: list[list[Candidate]] = self.model.attrs["write"](
+        found = self.model.attrs["write"](
             self.model,
             list(docs),
             n_best=self.cfg["beam_width"] if temperature else n_best,
@@ -220,8 +220,7 @@ class TextWriter(TrainablePipe):
         """Count the pieces of a batch's texts, over which the loss is a mean."""
         docs = [example.predicted for example in examples]
         targets = [self.target(example) for example in examples]
-        count: int = self.model.attrs["count_pieces"](self.model, docs, targets)
-        return count
+        return self.model.attrs["count_pieces"](self.model, docs, targets)
 
     def rehearse(
         self,

@@ -52,8 +52,7 @@ class Thresholds(NamedTuple):
 
     def decide(self, scores: np.ndarray) -> np.ndarray:
         """Return whether documents have labels, by their scores of shape (N, K)."""
-        own: np.ndarray = np.where(np.isnan(self.own), self.common, self.own)
-        return scores >= own
+        return scores >= np.where(np.isnan(self.own), self.common, self.own)
 
 
 def find_thresholds(
@@ -156,13 +155,12 @@ def measure_labels(
         measure: What to measure.
     """
     is_known = ~np.isnan(truths)
-    values: np.ndarray = measure(
+    return measure(
         (decided & (truths == 1)).sum(axis=0),
         (decided & is_known).sum(axis=0),
         np.nansum(truths, axis=0),
         is_known.sum(axis=0),
     )
-    return values
 
 
 def decide_by_others(

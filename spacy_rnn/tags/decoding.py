@@ -22,8 +22,7 @@ def best_paths(lattice: Lattice) -> np.ndarray:
     parts = [viterbi.best_paths(part) for _, part in lattice.parts()]
     best, path = map(torch.cat, zip(*parts, strict=True))
     check_possible(best)
-    found: np.ndarray = path.cpu().numpy()
-    return found
+    return path.cpu().numpy()
 
 
 def span_confidences(
@@ -77,8 +76,7 @@ def confidences_of(lattice: Lattice, tag_set: TagSet, spans: np.ndarray) -> np.n
     p.log_().index_add_(0, torch.from_numpy(span_of[onward]).to(p.device), steps.log_())
     p.index_add_(0, torch.from_numpy(inner).to(p.device), stops.log_())
     # Behind a tag that is impossible, nothing has a probability.
-    confidences: np.ndarray = p.exp_().nan_to_num_(0.0).clamp_(max=1.0).cpu().numpy()
-    return confidences
+    return p.exp_().nan_to_num_(0.0).clamp_(max=1.0).cpu().numpy()
 
 
 def find_range(lattice: Lattice, tokens: np.ndarray) -> torch.Tensor:
