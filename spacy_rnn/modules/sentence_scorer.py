@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from spacy_rnn.modules.attention import AttentionPool
 from spacy_rnn.modules.dropout import keep_mask
-from spacy_rnn.modules.novelty import SentenceOrder, sequential_scores
+from spacy_rnn.modules.novelty import sequential_scores
 from spacy_rnn.modules.rnn import RNNEncoder
 from spacy_rnn.modules.segment_max import SegmentMax
 from spacy_rnn.modules.word_statistics import N_STATISTICS, WordStatistics
@@ -112,9 +112,7 @@ class SentenceScorer(nn.Module):
         mean = total / sizes.clamp(min=1)[:, None]
         document = self.salience(torch.tanh(self.document(mean)))
         base = content + (H * document[doc_of]).sum(1) + self.place(layout.sizes, X)
-        return sequential_scores(
-            base, self.redundancy(H), H, SentenceOrder(layout.sizes)
-        )
+        return sequential_scores(base, self.redundancy(H), H, layout.sizes)
 
     def measure(self, X: Tensor, layout: Layout, sizes: Tensor) -> Tensor:
         """Weigh the words and measure the sentences. Shape (S, statistics)."""
