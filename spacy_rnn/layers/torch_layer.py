@@ -9,6 +9,7 @@ between devices, and updates and clips them in one optimizer call.
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -55,7 +56,7 @@ def torch_layer(
     model: Model = Model(
         name,
         forward,
-        init=InitWeights(init_dims),
+        init=partial(init_weights, init_dims),
         params={"W": None},
         dims=dims,
         attrs={**attrs, "torch_module": TorchModule(build)},
@@ -239,25 +240,22 @@ def address(array: Any) -> int:
     return array.data.ptr
 
 
-class InitWeights:
+def init_weights(
+    init_dims: Callable | None, model: Model, X: Any = None, Y: Any = None
+) -> None:
     """Initialize a torch layer: first its dimensions, then its parameters."""
-
-    def __init__(self, init_dims: Callable | None) -> None:
-        self.init_dims = init_dims
-
-    def __call__(self, model: Model, X: Any = None, Y: Any = None) -> None:
-        if self.init_dims is not None:
-            self.init_dims(model, X, Y)
-        # What was built before may be for other dimensions.
-        model.attrs["torch_module"] = TorchModule(model.attrs["torch_module"].build)
-        module = model.attrs["torch_module"].build_for(model)
-        flat: Any = torch.zeros(flat_size(module))
-        with torch.no_grad():
-            for parameter, view in views(module, flat):
-                view.copy_(parameter)
-        model.set_param("W", model.ops.asarray_f(flat.numpy()))
-        if model.has_grad("W"):
-            model.set_grad("W", model.ops.alloc_f(flat.shape))
+    if init_dims is not None:
+        init_dims(model, X, Y)
+    # What was built before may be for other dimensions.
+    model.attrs["torch_module"] = TorchModule(model.attrs["torch_module"].build)
+    module = model.attrs["torch_module"].build_for(model)
+    flat: Any = torch.zeros(flat_size(module))
+    with torch.no_grad():
+        for parameter, view in views(module, flat):
+            view.copy_(parameter)
+    model.set_param("W", model.ops.asarray_f(flat.numpy()))
+    if model.has_grad("W"):
+        model.set_grad("W", model.ops.alloc_f(flat.shape))
 
 
 def describe(model: Model) -> list[list[Any]] | None:
