@@ -50,7 +50,7 @@ def HashEmbed(
     dims: dict[str, int | None] = {"nO": nO}
     if include_static_vectors:
         dims["nM"] = None  # width of the vectors table, as in spaCy
-    return torch_layer(
+    model: Tok2VecT = torch_layer(
         "hash_embed",
         partial(MultiHashEmbed, rows=rows),
         forward,
@@ -63,9 +63,12 @@ def HashEmbed(
             "word_dropout": word_dropout,
             "unknown_rate": unknown_rate,
             "row_cache": RowCache(),
-            **(known_values_attrs() if unknown_rate else {}),
         },
     )
+    if unknown_rate:  # tells known values from others
+        model.attrs["value_counts"] = ValueCounts()
+        model.attrs["learn"] = Learning(read_features, learn_values)
+    return model
 
 
 def forward(
@@ -95,23 +98,13 @@ def read_features(model: Tok2VecT, docs: Sequence[Doc]) -> np.ndarray:
     return token_features(docs, columns)
 
 
-def known_values_attrs() -> dict[str, Any]:
-    """Return what a layer has that tells known values from others."""
-    return {
-        "value_counts": ValueCounts(),
-        "learn": Learning(read_features, learn_values),
-    }
-
-
 def known_values(
     model: Tok2VecT, features: np.ndarray, lengths: np.ndarray, is_train: bool
 ) -> np.ndarray:
     """Put the unknown value in the place of some."""
     if is_train:
         learned = model.attrs["learn"].take(model, features)
-        if learned is None:
-            return learn_values(model, features, lengths)
-        return learned
+        return learn_values(model, features, lengths) if learned is None else learned
     embedded = features[:, : len(model.attrs["rows"])]
     embedded[:] = model.attrs["value_counts"].replace_unseen(embedded)
     return features
