@@ -55,8 +55,7 @@ def note_inputs(layer: Model, X: Floats2d, lengths: np.ndarray) -> None:
 
 
 def report_cells(layer: Model, Xs: list[Tensor]) -> dict[str, dict[str, Any]]:
-    encoder = layer.attrs["torch_module"].bind(layer)
-    reports = inspect_encoder(encoder, [X for X in Xs if len(X)])
+    reports = inspect_encoder(layer.attrs["torch_module"].bind(layer), Xs)
     return {
         name: {**report._asdict(), "gradient": report.gradient.tolist()}
         for name, report in reports.items()

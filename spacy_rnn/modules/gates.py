@@ -19,19 +19,6 @@ from spacy_rnn.modules.rnn import RNNEncoder
 LOW, HIGH = 0.1, 0.9  # left- and right-saturated (Karpathy et al., 2015)
 
 
-class Activations(NamedTuple):
-    """What a cell computes.
-
-    Attributes:
-        outputs: Shape (T, B, nO).
-        gates: The values of each gate, in [0, 1], by its name. A simple RNN has none.
-            Shape (T, B, nO) each.
-    """
-
-    outputs: Tensor
-    gates: dict[str, Tensor]
-
-
 class CellReport(NamedTuple):
     """How a cell treats documents.
 
@@ -111,13 +98,17 @@ def inspect_cell(
     return CellReport(low, high, squares.sqrt().float())
 
 
-def run_cell(cell: nn.RNNBase, X: Tensor) -> Activations:
+def run_cell(cell: nn.RNNBase, X: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
     """Compute what a cell of one layer and one direction computes.
 
     Args:
         cell: An LSTM (Hochreiter & Schmidhuber, 1997), GRU (Cho et al., 2014) or RNN
             (Elman, 1990).
         X: Shape (T, B, nI).
+
+    Returns:
+        The outputs, and the values of each gate, in [0, 1], by its name, of which a
+        simple RNN has none. Shape (T, B, nO) each.
     """
     step, names = STEPS[cell.mode.lower()]
     weights: Any = cell
@@ -130,10 +121,9 @@ def run_cell(cell: nn.RNNBase, X: Tensor) -> Activations:
         outputs.append(hidden)
         gates.append(opened)
     by_gate = zip(*gates, strict=True)
-    return Activations(
-        torch.stack(outputs),
-        {name: torch.stack(each) for name, each in zip(names, by_gate, strict=True)},
-    )
+    return torch.stack(outputs), {
+        name: torch.stack(each) for name, each in zip(names, by_gate, strict=True)
+    }
 
 
 def step_lstm(
