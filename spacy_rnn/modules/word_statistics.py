@@ -1,5 +1,7 @@
 """What the words of a document say about its sentences."""
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
@@ -57,9 +59,9 @@ class WordStatistics(nn.Module):
         dtype, weights = weights.dtype, weights.double()
         n_sentences, n_views = int(sizes.sum()), weights.shape[1]
         n_words = int(word_of.max()) + 1 if len(word_of) else 0
-        by_sentence = Sums(sentence_of, n_sentences)
-        by_word = Sums(word_of, n_words)
-        counts = Sums(pair_of, len(sentence_of))(weights)
+        by_sentence = partial(sums, sentence_of, n_sentences)
+        by_word = partial(sums, word_of, n_words)
+        counts = sums(pair_of, len(sentence_of), weights)
         unit = counts / (by_sentence(counts**2) + SMALL).sqrt()[sentence_of]
         own = by_sentence(unit**2)
         doc_of = torch.repeat_interleave(sizes)
@@ -74,9 +76,7 @@ class WordStatistics(nn.Module):
         elsewhere = torch.log1p((frequency - counts).clamp(min=0.0))
         length = by_sentence(counts)
         repeated = by_sentence(counts * elsewhere)
-        doc_norm = Sums(doc_of, len(sizes))(
-            Sums(sentence_of, n_sentences)(counts * frequency)
-        )
+        doc_norm = sums(doc_of, len(sizes), by_sentence(counts * frequency))
         centroid = by_sentence(unit * frequency) / (doc_norm + SMALL).sqrt()[doc_of]
         alone = by_sentence(counts / (1.0 + elsewhere))
         measures = torch.stack(
@@ -94,17 +94,9 @@ class WordStatistics(nn.Module):
         return torch.cat([measures, standardize(measures, doc_of, sizes)], 1).to(dtype)
 
 
-class Sums:
-    """Sum rows by their group."""
-
-    def __init__(self, group_of: Tensor, n_groups: int) -> None:
-        self.group_of = group_of
-        self.n_groups = n_groups
-
-    def __call__(self, X: Tensor) -> Tensor:
-        """Return the sum of each group. Shape (rows, n) to (groups, n)."""
-        total = X.new_zeros(self.n_groups, X.shape[1])
-        return total.index_add(0, self.group_of, X)
+def sums(group_of: Tensor, n_groups: int, X: Tensor) -> Tensor:
+    """Sum rows by their group. Shape (rows, n) to (groups, n)."""
+    return X.new_zeros(n_groups, X.shape[1]).index_add(0, group_of, X)
 
 
 def standardize(X: Tensor, doc_of: Tensor, sizes: Tensor) -> Tensor:
@@ -114,9 +106,8 @@ def standardize(X: Tensor, doc_of: Tensor, sizes: Tensor) -> Tensor:
     among sentences that are alike are not blown up.
     """
     n = sizes.clamp(min=1)[:, None].to(X.dtype)
-    sums = Sums(doc_of, len(sizes))
-    mean = sums(X) / n
+    mean = sums(doc_of, len(sizes), X) / n
     deviation = X - mean[doc_of]
-    variance = sums(deviation**2) / n
+    variance = sums(doc_of, len(sizes), deviation**2) / n
     spread = (variance + (SPREAD * mean) ** 2 + SMALL).sqrt()
     return deviation / spread[doc_of]
