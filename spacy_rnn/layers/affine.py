@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from thinc.api import Model
+from thinc.api import Model, glorot_uniform_init
 from thinc.types import Floats2d
 from torch import Tensor
 
@@ -45,3 +45,17 @@ def affine(
     Y = X_torch.new_empty(len(X), width)[:, : len(W)]
     torch.addmm(b, X_torch, W.t(), out=Y)
     return to_array(Y), backprop if is_train else backprop_nothing
+
+
+def init_affine(model: Model, X: Any = None, Y: Any = None) -> None:
+    """Initialize the parameters, for as many features as documents' arrays have.
+
+    Thinc's layers start at zero, from where tags of English are learned more slowly.
+    """
+    for name, arrays in (("nI", X), ("nO", Y)):
+        known = [array for array in arrays or [] if array.ndim == 2]
+        if known and model.has_dim(name) is None:
+            model.set_dim(name, known[0].shape[1])
+    nO, nI = model.get_dim("nO"), model.get_dim("nI")
+    model.set_param("W", glorot_uniform_init(model.ops, (nO, nI)))
+    model.set_param("b", model.ops.alloc1f(nO))

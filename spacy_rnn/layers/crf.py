@@ -3,11 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from thinc.api import Model, glorot_uniform_init
+from thinc.api import Model
 from thinc.types import Floats2d
-from thinc.util import get_width
 
-from spacy_rnn.layers.affine import affine
+from spacy_rnn.layers.affine import affine, init_affine
 from spacy_rnn.layers.batches import concatenate, split
 from spacy_rnn.types import CRFT, CRFScores
 
@@ -54,13 +53,8 @@ def forward(
 
 
 def init(model: CRFT, X: Any = None, Y: Any = None) -> None:
-    if X is not None and model.has_dim("nI") is None:
-        model.set_dim("nI", get_width(X))
-    if Y is not None and model.has_dim("nO") is None:
-        model.set_dim("nO", get_width(Y))
-    nI, nO = model.get_dim("nI"), model.get_dim("nO")
-    model.set_param("W", glorot_uniform_init(model.ops, (nO, nI)))
-    model.set_param("b", model.ops.alloc1f(nO))
+    init_affine(model, X, Y)
+    nO = model.get_dim("nO")
     model.set_param("transitions", model.ops.alloc2f(nO, nO))
     model.set_param("start", model.ops.alloc1f(nO))
     model.set_param("end", model.ops.alloc1f(nO))

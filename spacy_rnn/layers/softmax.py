@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from thinc.api import Model, glorot_uniform_init
+from thinc.api import Model
 from thinc.types import Floats2d
 
-from spacy_rnn.layers.affine import affine
+from spacy_rnn.layers.affine import affine, init_affine
 from spacy_rnn.layers.batches import concatenate, split
 from spacy_rnn.layers.torch_layer import as_array, as_tensor
 from spacy_rnn.types import EncoderT
@@ -30,7 +30,7 @@ def Softmax(
     return Model(
         "softmax",
         forward,
-        init=init,
+        init=init_affine,
         dims={"nO": nO, "nI": nI},
         params={"W": None, "b": None},
         attrs={"softmax_normalize": normalize},
@@ -51,18 +51,3 @@ def forward(
         return split(backprop_affine(dY), lengths)
 
     return split(Y, lengths), backprop
-
-
-def init(
-    model: EncoderT,
-    X: list[Floats2d] | None = None,
-    Y: list[Floats2d] | None = None,
-) -> None:
-    for name, arrays in (("nI", X), ("nO", Y)):
-        filled = [array for array in arrays or [] if len(array)]
-        if filled and model.has_dim(name) is None:
-            model.set_dim(name, filled[0].shape[1])
-    nO, nI = model.get_dim("nO"), model.get_dim("nI")
-    # Thinc's layer starts at zero, from where tags of English are learned more slowly.
-    model.set_param("W", glorot_uniform_init(model.ops, (nO, nI)))
-    model.set_param("b", model.ops.alloc1f(nO))
