@@ -42,17 +42,7 @@ def SentenceScorer(
     attr: int | str,
     dropout: float,
 ) -> SentenceScorerT:
-    """Score the sentences of documents as candidates for a summary.
-
-    Args:
-        tok2vec: Makes the token vectors, of each sentence by itself.
-        width: Width of the sentence encoder.
-        hidden_width: Width of the layer that weighs the content.
-        cell: Of the sentence encoder.
-        views: Ways of weighing the words for their statistics.
-        attr: The token attribute by which two words are the same.
-        dropout: Probability, in [0, 1), of zeroing a feature of a sentence.
-    """
+    """Score the sentences of documents, see `build_sentence_scorer`."""
     build = partial(
         TorchScorer,
         width=width,

@@ -60,35 +60,7 @@ class TextWriter(TrainablePipe):
     ) -> None:
         """Make the component.
 
-        Args:
-            vocab: The vocabulary.
-            model: Writes texts.
-            name: Name of the component, also in the losses.
-            extension: Where texts are written, and where those of a reference are: the
-                name of an extension of documents.
-            beam_width: Hypotheses that are followed side by side, at least 1; 1 is
-                greedy search.
-            n_best: How many of the best texts to write, with what is known of them, to
-                `doc._.{extension}_candidates`, at most the beam width; 0 for none.
-            attention: Whether these come with how much was read of each token.
-            min_length: The least number of pieces of a text, 0 or more.
-            max_length: The greatest number of pieces of a text, at least 1.
-            length_penalty: How much long texts are preferred, in [0, 10] (Wu et al.,
-                2016).
-            coverage_penalty: How much it counts that all of a source has been read, 0
-                or more (Wu et al., 2016).
-            no_repeat: Length of the runs of pieces that no text has twice, or 0 for any
-                (Paulus et al., 2018).
-            whole_words: Whether what begins a word of the source goes on only as it
-                does there, so that no words are made up of it. Needs a model that
-                copies.
-            mbr_temperature: If above 0, of the texts that were found the one is written
-                that agrees most with all of them, weighted by their probabilities to
-                the power of 1/mbr_temperature: minimum Bayes risk (Kumar & Byrne,
-                2004). 0 for the text with the best score.
-            scorer: The scoring method.
-            max_gradient_norm: The largest norm that the gradients of all weights
-                together may have; larger ones are scaled down. 0 for any.
+        The settings are those of `make_text_writer`.
 
         Raises:
             ValueError: If a setting can't be.
