@@ -8,6 +8,7 @@ import numpy as np
 from spacy.language import Language
 from spacy.pipeline.tok2vec import Tok2VecListener
 from spacy.tokens import Doc, Span
+from spacy.training.batchers import minibatch_by_words
 from thinc.api import Model
 
 from spacy_rnn.explain.targets import Target, find_targets, score_targets
@@ -161,18 +162,11 @@ def explain_batch(
         )
 
 
-def minibatch_by_tokens(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    """Part predictions into batches of so many tokens."""
-    batch: list[Row] = []
-    size = 0
-    for row in rows:
-        if batch and size + len(row[1]) > BATCH:
-            yield batch
-            batch, size = [], 0
-        batch.append(row)
-        size += len(row[1])
-    if batch:
-        yield batch
+def minibatch_by_tokens(rows: Iterable[Row]) -> Iterable[list[Row]]:
+    """Part predictions into batches of so many tokens, any longer one by itself."""
+    return minibatch_by_words(
+        rows, BATCH, tolerance=0.0, get_length=lambda row: len(row[1])
+    )
 
 
 def without_listeners(nlp: Language, pipe: Any) -> Model:
