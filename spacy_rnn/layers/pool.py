@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
 import torch
@@ -15,7 +15,6 @@ from spacy_rnn.layers.batches import concatenate, split, to_device
 from spacy_rnn.layers.gates import note_inputs
 from spacy_rnn.layers.rnn import init_dims
 from spacy_rnn.layers.torch_layer import as_tensor, run, torch_layer
-from spacy_rnn.modules.attention import AttentionPool
 from spacy_rnn.modules.pool import Pool as TorchPool
 from spacy_rnn.types import Pooling, PoolT
 
@@ -35,19 +34,19 @@ def Pool(
         ValueError: If there is no pooling, an unknown one, or one twice.
     """
     check_pooling("pooling", pooling)
-    attends = "attention" in pooling
-    return torch_layer(
+    model: PoolT = torch_layer(
         "pool",
         partial(TorchPool, pooling=pooling),
         forward,
         init_dims=init_dims,
         dims={"nI": nI},
         # Saved with the layer: behind a listener, there is no encoder that tells.
-        attrs={
-            "bidirectional": bidirectional,
-            **({"attend": attend, "attention_of": "words"} if attends else {}),
-        },
+        attrs={"bidirectional": bidirectional},
     )
+    if "attention" in pooling:
+        model.attrs["attend"] = partial(attend, "attention")
+        model.attrs["attention_of"] = "words"
+    return model
 
 
 def forward(
@@ -85,24 +84,20 @@ def check_pooling(name: str, pooling: list[Pooling]) -> None:
         )
 
 
-def attend(model: PoolT, Xs: list[Tensor]) -> list[np.ndarray]:
+def attend(part: str, model: Model, Xs: list[Tensor]) -> list[np.ndarray]:
     """Find the weight of each vector among those that are pooled with it.
 
     Args:
-        model: A layer that pools with attention.
-        Xs: What it pools. Shape (vectors, nI) each.
+        part: Name of the attention in the layer's module.
+        model: The layer.
+        Xs: What is pooled. Shape (vectors, nI) each.
 
     Returns:
         In [0, 1], summing to 1. Shape (vectors,) each.
     """
-    module: Any = model.attrs["torch_module"].bind(model)
-    return attention_weights(module.attention, Xs)
-
-
-def attention_weights(pool: AttentionPool, Xs: list[Tensor]) -> list[np.ndarray]:
-    """Find the weights that attention gives to vectors, see `attend`."""
     if not Xs:
         return []
+    pool = getattr(model.attrs["torch_module"].bind(model), part)
     X, sizes = torch.cat(Xs), [len(X) for X in Xs]
     lengths = torch.tensor(sizes, device=X.device)
     with torch.inference_mode():

@@ -9,12 +9,11 @@ import torch
 from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats1d, Floats2d
-from torch import Tensor
 
 from spacy_rnn.layers.batches import concatenate, split
 from spacy_rnn.layers.features import mix_keys, token_features
 from spacy_rnn.layers.gates import note_inputs
-from spacy_rnn.layers.pool import attention_weights
+from spacy_rnn.layers.pool import attend
 from spacy_rnn.layers.segments import sentences, with_segments
 from spacy_rnn.layers.torch_layer import as_tensor, run, torch_layer
 from spacy_rnn.modules.sentence_scorer import Layout
@@ -59,7 +58,7 @@ def SentenceScorer(
         attrs={
             "column": attr,
             "dropout_rate": dropout,
-            "attend": attend,
+            "attend": partial(attend, "pool"),
             "attention_of": "words",
         },
     )
@@ -104,12 +103,6 @@ def score(
         return split(backprop_torch(dY), lengths)
 
     return Y, backprop
-
-
-def attend(model: Model, Xs: list[Tensor]) -> list[np.ndarray]:
-    """Find the weight of each word in its sentence. Shape (tokens,) each."""
-    module: Any = model.attrs["torch_module"].bind(model)
-    return attention_weights(module.pool, Xs)
 
 
 def lay_out(
