@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from functools import partial
+from functools import cached_property, partial
 from io import BytesIO
 from typing import Any
 
@@ -81,9 +81,6 @@ class Vocabulary:
 
     def __init__(self, learned: bytes = b"") -> None:
         self.learned = learned
-        self._processor: Any = None
-        self._word_parts: list[int] | None = None
-        self._halves: dict[int, tuple[int, int]] | None = None
 
     def __reduce__(self) -> tuple[type["Vocabulary"], tuple[bytes]]:
         return Vocabulary, (self.learned,)  # for copies as well
@@ -91,15 +88,12 @@ class Vocabulary:
     def __len__(self) -> int:
         return self.processor.get_piece_size() if self.learned else 0
 
-    @property
+    @cached_property
     def processor(self) -> Any:
         """What reads and writes the pieces."""
-        if self._processor is None:
-            if not self.learned:
-                raise ValueError("Pieces of words are learned by `nlp.initialize`")
-            module = import_sentencepiece()
-            self._processor = module.SentencePieceProcessor(model_proto=self.learned)
-        return self._processor
+        if not self.learned:
+            raise ValueError("Pieces of words are learned by `nlp.initialize`")
+        return import_sentencepiece().SentencePieceProcessor(model_proto=self.learned)
 
     def learn(self, texts: Iterable[str], size: int, kind: str) -> None:
         """Learn pieces, see `learn`."""
@@ -134,37 +128,32 @@ class Vocabulary:
                 f"have to be some, and size has to be more than the number of their "
                 f"distinct characters and {N_BYTES + len(SPECIAL)}: {error}"
             ) from error
+        vars(self).clear()  # of what was known of other pieces
         self.learned = out.getvalue()
-        self._processor = self._word_parts = self._halves = None
 
-    @property
+    @cached_property
     def word_parts(self) -> list[int]:
-        """The pieces that go on with a word, looked up once."""
-        if self._word_parts is None:
-            names = self.names(list(range(len(self))))
-            self._word_parts = [i for i, x in enumerate(names) if x[0].isalnum()]
-        return self._word_parts
+        """The pieces that go on with a word."""
+        names = self.names(list(range(len(self))))
+        return [i for i, x in enumerate(names) if x[0].isalnum()]
 
-    @property
+    @cached_property
     def halves(self) -> dict[int, tuple[int, int]]:
         """Two pieces that say the same as a piece, where there are some.
 
         Of several pairs, it's that whose worse piece has the best score: of kind bpe,
         those that were joined early, and single characters last.
         """
-        if self._halves is None:
-            read, everything = self.processor, range(len(SPECIAL) + N_BYTES, len(self))
-            known = dict(zip(self.names(list(everything)), everything, strict=True))
-            self._halves = {}
-            for name, piece in known.items():
-                cuts = ((name[:i], name[i:]) for i in range(1, len(name)))
-                pairs = [
-                    (known[a], known[b]) for a, b in cuts if a in known and b in known
-                ]
-                if pairs:
-                    worse = [min(map(read.get_score, pair)) for pair in pairs]
-                    self._halves[piece] = pairs[worse.index(max(worse))]
-        return self._halves
+        everything = range(len(SPECIAL) + N_BYTES, len(self))
+        known = dict(zip(self.names(list(everything)), everything, strict=True))
+        halves, get_score = {}, self.processor.get_score
+        for name, piece in known.items():
+            cuts = ((name[:i], name[i:]) for i in range(1, len(name)))
+            pairs = [(known[a], known[b]) for a, b in cuts if a in known and b in known]
+            if pairs:
+                worse = [min(map(get_score, pair)) for pair in pairs]
+                halves[piece] = pairs[worse.index(max(worse))]
+        return halves
 
     def encode(
         self, texts: Sequence[str], absent: Collection[int] = ()
