@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -95,22 +96,15 @@ class NLTKSentencizer(Pipe):
         }
         note_settings(self)
         self.scorer = scorer
-        self._punkt: PunktModel | None = None
 
-    @property
+    @cached_property
     def punkt(self) -> PunktModel:
         """What is known of the language.
 
         NLTK's data is looked for when it is first needed. A pipeline that was saved has
         it, and so loads where NLTK has none.
         """
-        if self._punkt is None:
-            self._punkt = load_punkt(self.cfg["language"])
-        return self._punkt
-
-    @punkt.setter
-    def punkt(self, punkt: PunktModel) -> None:
-        self._punkt = punkt
+        return load_punkt(self.cfg["language"])
 
     def __call__(self, doc: Doc) -> Doc:
         """Split a document into sentences."""
