@@ -1,6 +1,6 @@
 """What each token contributes to a score, by integrated gradients."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ from thinc.types import Floats2d
 from thinc.util import to_numpy
 
 from spacy_rnn.layers.gates import watch_inputs
-from spacy_rnn.layers.rnn import Training
+from spacy_rnn.layers.rnn import Training, find_encoders
 from spacy_rnn.ragged import RaggedList, flatten
 
 TOLERANCE = 0.01  # of the difference that contributions have to add up to, or, where
@@ -116,9 +116,8 @@ class Path:
     def __init__(self, model: Model, embed: Model) -> None:
         self.model, self.embed = model, embed
         set_dropout_rate(model, 0.0)
-        for node in list(model.walk()):
-            if "training" in node.attrs:  # an encoder, which may cut gradients off
-                node.attrs["training"] = Training()
+        for encoder in find_encoders(model):  # which may cut gradients off
+            encoder.attrs["training"] = Training()
         width = self.embed.maybe_get_dim("nO")  # which `with_segments` asks for
         start: Model = Model("path", step, attrs={"path": self}, dims={"nO": width})
         model.replace_node(self.embed, start)
@@ -229,10 +228,10 @@ class Path:
         scores: Any = np.concatenate([bias + point * tokens for point in self.points])
         return self.model.ops.asarray2f(scores)
 
-    def _at_once(self, points: np.ndarray) -> Iterator[np.ndarray]:
+    def _at_once(self, points: np.ndarray) -> list[np.ndarray]:
         """Part points into as many as are gone through at once."""
         n_points = max(1, AT_ONCE // max(1, sum(len(doc) for doc in self.docs)))
-        yield from np.split(points, range(n_points, len(points), n_points))
+        return np.split(points, range(n_points, len(points), n_points))
 
     def _scores(self, points: np.ndarray) -> np.ndarray:
         """Score one document at some points. Shape (P,)."""
@@ -242,8 +241,7 @@ class Path:
 
     def _gradients(self, points: np.ndarray) -> np.ndarray:
         """Find contributions at some points, for a way of length 1. Shape (P, N)."""
-        some = self._at_once(points)
-        return np.concatenate([self._gradient(each) for each in some])
+        return np.concatenate([self._gradient(some) for some in self._at_once(points)])
 
     def _gradient(self, points: np.ndarray) -> np.ndarray:
         _, gradient, backprop = self._predict(points)

@@ -140,10 +140,8 @@ class Steps:
         counts = torch.bincount(passed)
         step = counts.cumsum(0) - counts
         place = step[torch.stack([passed, left])] + rank[doc_of]
-        self.lengths, self.starts = (
-            lengths,
-            ends - lengths if starts is None else starts,
-        )
+        self.lengths = lengths
+        self.starts = ends - lengths if starts is None else starts
         tokens = list_tokens(self.starts, lengths)
         token = torch.empty_like(place).scatter_(1, place, tokens.expand(2, -1))
         self.counts: list[int] = counts.tolist()
