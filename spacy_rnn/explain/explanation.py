@@ -146,8 +146,11 @@ def explain_batch(
     """Explain some predictions of a component, in their order."""
     pipe: Any = nlp.get_pipe(name)
     _, docs, targets = zip(*rows, strict=True)
-    find = pipe.model.attrs["explain"]
-    found = find(without_listeners(nlp, pipe), docs, score_targets(pipe, docs, targets))
+
+    def log_odds(scores: Any, which: Sequence[int]) -> tuple[np.ndarray, Any]:
+        return score_targets(pipe, scores, [rows[i][1:] for i in which])
+
+    found = pipe.model.attrs["explain"](without_listeners(nlp, pipe), docs, log_odds)
     for doc, target, each in zip(docs, targets, found, strict=True):
         yield Explanation(
             doc=doc,

@@ -1,6 +1,6 @@
 """What can be explained: a category, a tag, an entity, a sentence of a summary."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import singledispatch
 from typing import Any, NamedTuple
 
@@ -34,6 +34,10 @@ class Target(NamedTuple):
     start: int
     end: int
     column: int
+
+
+Rows = Sequence[tuple[Doc, Target]]
+Scored = tuple[np.ndarray, Any]  # log odds, shape (B,), and the gradient of their sum
 
 
 @singledispatch
@@ -123,82 +127,59 @@ def find_sentences(
 
 
 @singledispatch
-def score_targets(
-    pipe: Any, docs: Sequence[Doc], targets: Sequence[Target]
-) -> Callable[[Any, Sequence[int]], tuple[np.ndarray, Any]]:
-    """Return what finds the log odds of targets, and their gradient, from scores.
+def score_targets(pipe: Any, scores: Any, rows: Rows) -> Scored:
+    """Find the log odds of targets, and their gradient in the form of the scores.
 
     Args:
         pipe: The component.
-        docs: The document of each target.
-        targets: The targets.
+        scores: What its model says of a batch.
+        rows: Each document of the batch, with its target.
     """
     raise TypeError(type(pipe).__name__)
 
 
 @score_targets.register
-def score_categories(
-    pipe: TextCategorizer, docs: Sequence[Doc], targets: Sequence[Target]
-) -> Callable:
+def score_categories(pipe: TextCategorizer, scores: Any, rows: Rows) -> Scored:
+    columns = np.array([target.column for _, target in rows])
     exclusive = not pipe.model.attrs["multi_label"]
-
-    def log_odds(scores: Any, which: Sequence[int]) -> tuple[np.ndarray, Any]:
-        columns = np.array([targets[i].column for i in which])
-        found, gradient = label_log_odds(to_numpy(scores), columns, exclusive=exclusive)
-        return found, pipe.model.ops.asarray2f(gradient)
-
-    return log_odds
+    found, gradient = label_log_odds(to_numpy(scores), columns, exclusive=exclusive)
+    return found, pipe.model.ops.asarray2f(gradient)
 
 
 @score_targets.register
-def score_tags(
-    pipe: Tagger, docs: Sequence[Doc], targets: Sequence[Target]
-) -> Callable:
-    def log_odds(scores: Any, which: Sequence[int]) -> tuple[np.ndarray, Any]:
-        rows = [targets[i].start for i in which]
-        columns = np.array([targets[i].column for i in which])
-        pairs = zip(scores, rows, strict=True)
-        # In training, a tagger gives probabilities.
-        read = np.log(np.array([to_numpy(Y[row]) for Y, row in pairs]) + TINY)
-        found, slopes = label_log_odds(read, columns, exclusive=True)
-        gradient = [pipe.model.ops.alloc2f(*Y.shape) for Y in scores]
-        for dY, row, slope in zip(gradient, rows, slopes, strict=True):
-            dY[row] = pipe.model.ops.asarray(slope)
-        return found, gradient
-
-    return log_odds
+def score_tags(pipe: Tagger, scores: Any, rows: Rows) -> Scored:
+    tokens = [target.start for _, target in rows]
+    columns = np.array([target.column for _, target in rows])
+    pairs = zip(scores, tokens, strict=True)
+    # In training, a tagger gives probabilities.
+    read = np.log(np.array([to_numpy(Y[token]) for Y, token in pairs]) + TINY)
+    found, slopes = label_log_odds(read, columns, exclusive=True)
+    gradient = [pipe.model.ops.alloc2f(*Y.shape) for Y in scores]
+    for dY, token, slope in zip(gradient, tokens, slopes, strict=True):
+        dY[token] = pipe.model.ops.asarray(slope)
+    return found, gradient
 
 
 @score_targets.register
-def score_sentences(
-    pipe: RNNSummarizer, docs: Sequence[Doc], targets: Sequence[Target]
-) -> Callable:
-    def log_odds(scores: Any, which: Sequence[int]) -> tuple[np.ndarray, Any]:
-        columns = [targets[i].column for i in which]
-        gradient = [pipe.model.ops.alloc1f(len(Y)) for Y in scores]
-        for dY, column in zip(gradient, columns, strict=True):
-            dY[column] = 1.0
-        pairs = zip(scores, columns, strict=True)
-        return np.array([float(Y[column]) for Y, column in pairs]), gradient
-
-    return log_odds
+def score_sentences(pipe: RNNSummarizer, scores: Any, rows: Rows) -> Scored:
+    columns = [target.column for _, target in rows]
+    gradient = [pipe.model.ops.alloc1f(len(Y)) for Y in scores]
+    for dY, column in zip(gradient, columns, strict=True):
+        dY[column] = 1.0
+    pairs = zip(scores, columns, strict=True)
+    return np.array([float(Y[column]) for Y, column in pairs]), gradient
 
 
 @score_targets.register
-def score_entities(
-    pipe: RNNEntityRecognizer, docs: Sequence[Doc], targets: Sequence[Target]
-) -> Callable:
-    def log_odds(scores: Any, which: Sequence[int]) -> tuple[np.ndarray, Any]:
-        chosen = [docs[i] for i in which]
-        allowed = possible_tags(pipe.tag_set, chosen, keep_entities=False)
-        lattice = to_lattice(scores, pipe.tag_set, allowed)
-        ends = lattice.lengths.cumsum(0).numpy()
-        spans = np.array([targets[i][1:] for i in which])
-        spans[:, :2] += (ends - lattice.lengths.numpy())[:, None]
-        found, gradient = span_log_odds(lattice, pipe.tag_set, spans)
-        return found, from_gradient(pipe.model.ops, gradient, scores)
-
-    return log_odds
+def score_entities(pipe: RNNEntityRecognizer, scores: Any, rows: Rows) -> Scored:
+    docs, targets = zip(*rows, strict=True)
+    allowed = possible_tags(pipe.tag_set, docs, keep_entities=False)
+    lattice = to_lattice(scores, pipe.tag_set, allowed)
+    ends = lattice.lengths.cumsum(0).numpy()
+    spans = np.array([target[1:] for target in targets])
+    spans[:, :2] += (ends - lattice.lengths.numpy())[:, None]
+    found, gradient = span_log_odds(lattice, pipe.tag_set, spans)
+    return found, from_gradient(pipe.model.ops, gradient, scores)
 
 
 def label_log_odds(
