@@ -49,7 +49,9 @@ def crf_loss(
     n_known = torch.zeros_like(free).index_add(0, lattice.steps.doc_of, is_known)
     loss = torch.where(n_known > 0, free - given, 0.0).sum()
     if len(forbidden):
-        loss = loss + span_unlikelihood(lattice, free, tag_set, forbidden)
+        docs = torch.from_numpy(docs_of(lattice, forbidden)).to(free.device)
+        without = log_without(lattice, tag_set, forbidden)
+        loss = loss + (free[docs].sum() - without.sum())
     gradient = torch.autograd.grad(loss, lattice.leaves)
     return loss.item() / len(lattice.lengths), gradient
 
@@ -79,21 +81,6 @@ def divergence(lattice: Lattice, before: Lattice) -> tuple[float, tuple[Tensor, 
         loss += torch.where(n > 0, n * (y - x), 0.0).sum().item()
     gradient = tuple(x - y for x, y in zip(uses, uses_before, strict=True))
     return loss / len(lattice.lengths), gradient
-
-
-def span_unlikelihood(
-    lattice: Lattice, log_Z: Tensor, tag_set: TagSet, spans: np.ndarray
-) -> Tensor:
-    """Sum -log(1 - P) over spans of probability P.
-
-    Args:
-        lattice: The sequences.
-        log_Z: Its log partition. Shape (B,).
-        tag_set: The tags.
-        spans: As from `find_spans`. Shape (spans, 3).
-    """
-    docs = torch.from_numpy(docs_of(lattice, spans)).to(log_Z.device)
-    return log_Z[docs].sum() - log_without(lattice, tag_set, spans).sum()
 
 
 def log_without(lattice: Lattice, tag_set: TagSet, spans: np.ndarray) -> Tensor:
