@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import chain, count
-from threading import Lock
+from threading import RLock
 from typing import Any, TypeVar
 from weakref import ref
 
@@ -152,7 +152,7 @@ class Graphs:
         self.kept: dict[Any, Graph] = {}
         self.met: Counter[Any] = Counter()
         self.n_runs = 0
-        self._lock = Lock()
+        self._lock = RLock()
 
     def __reduce__(self) -> tuple[type["Graphs"], tuple[()]]:
         return Graphs, ()  # for copies as well
@@ -186,11 +186,8 @@ class Graphs:
     def clear(self) -> None:
         """Give the memory of all graphs back, once they are no longer in use."""
         with self._lock:
-            self._forget()
-
-    def _forget(self) -> None:
-        self.kept.clear()
-        self.met.clear()
+            self.kept.clear()
+            self.met.clear()
 
     def _take(
         self, key: Any, work: Work, inputs: Sequence[Tensor], weights: AllWeights
@@ -210,7 +207,7 @@ class Graphs:
         try:
             graph = Graph(work, inputs, weights)
         except torch.cuda.OutOfMemoryError:
-            self._forget()
+            self.clear()
             self.met[key, i] = -IDLE
             return None
         except RuntimeError as error:
