@@ -146,17 +146,14 @@ def as_tensor(array: ArrayXd) -> Tensor:
 def check_cuda() -> None:
     """Raise a ValueError if torch can't use a GPU."""
     if not torch.cuda.is_available():
+        version = torch.version.cuda
+        built = "without CUDA" if version is None else f"for CUDA {version}"
         raise ValueError(
             f"The model is on a GPU, which cupy can use, but torch {torch.__version__} "
-            f"can't: it was built {cuda_version()}. Install a torch for the CUDA "
+            f"can't: it was built {built}. Install a torch for the CUDA "
             f"version of cupy (see pytorch.org), or stay on the CPU: --gpu-id -1, "
             f"spacy.require_cpu()."
         )
-
-
-def cuda_version() -> str:
-    version = torch.version.cuda
-    return "without CUDA" if version is None else f"for CUDA {version}"
 
 
 def as_array(tensor: Tensor, ops: Ops) -> ArrayXd:

@@ -81,7 +81,7 @@ def area_under_roc(
 
 
 def macro_area(
-    scores: np.ndarray, truths: np.ndarray, n: int = RESAMPLES, seed: int = 0
+    scores: np.ndarray, truths: np.ndarray, n: int = RESAMPLES
 ) -> tuple[float, float, float]:
     """Find the area under the curve, averaged over labels, with its interval.
 
@@ -89,7 +89,6 @@ def macro_area(
         scores: Probabilities. Shape (documents, labels).
         truths: 0, 1, or NaN if unknown. Shape (documents, labels).
         n: Number of resamples.
-        seed: Of the random numbers.
 
     Returns:
         The area, 0 for a label that all documents have or none, as in spaCy, and the
@@ -104,6 +103,6 @@ def macro_area(
         ]
         return np.nan_to_num(areas).sum(axis=0) / max(1, len(areas))
 
-    drawn = np.concatenate([mean(counts) for counts in resamples(len(scores), n, seed)])
+    drawn = np.concatenate([mean(counts) for counts in resamples(len(scores), n)])
     low, high = interval(drawn[:, None])
     return float(mean(once)[0]), float(low[0]), float(high[0])

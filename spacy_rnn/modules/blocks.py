@@ -49,7 +49,6 @@ class Blocks:
         ordered, starts = lengths[order], (lengths.cumsum(0) - lengths)[order]
         planned = plan(ordered.tolist(), costs)
         self.shapes = [round_shape(*shape) for shape in planned]
-        self.n_cells = [steps * columns for steps, columns in self.shapes]
         docs = torch.tensor(planned)[:, 1]
         # Of each document, in the order of the blocks: its column in its block, how
         # many columns that has, and how many tokens come before it.
