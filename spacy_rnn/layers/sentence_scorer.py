@@ -10,7 +10,7 @@ from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats1d, Floats2d
 
-from spacy_rnn.layers.batches import concatenate, split
+from spacy_rnn.layers.batches import concatenate, split, to_device
 from spacy_rnn.layers.features import mix_keys, token_features
 from spacy_rnn.layers.gates import note_inputs
 from spacy_rnn.layers.pool import attend
@@ -92,11 +92,13 @@ def score(
     docs, sizes, Xs = inputs
     X, lengths = concatenate(model, Xs, model.get_dim("nI"))
     note_inputs(model, X, lengths)
-    tokens = as_tensor(X).requires_grad_(is_train)
-    layout = lay_out(docs, sizes, lengths, model.attrs["column"], tokens.device)
     dropout = model.attrs["dropout_rate"] if is_train else 0.0
     Y, backprop_torch = run(
-        model, tokens, layout=layout, dropout=dropout or 0.0, is_train=is_train
+        model,
+        as_tensor(X).requires_grad_(is_train),
+        layout=lay_out(model, docs, sizes, lengths),
+        dropout=dropout or 0.0,
+        is_train=is_train,
     )
 
     def backprop(dY: Floats1d) -> list[Floats2d]:
@@ -106,23 +108,17 @@ def score(
 
 
 def lay_out(
-    docs: Sequence[Doc],
-    sizes: np.ndarray,
-    lengths: np.ndarray,
-    column: int | str,
-    device: torch.device,
+    model: Model, docs: Sequence[Doc], sizes: np.ndarray, lengths: np.ndarray
 ) -> Layout:
     """Say where the words and sentences of a batch stand.
 
     Args:
+        model: The layer, where the result goes.
         docs: The documents.
         sizes: Sentences in each document.
         lengths: Tokens in each sentence, those of all documents in a row.
-        column: The token attribute by which two words are the same.
-        device: Where the result goes.
     """
-    columns: list[Any] = [column, *FLAGS]
-    read = token_features(docs, columns)
+    read = token_features(docs, [model.attrs["column"], *FLAGS])
     doc_of = np.repeat(np.arange(len(docs)), count(docs))
     keys = mix_keys(np.stack([doc_of.astype(np.uint64), read[:, 0]], axis=1))
     words, word_of = np.unique(keys, return_inverse=True)
@@ -130,17 +126,13 @@ def lay_out(
     pairs, pair_of = np.unique(
         sentence_of * max(1, len(words)) + word_of, return_inverse=True
     )
-
-    def to_device(array: Any) -> torch.Tensor:
-        return torch.from_numpy(array).to(device)
-
     return Layout(
-        lengths=to_device(lengths),
+        lengths=to_device(model, lengths),
         sizes=torch.from_numpy(sizes),
-        pair_of=to_device(pair_of),
-        pair_sentence=to_device(pairs // max(1, len(words))),
-        pair_word=to_device(pairs % max(1, len(words))),
-        flags=to_device(read[:, 1:].astype("f")),
+        pair_of=to_device(model, pair_of),
+        pair_sentence=to_device(model, pairs // max(1, len(words))),
+        pair_word=to_device(model, pairs % max(1, len(words))),
+        flags=to_device(model, read[:, 1:].astype("f")),
     )
 
 

@@ -95,7 +95,7 @@ def test_batches_without_sentences_are_scored_and_learned_from(nlp, docs, n_docs
 def test_words_of_two_documents_are_never_the_same(docs):
     sizes = np.array([len(list(doc.sents)) for doc in docs])
     lengths = np.array([len(sentence) for doc in docs for sentence in doc.sents])
-    layout = lay_out(docs, sizes, lengths, "LOWER", "cpu")
+    layout = lay_out(make_layer(docs).layers[1], docs, sizes, lengths)
     doc_of = np.repeat(np.arange(len(docs)), sizes)[layout.pair_sentence]
     words = list(zip(doc_of.tolist(), layout.pair_word.tolist(), strict=True))
     expected = {(i, token.lower_) for i, doc in enumerate(docs) for token in doc}
