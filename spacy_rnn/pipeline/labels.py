@@ -94,14 +94,6 @@ def find_categories(
     )
 
 
-def own_cats(pipe: Any, example: Example) -> dict[str, float]:
-    """Return what an example says of labels that don't belong to another component."""
-    cats = example.reference.cats
-    if pipe.cfg.get("labels_given"):
-        return {label: cats[label] for label in pipe.labels if label in cats}
-    return cats
-
-
 def true_labels(doc: Doc) -> list[str]:
     """List the labels that a document has."""
     return [label for label, value in doc.cats.items() if value]

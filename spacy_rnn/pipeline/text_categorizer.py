@@ -31,7 +31,6 @@ from spacy_rnn.pipeline.labels import (
     check_known,
     find_categories,
     make_room,
-    own_cats,
     read_categories,
     score,
     true_labels,
@@ -205,8 +204,11 @@ class RNNTextCategorizer(TextCategorizer):
             super()._validate_categories(examples)
             return
         # Another component may have labels of its own in the same documents.
-        docs = [SimpleNamespace(cats=own_cats(self, each)) for each in examples]
-        own: Any = [SimpleNamespace(reference=doc) for doc in docs]
+        own: Any = []
+        for example in examples:
+            cats = example.reference.cats
+            known = {label: cats[label] for label in self.labels if label in cats}
+            own.append(SimpleNamespace(reference=SimpleNamespace(cats=known)))
         super()._validate_categories(own)
 
 
