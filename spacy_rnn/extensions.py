@@ -38,11 +38,21 @@ def written_texts(doc: Doc, name: str) -> list[str]:
     """Return the texts in `doc._.{name}` that aren't blank: mostly one, or none.
 
     There are none either where that extension isn't registered.
+
+    Raises:
+        TypeError: If something there isn't a text.
     """
     written: Any = doc._.get(name) if Doc.has_extension(name) else None
     # What was a list comes as a tuple from a .spacy file.
     several: Any = written if isinstance(written, list | tuple) else [written]
-    return [text for text in several if not is_blank(text)]
+    texts = [text for text in several if not is_blank(text)]
+    for text in texts:
+        if not isinstance(text, str):
+            raise TypeError(
+                f"doc._.{name} has to be a text, a list of texts or None, but that of "
+                f"{doc.text[:60]!r} has {text!r:.60}"
+            )
+    return texts
 
 
 def is_blank(text: Any) -> bool:

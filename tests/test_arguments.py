@@ -8,6 +8,7 @@ from spacy import registry
 from spacy.language import Language
 from thinc.api import Config
 
+import spacy_rnn.pipeline.seq2seq  # noqa: F401 (makes its factories)
 from spacy_rnn.pipeline.morphologizer import RNNMorphologizer
 from spacy_rnn.pipeline.ner import RNNEntityRecognizer
 from spacy_rnn.pipeline.sentencizer import NLTKSentencizer

@@ -8,6 +8,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
+from spacy_rnn.extensions import register_text, written_texts
 from spacy_rnn.metrics.bleu import translation_scores
 from spacy_rnn.metrics.rouge import rouge
 from spacy_rnn.scorers import (
@@ -208,7 +209,7 @@ def test_labels_of_spans_do_not_matter_and_tokens_are_aligned():
 
 @pytest.mark.usefixtures("extension")
 def test_a_summary_that_is_no_text_is_an_error_that_shows_it():
-    with pytest.raises(TypeError, match="compares texts, but one is 3"):
+    with pytest.raises(TypeError, match="has to be a text, .* has 3"):
         score((make_doc([0]), make_doc(summary=3)))
 
 
@@ -306,3 +307,12 @@ def test_texts_in_another_extension_are_scored_by_the_best_reference():
         extension="subject_for_a_test",
     )
     check_rouge(found, "Nothing will be built.", "A bridge will be built.")
+
+
+@pytest.mark.parametrize("value", [float("nan"), 3, ["a", 4.5]])
+def test_what_is_no_text_is_refused_with_its_document(value):
+    register_text("summary")
+    doc = Doc(spacy.blank("en").vocab, words=["An", "article"])
+    doc._.summary = value
+    with pytest.raises(TypeError, match=r"doc\._\.summary .* 'An article ' has"):
+        written_texts(doc, "summary")

@@ -21,7 +21,8 @@ def OpinionPool(
     If they were trained by the gradient of the average, the one that learns faster
     would leave nothing for the other to learn. So each is also pulled towards the
     probabilities of the pool: where all documents weigh the same, this trains each of
-    them by its own cross-entropy, apart from the other (Smith et al., 2005).
+    them by its own cross-entropy, apart from the other (Smith et al., 2005). Where the
+    gradient is 0, as nothing is known there, they are left alone.
 
     Args:
         expert: Scores documents. Shape (B, K).
@@ -48,9 +49,13 @@ def forward(
     Y = share * X1 + (1.0 - share) * X2
 
     def backprop(dY: Floats2d) -> list[Doc]:
-        rest = dY - probabilities(model.ops, Y, exclusive=exclusive)
+        known = dY != 0.0
+        if exclusive:
+            known = known.any(axis=1, keepdims=True)
+        pool = probabilities(model.ops, Y, exclusive=exclusive)
         for X, backprop_expert in ((X1, backprop1), (X2, backprop2)):
-            backprop_expert(probabilities(model.ops, X, exclusive=exclusive) + rest)
+            own = probabilities(model.ops, X, exclusive=exclusive)
+            backprop_expert(dY + known * (own - pool))
         return []
 
     return Y, backprop

@@ -75,6 +75,8 @@ def forward(
 ) -> tuple[list[Floats1d], Callable[[list[Floats1d]], list[Doc]]]:
     vectors, scorer = model.layers
     scorer.get_param("W")  # a KeyError here tells spaCy that nothing is initialized
+    if not any(map(len, docs)):  # some encoders of spaCy can't do with nothing
+        return [model.ops.alloc1f(0) for _ in docs], lambda dYs: []
     (Xs, sizes), backprop_vectors = vectors(docs, is_train)
     Y, backprop_scorer = scorer((docs, sizes, Xs), is_train)
 

@@ -74,13 +74,18 @@ def token_pieces(
     # space. So has the first one, as words look the same wherever they stand.
     is_spaced = is_first(doc_of)
     is_spaced[1:] |= features[:-1, 1:].any(axis=1)
-    kinds, kind_of = np.unique(
+    kinds, at, kind_of = np.unique(
         np.stack([features[:, 0], is_spaced.astype(np.uint64)], axis=1),
         axis=0,
+        return_index=True,
         return_inverse=True,
     )
-    strings = docs[0].vocab.strings
-    texts = [SPACE * int(spaces) + strings[int(orth)] for orth, spaces in kinds]
+    # Of the first document that has it: not all need have one vocabulary.
+    strings = [docs[i].vocab.strings for i in doc_of[at]]
+    texts = [
+        SPACE * int(spaces) + known[int(orth)]
+        for known, (orth, spaces) in zip(strings, kinds, strict=True)
+    ]
     cut = spelling(texts)
     per_kind = np.array([len(each) for each in cut])
     flat = np.array([piece for each in cut for piece in each], dtype=np.int64)

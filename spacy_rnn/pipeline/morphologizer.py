@@ -145,26 +145,31 @@ class RNNMorphologizer(RNNTagger, Morphologizer):
         if not self.cfg["extend"]:
             super().set_annotations(docs, batch_tag_ids)
             return
-        merged: dict[tuple[int, ...], tuple[int, int]] = {}
+        by_vocab: dict[int, dict[tuple[int, ...], tuple[int, int]]] = {}
         docs = [docs] if isinstance(docs, Doc) else docs
         for doc, tag_ids in zip(docs, batch_tag_ids, strict=True):
+            merged = by_vocab.setdefault(id(doc.vocab), {})
             old = doc.to_array([POS, MORPH])
             rows = [*zip(tag_ids.tolist(), *old.T.tolist(), strict=True)]
             for row in set(rows).difference(merged):
-                merged[row] = self._merge(*row)
+                merged[row] = self._merge(doc.vocab, *row)
             new: Any = np.array([merged[row] for row in rows], dtype="uint64")
             doc.from_array([POS, MORPH], new.reshape(-1, 2))
 
-    def _merge(self, tag_id: int, pos: int, morph: int) -> tuple[int, int]:
+    def _tell(self, vocab: Any, labels: list[str]) -> None:
+        for label in labels:
+            vocab.morphology.add(self.cfg["labels_morph"][label])
+
+    def _merge(self, vocab: Any, tag_id: int, pos: int, morph: int) -> tuple[int, int]:
         """Add what was predicted to what a token has."""
         label = self.labels[tag_id]
-        old = Morphology.feats_to_dict(self.vocab.strings[morph])
+        old = Morphology.feats_to_dict(vocab.strings[morph])
         new = Morphology.feats_to_dict(self.cfg["labels_morph"][label])
         overwrite = self.cfg["overwrite"]
         if overwrite or not pos:
             pos = self.cfg["labels_pos"][label]
         features = {**old, **new} if overwrite else {**new, **old}
-        return pos, self.vocab.morphology.add(features)
+        return pos, vocab.morphology.add(features)
 
     def _known_truths(self) -> dict[Values, Truth]:
         """Say what parts of speech and features tell of a token."""

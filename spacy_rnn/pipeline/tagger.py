@@ -150,6 +150,22 @@ class RNNTagger(Tagger):
         super().initialize(get_examples, nlp=nlp, labels=labels)
         ignore_others(self, get_examples())
 
+    def set_annotations(
+        self, docs: Doc | Iterable[Doc], batch_tag_ids: list[np.ndarray]
+    ) -> None:
+        """Write the labels of documents, also of those with another vocabulary.
+
+        A component that was sourced keeps its own, which the pipeline hasn't.
+        """
+        docs = [docs] if isinstance(docs, Doc) else list(docs)
+        others = {id(doc.vocab): doc.vocab for doc in docs}
+        others.pop(id(self.vocab), None)
+        if others:
+            used = np.unique(np.concatenate(batch_tag_ids)).tolist()
+            for vocab in others.values():
+                self._tell(vocab, [self.labels[i] for i in used])
+        super().set_annotations(docs, batch_tag_ids)
+
     def get_loss(
         self, examples: Iterable[Example], scores: list[Floats2d]
     ) -> tuple[float, list[Floats2d]]:
@@ -203,6 +219,11 @@ class RNNTagger(Tagger):
         # Of all tokens at once, where spaCy's method goes document by document.
         flat = flatten(self.model.ops, scores)
         return RaggedList(to_numpy(flat.data.argmax(axis=1)), flat.lengths)
+
+    def _tell(self, vocab: Any, labels: list[str]) -> None:
+        """Let another vocabulary know what is written for labels."""
+        for label in labels:
+            vocab.strings.add(label)
 
     def _known_truths(self) -> dict[Values, Truth]:
         """Say what tags tell of a token."""

@@ -55,3 +55,14 @@ def test_who_agrees_with_the_pool_gets_its_gradient_whatever_a_document_weighs(
     found, gradients = gradients_of(exclusive, weight=3.0, others=SCORES)
     for gradient in gradients:
         assert_allclose(gradient, (found - TRUTHS) * 3.0, atol=1e-6)
+
+
+@pytest.mark.parametrize("exclusive", [True, False])
+def test_where_nothing_is_known_nothing_is_learned(exclusive):
+    known = np.array([[1.0, 1.0, 1.0], [0.0, 0.0, 0.0]], dtype="f")
+    if not exclusive:
+        known[0, 1] = 0.0
+    _, gradients = gradients_of(exclusive, weight=known)
+    _, whole = gradients_of(exclusive)
+    for gradient, with_all in zip(gradients, whole, strict=True):
+        assert_allclose(gradient, known * with_all, atol=1e-6)

@@ -411,3 +411,14 @@ def test_truths_follow_sentences_that_are_predicted_anew(make_tok2vec):
     for _ in range(2):
         found = sentence_truths(Example(example.predicted, once.reference), "summary")
         assert_array_equal(found, [1.0, 0.0, 1.0, 0.0])
+
+
+def test_texts_without_a_token_are_summarized_by_nothing_with_any_encoder():
+    cnn = {"@architectures": "spacy.HashEmbedCNN.v2", "width": 16, "depth": 1}
+    cnn |= {"embed_size": 100, "window_size": 1, "maxout_pieces": 2}
+    cnn |= {"subword_features": True, "pretrained_vectors": None}
+    nlp = make_nlp(cnn)
+    fit(nlp, make_examples(nlp), 1)
+    (doc,) = nlp.pipe([""])
+    assert doc._.summary == ""
+    assert len(doc.spans["summary"]) == 0

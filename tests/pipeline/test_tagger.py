@@ -370,3 +370,26 @@ def test_a_gpu_trains_what_a_cpu_reads(device, make_nlp, make_tagged, fit, facto
     with use_ops("numpy"):
         loaded = spacy.blank("en", config=nlp.config).from_bytes(data)
         assert [tokens_of(doc) for doc in loaded.pipe(TEXTS)] == found
+
+
+@pytest.mark.parametrize("extend", [False, True])
+def test_a_sourced_component_writes_what_the_other_pipeline_can_read(
+    trained, factory, extend
+):
+    if extend and factory == "rnn_tagger":
+        pytest.skip("features are added to others by the morphologizer alone")
+    nlp = spacy.blank("en")
+    nlp.add_pipe(factory, source=trained)
+    if extend:
+        nlp.get_pipe(factory).configure(extend=True)
+        doc = nlp.make_doc(TEXTS[0])
+        doc[0].set_morph("Unheard=Of")
+        assert "Unheard=Of" in str(nlp(doc)[0].morph)
+    doc = nlp.make_doc(TEXTS[0])
+    pipe = nlp.get_pipe(factory)
+    assert doc.vocab is not pipe.vocab
+    assert tokens_of(nlp(doc)) == EXPECTED[factory][0]
+    label = "POS=X" if factory == "rnn_morphologizer" else "NEVER SEEN"
+    pipe.add_label(label)
+    pipe.set_annotations([doc := nlp.make_doc("a")], [np.array([len(pipe.labels) - 1])])
+    assert (doc[0].tag_ or doc[0].pos_) == label.removeprefix("POS=")

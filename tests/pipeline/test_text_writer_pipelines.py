@@ -185,3 +185,12 @@ def test_examples_with_and_without_words_are_learned_and_rehearsed_together():
     assert losses["rnn_translator"] >= 0.0
     assert nlp.rehearse(empty, sgd=optimizer)["rnn_translator"] == 0.0
     assert written(nlp) == EXPECTED
+
+
+def test_documents_of_several_vocabularies_are_written_about_together():
+    nlp = make_nlp()
+    fit(nlp, make_examples(nlp), 30)
+    other = spacy.blank("en")
+    docs = [nlp.make_doc(TEXTS[0]), other.make_doc(TEXTS[1] + " unheard")]
+    alone = [written(nlp, [doc.copy()])[0] for doc in docs]
+    assert written(nlp, docs) == alone

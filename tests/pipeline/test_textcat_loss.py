@@ -8,6 +8,8 @@ from spacy.pipeline.textcat import textcat_score
 from spacy.pipeline.textcat_multilabel import textcat_multilabel_score
 from thinc.api import set_dropout_rate
 
+from spacy_rnn.gradients import gradient_arrays
+
 PAIRS = [
     ("warm soup", {"good": 1.0, "bad": 0.0, "odd": 0.0}),
     ("good soup", {"good": 1.0, "bad": 0.0, "odd": 0.0}),
@@ -165,6 +167,14 @@ def test_missing_values_give_no_gradient(make_nlp, make_examples):
     scores = pipe.predict([example.predicted for example in examples])
     _, gradient = pipe.get_loss(examples, scores)
     assert (gradient != 0).tolist() == [[True, False, False], [False, True, True]]
+
+
+def test_what_counts_nothing_changes_no_weight(make_nlp, make_examples, factory):
+    nlp = make_nlp(factory)
+    nlp.initialize(lambda: make_examples(nlp, PAIRS))
+    nlp.update(make_examples(nlp, [("odd soup", {}), ("bad goat", {})]), sgd=False)
+    gradients = gradient_arrays(nlp.get_pipe(factory).model)
+    assert not any(gradient.any() for gradient in gradients)
 
 
 def test_scores_are_those_of_spacy(trained, make_examples, factory):

@@ -160,12 +160,10 @@ class PairCorpus(FileCorpus[None]):
                 yield from read_pairs(path, self.columns, how)
 
     def _check_doc(self, doc: Doc, name: str) -> None:
-        targets = written_texts(doc, self.extension)
-        if not all(isinstance(target, str) for target in targets):
-            raise Unreadable(
-                f"{name}: doc._.{self.extension} must be a text or a list, got "
-                f"{shorten(doc._.get(self.extension))}"
-            )
+        try:
+            targets = written_texts(doc, self.extension)
+        except TypeError as error:
+            raise Unreadable(f"{name}: {error}") from error
         make_pair(name, doc.text, targets)
 
     def _find_excess(self, item: Pair | Doc) -> tuple[str, str] | None:

@@ -192,5 +192,5 @@ def test_a_target_that_is_no_text_is_refused(tmp_path):
     doc = Doc(NLP.vocab, words=["Yes"])
     doc._.translation = 3
     DocBin(store_user_data=True, docs=[doc]).to_disk(path)
-    with pytest.raises(ValueError, match="document 1: doc._.translation must be"):
+    with pytest.raises(ValueError, match="document 1: doc._.translation has to be"):
         next(PairCorpus(path)(NLP))
