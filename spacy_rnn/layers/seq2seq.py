@@ -101,6 +101,8 @@ def target_of(model: Seq2SeqT) -> SubwordsT:
 def forward(
     model: Seq2SeqT, inputs: tuple[list[Doc], Sequence[str | None]], is_train: bool
 ) -> tuple[Floats1d, Callable[[Floats1d], list[Doc]]]:
+    if not isinstance(inputs, tuple):  # documents alone, as spaCy's `debug model` has
+        inputs = inputs, [None] * len(inputs)
     docs, texts = inputs
     network = model.get_ref("network")
     network.get_param("W")  # a KeyError here tells spaCy that nothing is initialized

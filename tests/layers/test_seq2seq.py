@@ -54,3 +54,15 @@ def test_training_leaves_out_the_same_pieces_of_a_source_and_a_target_of_one_voc
     ((source, target), again) = seen
     assert source == target == again[0] == again[1]
     assert model.attrs["count_pieces"](model, docs, [WORDS]) == len(target) + 1
+
+
+def test_documents_alone_are_taken_as_such_without_texts():
+    nlp = make_nlp()
+    examples = make_examples(nlp)
+    nlp.initialize(lambda: examples)
+    model = nlp.get_pipe("rnn_translator").model
+    docs = [example.predicted for example in examples[:2]]  # two, as a pair would be
+    assert model.predict(docs).tolist() == [0.0, 0.0]
+    Y, backprop = model.begin_update(docs)
+    assert Y.tolist() == [0.0, 0.0]
+    assert backprop(Y) == []
