@@ -10,17 +10,8 @@ from spacy.cli._util import parse_config_overrides
 from spacy.util import ENV_VARS
 from wasabi import msg
 
-# AssertionError: spaCy's, for a corpus without a document to initialize a model with,
-# told by its code.
-# RuntimeError: torch's, for a size that a setting asks for.
-THE_USERS = (
-    AssertionError,
-    ValueError,
-    OSError,
-    ImportError,
-    LookupError,
-    RuntimeError,
-)
+# RuntimeError: torch's, for a size that a setting asks for
+THE_USERS = (ValueError, OSError, ImportError, LookupError, RuntimeError)
 
 
 @contextmanager
@@ -39,8 +30,6 @@ def one_message(
     except BrokenPipeError:
         raise  # whoever read has seen enough
     except THE_USERS as error:
-        if isinstance(error, AssertionError) and not str(error).startswith("[E"):
-            raise
         is_quoted = isinstance(error, KeyError) and error.args
         lines = [str(error.args[0] if is_quoted else error)]
         lines += getattr(error, "__notes__", [])

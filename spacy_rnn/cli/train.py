@@ -93,7 +93,10 @@ def train_cli(
         with open_output(output, interpolated, ranks, resume=resume):
             say.info(f"Saving to output directory: {output_path}")
             say.divider("Initializing pipeline")
-            nlp = init_nlp(config, use_gpu=use_gpu)
+            try:
+                nlp = init_nlp(config, use_gpu=use_gpu)
+            except AssertionError as error:  # spaCy's, of a corpus without a document
+                raise ValueError(str(error)) from error
             say.good("Initialized pipeline")
             examples = read_dev(nlp)
             if ranks.is_first:

@@ -10,7 +10,7 @@ from spacy.strings import get_string_id
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
-from thinc.api import Model, Ops
+from thinc.api import Model
 from thinc.types import Floats2d
 from thinc.util import to_numpy
 
@@ -27,6 +27,7 @@ from spacy_rnn.pipeline.rehearsal import rehearse
 from spacy_rnn.pipeline.settings import note_settings
 from spacy_rnn.pipeline.truths import UNKNOWN, Truth, Values, token_truths
 from spacy_rnn.ragged import RaggedList, flatten
+from spacy_rnn.tags.scores import are_probabilities
 
 
 @Language.factory(
@@ -202,9 +203,10 @@ class RNNTagger(Tagger):
         """
         ops = self.model.ops
         flat, flat_before = flatten(ops, scores), flatten(ops, before)
-        loss, gradient = divergence(
-            ops, flat.data, normalized(ops, flat_before.data), exclusive=True
-        )
+        then = flat_before.data
+        if not are_probabilities(then):
+            then = ops.softmax(then)
+        loss, gradient = divergence(ops, flat.data, then, exclusive=True)
         return loss, RaggedList(gradient, flat.lengths)
 
     def gold_labels(self, doc: Doc) -> list[str]:
@@ -244,11 +246,3 @@ class RNNTagger(Tagger):
             f"{strings[values[0]]!r}, which '{self.name}' doesn't know. It "
             f"knows {sorted(self.labels)}."
         )
-
-
-def normalized(ops: Ops, scores: Floats2d) -> Floats2d:
-    """Make probabilities of what a model predicts, unless they are. Shape (N, K)."""
-    is_normalized = (scores >= 0.0).all() and (
-        abs(scores.sum(axis=1) - 1.0) < 1e-3
-    ).all()
-    return scores if is_normalized else ops.softmax(scores)

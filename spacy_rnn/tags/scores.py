@@ -89,9 +89,14 @@ def tagger_scores(rows: Tensor) -> Tensor:
     scores that a softmax made them of. That is what such models expect. Of a tagger
     that doesn't end in a softmax the scores are taken as they are.
     """
-    if bool((rows >= 0).all() and ((rows.sum(1) - 1).abs() < 1e-3).all()):
+    if are_probabilities(rows):
         return rows.double().add_(float(np.finfo("f").tiny)).log_()
     return rows
+
+
+def are_probabilities(rows: Any) -> bool:
+    """Tell a softmax's rows, as an array or a tensor, from those of scores."""
+    return bool((rows >= 0).all() and (abs(rows.sum(1) - 1) < 1e-3).all())
 
 
 def mask(scores: Any, legal: np.ndarray, device: torch.device) -> Tensor:

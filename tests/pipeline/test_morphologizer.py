@@ -136,3 +136,15 @@ def test_features_in_any_order_are_one_label(make_nlp, make_tagged):
     pipe.add_label("Number=Sing|POS=PRON|Case=Nom")
     assert pipe.labels == before
     assert pipe.model.get_dim("nO") == len(before)
+
+
+def test_a_sourced_component_adds_to_features_that_it_never_heard_of(
+    make_nlp, make_tagged
+):
+    source = make_nlp("rnn_morphologizer", extend=True)
+    source.initialize(lambda: make_tagged(source))
+    nlp = spacy.blank("en")
+    nlp.add_pipe("rnn_morphologizer", source=source)
+    doc = nlp.make_doc("She likes eggs")
+    doc[0].set_morph("Unheard=Of")
+    assert "Unheard=Of" in str(nlp(doc)[0].morph)

@@ -15,6 +15,7 @@ from spacy_rnn.alignment import same_tokens
 from spacy_rnn.cli.reporting.view import Claims, Prediction, Statistic, View, gather
 from spacy_rnn.explain.explanation import without_listeners
 from spacy_rnn.metrics.tally import Claim, precision_recall_f1, tally
+from spacy_rnn.tags.scores import are_probabilities
 
 BATCH = 256  # documents
 
@@ -136,8 +137,7 @@ def to_probabilities(rows: np.ndarray) -> np.ndarray:
     """Return the largest probability of each row of scores, or of probabilities."""
     if not len(rows):
         return np.zeros(0)
-    sums = rows.sum(axis=1)
-    if (rows >= 0).all() and (abs(sums - 1.0) < 1e-3).all():
+    if are_probabilities(rows):
         return rows.max(axis=1)
     shifted = np.exp(rows.astype("d") - rows.max(axis=1, keepdims=True))
     return 1.0 / shifted.sum(axis=1)
