@@ -80,7 +80,7 @@ def read_csv(path: str, names: list[str], rows: int, max_gap: int) -> Table:
         ValueError: If something is wrong with the file, naming the line.
     """
     try:
-        table = pd.read_csv(path, nrows=rows or None)
+        table = pd.read_csv(path, nrows=rows or None, skip_blank_lines=False)
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise ValueError(f"{path} is empty or no CSV: {error}") from error
     if table.empty:
@@ -90,6 +90,7 @@ def read_csv(path: str, names: list[str], rows: int, max_gap: int) -> Table:
             f"{path} has more cells in a row than names in the first line, "
             f"{','.join(table)!r}. Are commas between them?"
         )
+    table = table.dropna(how="all")  # blank lines; the others keep their numbers
     first, *others = table.columns
     has_dates = others and not pd.api.types.is_numeric_dtype(table[first])
     names = names or (others if has_dates else [*table])
@@ -140,9 +141,9 @@ def even_out(path: str, table: pd.DataFrame, name: str) -> pd.DataFrame:
 def refuse(path: str, column: Any, wrong: Any, what: str) -> None:
     """Raise a ValueError for the first value that is wrong, if there is any."""
     if wrong.any():
-        row = int(np.argmax(wrong))
+        row = column.index[int(np.argmax(wrong))]
         where = f"{path}, line {row + 2}, column {column.name!r}"
-        raise ValueError(f"{where}: {str(column.iloc[row])!r} {what}")
+        raise ValueError(f"{where}: {str(column[row])!r} {what}")
 
 
 def with_one(X: np.ndarray) -> np.ndarray:

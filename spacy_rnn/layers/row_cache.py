@@ -16,9 +16,9 @@ class RowCache:
 
     What is kept holds for one state of the layer's `W`. It is given up when `W` is
     another array (load, copy, move, `set_param`, `use_params`, an optimizer step) and
-    whenever the layer is trained. Keys are values, never objects, so nothing here
-    outlives `nlp.memory_zone()` wrongly. Threads may share it. Copies and pickles are
-    empty.
+    whenever the layer is trained, but not where somebody writes into `W`. Keys are
+    values, never objects, so nothing here outlives `nlp.memory_zone()` wrongly. Threads
+    may share it. Copies and pickles are empty.
 
     Keys are hashes: among the sorted ones, one is found by its first bits, of which
     there are about as many values as keys, and a step or two, which is far quicker than

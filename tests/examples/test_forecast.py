@@ -203,6 +203,7 @@ WRONG = {
     "no date": ([*ROWS[:3], "soon,1,2"], "line 5, column 'date': 'soon' is no date"),
     "dates back": ([*ROWS[:5], ROWS[2]], "line 7.*isn't after the one before"),
     "odd dates": ([*ROWS, "2024-03-01 12:00,1,1"], "line 62.*isn't where the dates"),
+    "a blank line": (["", *ROWS[:3], "", "soon,1,2"], "line 7, .*'soon' is no date"),
     "constant": (
         [f"{day},4,{i}" for i, day in enumerate(days(60))],
         "'a' is 4.0 in all",
