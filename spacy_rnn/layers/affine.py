@@ -9,7 +9,8 @@ from thinc.api import Model, glorot_uniform_init
 from thinc.types import Floats2d
 from torch import Tensor
 
-from spacy_rnn.layers.torch_layer import as_array, as_tensor, backprop_nothing
+from spacy_rnn.layers.arrays import as_array, as_tensor
+from spacy_rnn.layers.torch_layer import backprop_nothing
 
 LONG_ROW = 256
 

@@ -9,7 +9,7 @@ from thinc.api import Model
 from thinc.types import Floats2d
 from torch import Tensor
 
-from spacy_rnn.layers.torch_layer import as_tensor
+from spacy_rnn.layers.arrays import as_tensor
 from spacy_rnn.ragged import RaggedList, flatten
 
 

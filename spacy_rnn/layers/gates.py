@@ -11,7 +11,7 @@ from thinc.api import Model
 from thinc.types import Floats2d
 from torch import Tensor
 
-from spacy_rnn.layers.torch_layer import as_tensor
+from spacy_rnn.layers.arrays import as_tensor
 from spacy_rnn.modules.gates import inspect_encoder
 
 # Inputs of layers that are watched, by the layer's id, in this thread.

@@ -10,6 +10,7 @@ from spacy.vocab import Vocab
 from thinc.types import Floats2d
 from torch import Tensor
 
+from spacy_rnn.layers.arrays import as_tensor
 from spacy_rnn.layers.batches import (
     concatenate,
     no_docs,
@@ -26,7 +27,7 @@ from spacy_rnn.layers.features import (
 )
 from spacy_rnn.layers.learning import Learning
 from spacy_rnn.layers.row_cache import RowCache
-from spacy_rnn.layers.torch_layer import as_tensor, backprop_nothing, run, torch_layer
+from spacy_rnn.layers.torch_layer import backprop_nothing, run, torch_layer
 from spacy_rnn.layers.value_counts import ValueCounts
 from spacy_rnn.modules.hash_embed import MultiHashEmbed
 from spacy_rnn.ragged import count

@@ -9,10 +9,11 @@ from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats1d, Floats2d
 
+from spacy_rnn.layers.arrays import as_tensor
 from spacy_rnn.layers.batches import concatenate, split, to_device
 from spacy_rnn.layers.features import token_features
 from spacy_rnn.layers.rnn import find_encoders, init_dims, keep_directions_apart
-from spacy_rnn.layers.torch_layer import as_tensor, run, torch_layer
+from spacy_rnn.layers.torch_layer import run, torch_layer
 from spacy_rnn.modules import language_model
 from spacy_rnn.types import Tok2VecT, WordAttr
 

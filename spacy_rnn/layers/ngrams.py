@@ -10,13 +10,14 @@ from spacy.tokens import Doc
 from thinc.types import Floats2d
 from thinc.util import get_width, to_numpy
 
+from spacy_rnn.layers.arrays import as_array
 from spacy_rnn.layers.batches import no_docs, to_device
 from spacy_rnn.layers.contributions import LinearPart
 from spacy_rnn.layers.features import mix_keys, token_features
 from spacy_rnn.layers.key_table import KeyTable
 from spacy_rnn.layers.learning import Learning
 from spacy_rnn.layers.probabilities import NEW_LABEL_BIAS
-from spacy_rnn.layers.torch_layer import as_array, run, torch_layer
+from spacy_rnn.layers.torch_layer import run, torch_layer
 from spacy_rnn.modules.ngrams import NORM, NgramScores
 from spacy_rnn.ragged import count
 from spacy_rnn.types import ScorerT

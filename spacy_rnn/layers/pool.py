@@ -11,10 +11,11 @@ from thinc.types import Floats2d
 from torch import Tensor
 
 from spacy_rnn.checks import check_choice
+from spacy_rnn.layers.arrays import as_tensor
 from spacy_rnn.layers.batches import concatenate, split, to_device
 from spacy_rnn.layers.gates import note_inputs
 from spacy_rnn.layers.rnn import init_dims
-from spacy_rnn.layers.torch_layer import as_tensor, run, torch_layer
+from spacy_rnn.layers.torch_layer import run, torch_layer
 from spacy_rnn.modules.pool import Pool as TorchPool
 from spacy_rnn.types import Pooling, PoolT
 

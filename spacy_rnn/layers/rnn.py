@@ -13,9 +13,10 @@ from thinc.types import Floats2d
 from thinc.util import get_width
 
 from spacy_rnn.checks import check_at_least, check_choice, check_rate, check_two_halves
+from spacy_rnn.layers.arrays import as_tensor
 from spacy_rnn.layers.batches import concatenate, split
 from spacy_rnn.layers.gates import note_inputs, watch_cells
-from spacy_rnn.layers.torch_layer import as_tensor, run, torch_layer
+from spacy_rnn.layers.torch_layer import run, torch_layer
 from spacy_rnn.modules.rnn import RNNEncoder
 from spacy_rnn.types import Cell, EncoderT
 

@@ -10,12 +10,13 @@ from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats1d, Floats2d
 
+from spacy_rnn.layers.arrays import as_tensor
 from spacy_rnn.layers.batches import concatenate, split, to_device
 from spacy_rnn.layers.features import mix_keys, token_features
 from spacy_rnn.layers.gates import note_inputs
 from spacy_rnn.layers.pool import attend
 from spacy_rnn.layers.segments import sentences, with_segments
-from spacy_rnn.layers.torch_layer import as_tensor, run, torch_layer
+from spacy_rnn.layers.torch_layer import run, torch_layer
 from spacy_rnn.modules.sentence_scorer import Layout
 from spacy_rnn.modules.sentence_scorer import SentenceScorer as TorchScorer
 from spacy_rnn.ragged import count, flatten

@@ -10,10 +10,11 @@ from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats1d, Floats2d
 
+from spacy_rnn.layers.arrays import as_tensor
 from spacy_rnn.layers.batches import concatenate, no_docs, split, to_device
 from spacy_rnn.layers.source_pieces import DocPieces, doc_pieces, select
 from spacy_rnn.layers.subwords import SPACE, Spelling, draw_spelling, learn
-from spacy_rnn.layers.torch_layer import as_tensor, run, torch_layer
+from spacy_rnn.layers.torch_layer import run, torch_layer
 from spacy_rnn.modules.pieces import END, Pieces
 from spacy_rnn.modules.seq2seq import Seq2Seq as TorchSeq2Seq
 from spacy_rnn.types import (

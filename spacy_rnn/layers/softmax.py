@@ -8,8 +8,8 @@ from thinc.api import Model
 from thinc.types import Floats2d
 
 from spacy_rnn.layers.affine import affine, init_affine
+from spacy_rnn.layers.arrays import as_array, as_tensor
 from spacy_rnn.layers.batches import concatenate, split
-from spacy_rnn.layers.torch_layer import as_array, as_tensor
 from spacy_rnn.types import EncoderT
 
 

@@ -8,7 +8,7 @@ from thinc.api import Model
 from thinc.types import Floats2d
 
 from spacy_rnn.layers import rnn
-from spacy_rnn.layers.torch_layer import as_array, as_tensor
+from spacy_rnn.layers.arrays import as_array, as_tensor
 from spacy_rnn.types import EncoderT, Stream, StreamT
 
 

@@ -7,9 +7,10 @@ import numpy as np
 import torch
 from spacy.tokens import Doc
 
+from spacy_rnn.layers.arrays import as_tensor
 from spacy_rnn.layers.seq2seq import encode_source, on_device, target_of
 from spacy_rnn.layers.source_pieces import DocPieces, doc_pieces, select
-from spacy_rnn.layers.torch_layer import as_tensor, explain_memory
+from spacy_rnn.layers.torch_layer import explain_memory
 from spacy_rnn.modules.hypotheses import Hypothesis, SearchSettings
 from spacy_rnn.modules.pieces import END, PADDING, START, UNKNOWN
 from spacy_rnn.modules.search import Search

@@ -8,7 +8,7 @@ import torch
 from thinc.api import NumpyOps, get_current_ops, set_current_ops
 
 from spacy_rnn.architectures.rnn import build_rnn_encoder
-from spacy_rnn.layers.torch_layer import as_tensor
+from spacy_rnn.layers.arrays import as_tensor
 
 
 class GPUArray:

@@ -349,6 +349,17 @@ def test_a_prediction_can_not_be_backpropagated_through():
         backprop(Ys)
 
 
+def test_a_result_is_backpropagated_through_once():
+    Xs = make_vectors(3, 4)
+    model = make_model(Xs)
+    Ys, backprop = model(Xs, is_train=True)
+    backprop(Ys)
+    gradient = model.get_grad("W").copy()
+    with pytest.raises(ValueError, match="'lstm' can't go back twice"):
+        backprop(Ys)
+    assert_array_equal(model.get_grad("W"), gradient)
+
+
 def test_training_twice_with_one_seed_gives_the_same_bytes():
     Xs = make_vectors(30, 4, 1)
     saved = []

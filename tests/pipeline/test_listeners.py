@@ -240,6 +240,19 @@ def test_a_sourced_component_learns_on_unless_frozen(
     assert_array_equal(scores(trained, texts), before)
 
 
+def test_an_encoder_that_was_updated_is_excluded_after_loading(sharing, tmp_path):
+    nlp, examples = sharing
+    optimizer = train(nlp, examples, 1)
+    frozen = {"exclude": ["tok2vec"], "annotates": ["tok2vec"]}
+    with pytest.raises(ValueError, match="save and load the pipeline"):
+        nlp.update(examples, sgd=optimizer, **frozen)
+    nlp.to_disk(tmp_path)
+    loaded = spacy.load(tmp_path)
+    before = loaded.get_pipe("tok2vec").to_bytes()
+    loaded.update(examples, sgd=loaded.resume_training(), **frozen)
+    assert loaded.get_pipe("tok2vec").to_bytes() == before
+
+
 def test_a_frozen_component_can_annotate_for_those_after_it(
     trained, make_examples, factory, monkeypatch
 ):
