@@ -1,6 +1,7 @@
 """Scores of translations, computed by the Python package `sacrebleu`."""
 
 from collections.abc import Sequence
+from functools import cache
 from itertools import chain, zip_longest
 from typing import Any
 
@@ -51,6 +52,7 @@ def translation_scores(
     }
 
 
+@cache  # sacrebleu remembers what each BLEU has cut into tokens, for good
 def make_metrics() -> tuple[Any, Any]:
     """Make BLEU and chrF with sacrebleu's own settings, which papers report."""
     try:

@@ -239,10 +239,10 @@ class TextWriter(TrainablePipe):
     ) -> dict[str, float]:
         losses = {} if losses is None else losses
         losses.setdefault(self.name, 0.0)
-        if not examples:
+        docs = [example.predicted for example in examples]
+        if not any(map(len, docs)):
             return losses
         set_dropout_rate(self.model, drop)
-        docs = [example.predicted for example in examples]
         scores, backprop = self.model.begin_update((docs, targets))
         loss, d_scores = self.get_loss(examples, scores)
         backprop(share * d_scores)

@@ -1,12 +1,13 @@
 """Translations are scored as sacrebleu's own command scores them."""
 
+import gc
 import subprocess
 import sys
 
 import pytest
 import sacrebleu
 
-from spacy_rnn.metrics.bleu import translation_scores
+from spacy_rnn.metrics.bleu import make_metrics, translation_scores
 
 CANDIDATES = [
     "Der Hund, der im Garten schläft, ist alt.",
@@ -85,9 +86,21 @@ def test_what_is_no_text_is_refused(text, reference):
 
 
 def test_without_sacrebleu_the_extra_is_named(monkeypatch):
+    make_metrics.cache_clear()
     monkeypatch.setitem(sys.modules, "sacrebleu.metrics", None)
     with pytest.raises(ImportError, match=r"pip install 'spacy-rnn\[seq2seq\]'"):
         translation_scores(["a"], [["a"]])
+
+
+def test_scoring_again_keeps_no_texts_twice():
+    def count():
+        return sum("Tokenizer" in type(each).__name__ for each in gc.get_objects())
+
+    translation_scores(CANDIDATES, REFERENCES)
+    before = count()
+    for _ in range(3):
+        translation_scores(CANDIDATES, REFERENCES)
+    assert count() == before
 
 
 def test_sacrebleu_is_imported_when_it_is_used():

@@ -87,7 +87,8 @@ def test_token_vectors_of_a_listener_get_gradients(make_tok2vec):
     optimizer = nlp.initialize(lambda: examples)
     before = nlp.get_pipe("tok2vec").model.to_bytes()
     nlp.update(examples[-1:], sgd=optimizer)
-    nlp.update(examples, sgd=optimizer)
+    for _ in range(2):  # spaCy updates a tok2vec with the gradient of the step before
+        nlp.update(examples, sgd=optimizer)
     assert nlp.get_pipe("tok2vec").model.to_bytes() != before
     assert len(written(nlp)) == len(TEXTS)
 

@@ -187,6 +187,29 @@ def test_examples_with_and_without_words_are_learned_and_rehearsed_together():
     assert written(nlp) == EXPECTED
 
 
+@pytest.mark.parametrize("method", ["update", "rehearse"])
+def test_documents_without_a_token_change_nothing(method):
+    cnn = {
+        "@architectures": "spacy.HashEmbedCNN.v2",
+        "pretrained_vectors": None,
+        "width": 8,
+        "depth": 1,
+        "embed_size": 50,
+        "window_size": 1,
+        "maxout_pieces": 2,
+        "subword_features": True,
+    }
+    nlp = make_nlp(model=small_model(tok2vec=cnn))
+    fit(nlp, make_examples(nlp), 3)
+    optimizer, pipe = nlp.resume_training(), nlp.get_pipe("rnn_translator")
+    pipe.update(make_examples(nlp), sgd=optimizer)
+    before = pipe.to_bytes()
+    empty = [Example(nlp.make_doc(""), nlp.make_doc("")) for _ in range(2)]
+    losses = getattr(pipe, method)(empty, sgd=optimizer)
+    assert losses == {"rnn_translator": 0.0}
+    assert pipe.to_bytes() == before
+
+
 def test_documents_of_several_vocabularies_are_written_about_together():
     nlp = make_nlp()
     fit(nlp, make_examples(nlp), 30)
