@@ -1,13 +1,13 @@
 """Categories of texts, in `doc.cats`."""
 
 from collections import Counter
-from typing import Any
+from typing import Any, Self
 
 from spacy.pipeline.textcat_multilabel import MultiLabel_TextCategorizer
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from spacy_rnn.cli.debugging.labels import compare_labels, judge_missing, label_table
+from spacy_rnn.cli.debugging.labels import LabelTally
 from spacy_rnn.cli.debugging.topics import (
     Cases,
     Component,
@@ -19,26 +19,22 @@ from spacy_rnn.cli.debugging.topics import (
 )
 from spacy_rnn.pipeline.labels import true_labels
 
-PLACE = "doc.cats"
 ONE_SIDED = 0.9  # share of a label above which accuracy says little
 
 
-class CategoryTally:
+class CategoryTally(LabelTally):
     """Counts of the categories that a classifier learns."""
 
+    place = "doc.cats"
+    unit = "texts"
+
     def __init__(self, component: Component) -> None:
-        self.component = component
+        super().__init__(component)
         self.exclusive = not isinstance(component.pipe, MultiLabel_TextCategorizer)
-        self.n_docs: Counter[bool] = Counter()  # whether anything is annotated
-        self.labels: Counter[str] = Counter()
         self.per_text: Counter[int] = Counter()  # labels
         self.several = Cases()
         self.graded = Cases()  # texts with values between 0 and 1, or beyond
         self.contradictions = Contradictions(differ)
-
-    def follow(self) -> "CategoryTally":
-        """Return an empty one."""
-        return CategoryTally(self.component)
 
     def add(self, example: Example, key: int) -> None:
         """Count the categories of a text."""
@@ -58,21 +54,6 @@ class CategoryTally:
             self.graded.add(quote(doc))
         self.contradictions.add(key, tuple(sorted(own)), doc)
 
-    def describe(self, dev: "CategoryTally") -> Topic:
-        """Say what is found about categories."""
-        name, _, given = self.component
-        topic = Topic.of_parts(f"{name}: {PLACE}", self.facts(), dev.facts())
-        topic.tables.append(label_table("Label", self.labels, dev.labels))
-        for part, tally in (("Train", self), ("Dev", dev)):
-            tally.judge(topic, part)
-        compare_labels(topic, self.labels, dev.labels, unit="texts", given=given)
-        if self.labels and self.exclusive:
-            self.judge_balance(topic, dev)
-        elif self.labels:
-            self.judge_everywhere(topic)
-        self.contradictions.describe(topic)
-        return topic
-
     def facts(self) -> dict[str, Any]:
         """Return the counts of texts."""
         return {
@@ -84,7 +65,6 @@ class CategoryTally:
 
     def judge(self, topic: Topic, part: str) -> None:
         """Say what is wrong with a part."""
-        judge_missing(topic, part, PLACE, self.n_docs)
         if self.n_docs[True] and not self.labels:
             topic.add("fail", f"{part} has no text with a label, whose value is 1")
         if self.graded.n:
@@ -107,7 +87,14 @@ class CategoryTally:
                 f"labels, which count nothing where one has to be right",
             )
 
-    def judge_balance(self, topic: Topic, dev: "CategoryTally") -> None:
+    def judge_both(self, topic: Topic, dev: Self) -> None:
+        """Say whether labels are as evenly spread as the classifier needs it."""
+        if self.labels and self.exclusive:
+            self.judge_balance(topic, dev)
+        elif self.labels:
+            self.judge_everywhere(topic)
+
+    def judge_balance(self, topic: Topic, dev: Self) -> None:
         """Say what always choosing the most frequent label comes to."""
         (label, n), *others = self.labels.most_common()
         if not others and self.component.given is None:

@@ -1,7 +1,7 @@
 """Entities, in `doc.ents` or in a group of `doc.spans`."""
 
 from collections import Counter, defaultdict
-from typing import Any
+from typing import Any, Self
 
 from spacy.attrs import ENT_IOB
 from spacy.tokens import Doc, Span
@@ -9,7 +9,7 @@ from spacy.training import Example
 
 from spacy_rnn.alignment import same_tokens
 from spacy_rnn.cli.debugging.documents import measure_lengths
-from spacy_rnn.cli.debugging.labels import compare_labels, judge_missing, label_table
+from spacy_rnn.cli.debugging.labels import LabelTally
 from spacy_rnn.cli.debugging.names import KnownNames
 from spacy_rnn.cli.debugging.topics import (
     Cases,
@@ -27,7 +27,7 @@ from spacy_rnn.tags.known import MISSING
 LEVELS = {"median": 50, "maximum": 100}
 
 
-class EntityTally:
+class EntityTally(LabelTally):
     """Counts of entities.
 
     Args:
@@ -35,13 +35,13 @@ class EntityTally:
         known: Finds names of the training data, while others are read.
     """
 
+    unit = "entities"
+
     def __init__(self, component: Component, known: KnownNames | None = None) -> None:
-        self.component = component
+        super().__init__(component)
         self.known = known
         self.key = getattr(component.pipe, "gold_key", None)  # of a group of spans
         self.place = "doc.ents" if self.key is None else f"doc.spans[{self.key!r}]"
-        self.n_docs: Counter[bool] = Counter()  # whether anything is annotated
-        self.labels: Counter[str] = Counter()
         self.names: Counter[tuple[str, ...]] = Counter()  # tokens, and the label
         self.lengths: Counter[int] = Counter()  # in tokens
         self.n_empty = 0  # texts without entities
@@ -50,10 +50,10 @@ class EntityTally:
         self.problems: defaultdict[str, Cases] = defaultdict(Cases)
         self.contradictions = Contradictions(differ)
 
-    def follow(self) -> "EntityTally":
+    def follow(self) -> Self:
         """Return one that looks for these names in other texts."""
         known = KnownNames(self.component.pipe.vocab, self.names)
-        return EntityTally(self.component, known)
+        return type(self)(self.component, known)
 
     def add(self, example: Example, key: int) -> None:
         """Count the entities of a text."""
@@ -91,22 +91,6 @@ class EntityTally:
         for problem in find_problems(span, example):
             self.problems[problem].add(f"{span.text!r} in {quote(span.doc)}")
 
-    def describe(self, dev: "EntityTally") -> Topic:
-        """Say what is found about entities."""
-        name, _, given = self.component
-        topic = Topic.of_parts(f"{name}: {self.place}", self.facts(), dev.facts())
-        topic.tables.append(label_table("Label", self.labels, dev.labels))
-        for part, tally in (("Train", self), ("Dev", dev)):
-            judge_missing(topic, part, self.place, tally.n_docs)
-            tally.judge(topic, part)
-        compare_labels(topic, self.labels, dev.labels, unit="entities", given=given)
-        if given is None:
-            self.judge_labels(topic)
-        if self.labels and dev.known is not None:
-            dev.known.describe(topic)
-        self.contradictions.describe(topic)
-        return topic
-
     def facts(self) -> dict[str, Any]:
         """Return the counts."""
         return {
@@ -137,13 +121,15 @@ class EntityTally:
             problem: vars(cases) for problem, cases in self.problems.items()
         }
 
-    def judge_labels(self, topic: Topic) -> None:
-        """Say which labels can't be."""
-        for label in self.labels:
+    def judge_both(self, topic: Topic, dev: Self) -> None:
+        """Say which labels can't be, and how far the names of train go in dev."""
+        for label in self.labels if self.component.given is None else ():
             try:
                 check_label(label)
             except ValueError as error:
                 topic.add("fail", str(error))
+        if self.labels and dev.known is not None:
+            dev.known.describe(topic)
 
 
 def differ(

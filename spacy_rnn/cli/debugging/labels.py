@@ -3,8 +3,17 @@
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from math import pi, sqrt
+from typing import Any, Self
 
-from spacy_rnn.cli.debugging.topics import Level, Topic, count, list_counts, percent
+from spacy_rnn.cli.debugging.topics import (
+    Component,
+    Contradictions,
+    Level,
+    Topic,
+    count,
+    list_counts,
+    percent,
+)
 from spacy_rnn.cli.tables import Table
 
 FEW = 20  # of a label, which is little to learn from
@@ -12,6 +21,77 @@ EXPECTED = 5  # of a label in dev, if there is none, that chance doesn't explain
 MAX_ROWS = 30  # of a table
 SHIFT = 0.2  # of labels between parts, in total variation, that is worth a word
 NOT_MEANT = frozenset(("", "_", "-", "?", "nan", "none", "null", "n/a"))
+
+
+class LabelTally:
+    """Counts of labels, whatever has them: a tally begins with what all have to say."""
+
+    place: str  # of the annotation, such as "doc.cats"
+    unit: str  # what has a label, in the plural
+    title = "Label"  # what a label is called
+    if_rare: Level = "warn"  # how to speak of labels that hardly anything has
+    contradictions: Contradictions
+
+    def __init__(self, component: Component) -> None:
+        self.component = component
+        self.n_docs: Counter[bool] = Counter()  # whether anything is annotated
+        self.labels: Counter[str] = Counter()
+
+    def follow(self) -> Self:
+        """Return an empty one."""
+        return type(self)(self.component)
+
+    def facts(self) -> dict[str, Any]:
+        """Return the counts."""
+        raise NotImplementedError
+
+    def judge(self, topic: Topic, part: str) -> None:
+        """Say what is wrong with a part."""
+        raise NotImplementedError
+
+    def judge_both(self, topic: Topic, dev: Self) -> None:
+        """Say what else is odd about the training data, or about `dev` beside them."""
+
+    def shown_labels(self) -> Counter[str]:
+        """Return the counts for a table."""
+        return self.labels
+
+    def describe(self, dev: Self) -> Topic:
+        """Say what is found about the annotation."""
+        name = self.component.name
+        topic = Topic.of_parts(f"{name}: {self.place}", self.facts(), dev.facts())
+        shown = (self.shown_labels(), dev.shown_labels())
+        topic.tables.append(label_table(self.title, *shown))
+        for part, tally in (("Train", self), ("Dev", dev)):
+            judge_missing(topic, part, self.place, tally.n_docs)
+            tally.judge(topic, part)
+        self.compare_labels(topic, dev.labels)
+        self.judge_both(topic, dev)
+        self.contradictions.describe(topic)
+        return topic
+
+    def compare_labels(self, topic: Topic, dev: Counter[str]) -> None:
+        """Say what labels there are, and what is odd about them."""
+        train = self.labels
+        if self.component.given is not None:
+            train, dev = keep_given(topic, train, dev, self.component.given)
+        topic.facts["labels"] = {
+            label: {"train": train[label], "dev": dev[label]}
+            for label in {**train, **dev}
+        }
+        if train and dev:
+            judge_unknown(topic, train, dev)
+        if not train.keys().isdisjoint(dev):
+            judge_unseen(topic, train, dev)
+            judge_shift(topic, train, dev)
+        judge_names(topic, train + dev)
+        rare = {label: n for label, n in train.items() if n < FEW}
+        if rare:
+            topic.add(
+                self.if_rare,
+                f"Train has {count(len(rare), 'label')} with fewer than {FEW} "
+                f"{self.unit}, which is little to learn from: {list_counts(rare)}",
+            )
 
 
 def label_table(title: str, train: Counter[str], dev: Counter[str] | None) -> Table:
@@ -26,45 +106,6 @@ def label_table(title: str, train: Counter[str], dev: Counter[str] | None) -> Ta
     ]
     more = len(both) - len(rows)
     return Table((title, *parts), rows, f"and {count(more, 'label')} more" * (more > 0))
-
-
-def compare_labels(
-    topic: Topic,
-    train: Counter[str],
-    dev: Counter[str],
-    *,
-    unit: str,
-    given: Sequence[str] | None,
-    if_rare: Level = "warn",
-) -> None:
-    """Say what labels there are, and what is odd about them.
-
-    Args:
-        topic: Where to say it.
-        train: How often each label is in the training data.
-        dev: And in the development data.
-        unit: What has a label, in the plural.
-        given: The only labels that the config allows; None: any.
-        if_rare: How to speak of labels that hardly anything has.
-    """
-    if given is not None:
-        train, dev = keep_given(topic, train, dev, given)
-    topic.facts["labels"] = {
-        label: {"train": train[label], "dev": dev[label]} for label in {**train, **dev}
-    }
-    if train and dev:
-        judge_unknown(topic, train, dev)
-    if not train.keys().isdisjoint(dev):
-        judge_unseen(topic, train, dev)
-        judge_shift(topic, train, dev)
-    judge_names(topic, train + dev)
-    rare = {label: n for label, n in train.items() if n < FEW}
-    if rare:
-        topic.add(
-            if_rare,
-            f"Train has {count(len(rare), 'label')} with fewer than {FEW} {unit}, "
-            f"which is little to learn from: {list_counts(rare)}",
-        )
 
 
 def keep_given(

@@ -7,7 +7,7 @@ from spacy.training import Example
 
 from spacy_rnn.cli.debugging.documents import measure_lengths
 from spacy_rnn.cli.debugging.entities import LEVELS, differ
-from spacy_rnn.cli.debugging.labels import compare_labels, judge_missing, label_table
+from spacy_rnn.cli.debugging.labels import LabelTally
 from spacy_rnn.cli.debugging.topics import (
     Cases,
     Component,
@@ -19,24 +19,20 @@ from spacy_rnn.cli.debugging.topics import (
 from spacy_rnn.pipeline.entity_gold import as_tuples
 
 
-class SpanTally:
+class SpanTally(LabelTally):
     """Counts of spans, and of those that the component can't find."""
 
+    unit = "spans"
+
     def __init__(self, component: Component) -> None:
-        self.component = component
+        super().__init__(component)
         cfg = component.pipe.cfg
         self.key = cfg.get("training_key") or cfg["spans_key"]
         self.place = f"doc.spans[{self.key!r}]"
-        self.n_docs: Counter[bool] = Counter()  # whether anything is annotated
-        self.labels: Counter[str] = Counter()
         self.lengths: Counter[int] = Counter()  # in tokens
         self.n_empty = 0  # texts without spans
         self.missed = Cases()  # spans that the component doesn't choose from
         self.contradictions = Contradictions(differ)
-
-    def follow(self) -> "SpanTally":
-        """Return an empty one."""
-        return SpanTally(self.component)
 
     def add(self, example: Example, key: int) -> None:
         """Count the spans of a text."""
@@ -61,18 +57,6 @@ class SpanTally:
         for span in example.get_aligned_spans_y2x(spans, allow_overlap=True):
             if (span.start, span.end) not in found:
                 self.missed.add(f"{span.text!r} in {quote(doc)}")
-
-    def describe(self, dev: "SpanTally") -> Topic:
-        """Say what is found about spans."""
-        name, _, given = self.component
-        topic = Topic.of_parts(f"{name}: {self.place}", self.facts(), dev.facts())
-        topic.tables.append(label_table("Label", self.labels, dev.labels))
-        for part, tally in (("Train", self), ("Dev", dev)):
-            judge_missing(topic, part, self.place, tally.n_docs)
-            tally.judge(topic, part)
-        compare_labels(topic, self.labels, dev.labels, unit="spans", given=given)
-        self.contradictions.describe(topic)
-        return topic
 
     def facts(self) -> dict[str, Any]:
         """Return the counts."""

@@ -1,7 +1,7 @@
 """Tags of tokens: in `token.tag`, or parts of speech with their features."""
 
 from collections import Counter, defaultdict
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from spacy.morphology import Morphology
 from spacy.pipeline import Morphologizer
@@ -9,7 +9,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from spacy_rnn.alignment import same_tokens
-from spacy_rnn.cli.debugging.labels import compare_labels, judge_missing, label_table
+from spacy_rnn.cli.debugging.labels import LabelTally
 from spacy_rnn.cli.debugging.topics import (
     Component,
     Contradictions,
@@ -38,27 +38,26 @@ class OddTag(NamedTuple):
     text: str
 
 
-class TagTally:
+class TagTally(LabelTally):
     """Counts of words with their tags."""
 
+    unit = "tokens"
+    title = "Tag"
+
     def __init__(self, component: Component) -> None:
-        self.component = component
+        super().__init__(component)
         pipe = component.pipe
         self.strings = pipe.vocab.strings
         self.is_morphologizer = isinstance(pipe, Morphologizer)
         self.attrs = ["POS", "MORPH"] if self.is_morphologizer else ["TAG"]
+        self.if_rare = "info" if self.is_morphologizer else "warn"  # combinations are
         self.place = "token.pos and token.morph" if self.attrs[1:] else "token.tag"
         self.denying = pipe.cfg.get("neg_prefix") or ""
         self.words: Counter[Values] = Counter()  # a word, then the values of its tag
         self.texts: dict[Values, str] = {}  # the first of each
         self.names: dict[Values, str] = {}  # of values
-        self.n_docs: Counter[bool] = Counter()  # whether anything is annotated
         self.n_misaligned = 0
         self.contradictions = Contradictions(self.differ)
-
-    def follow(self) -> "TagTally":
-        """Return an empty one."""
-        return TagTally(self.component)
 
     def add(self, example: Example, key: int) -> None:
         """Count the tags of a text."""
@@ -102,60 +101,44 @@ class TagTally:
                 found[word][name] += n
         return found
 
-    def describe(self, dev: "TagTally") -> Topic:
+    def describe(self, dev: Self) -> Topic:
         """Say what is found about tags."""
-        name, _, given = self.component
-        labels, dev_labels = self.count_labels(), dev.count_labels()
-        topic = Topic.of_parts(f"{name}: {self.place}", self.facts(), dev.facts())
-        tables = [self.by_pos(labels), dev.by_pos(dev_labels)]
-        topic.tables.append(label_table("Tag", *tables))
-        for part, tally in (("Train", self), ("Dev", dev)):
-            judge_missing(topic, part, self.place, tally.n_docs)
-            tally.judge_alignment(topic, part)
-        compare_labels(
-            topic,
-            labels,
-            dev_labels,
-            unit="tokens",
-            given=given,
-            if_rare="info" if self.is_morphologizer else "warn",  # combinations are
-        )
-        self.judge_scheme(topic, labels)
+        for tally in (self, dev):
+            tally.labels = sum(tally.by_word().values(), Counter())
+        return super().describe(dev)
+
+    def judge_both(self, topic: Topic, dev: Self) -> None:
+        """Say whether labels are tags, which are odd, and what is easily right."""
+        self.judge_scheme(topic)
         self.judge_odd(topic)
         self.judge_baseline(topic, dev)
-        self.contradictions.describe(topic)
-        return topic
 
-    def count_labels(self) -> Counter[str]:
-        """Count the labels of tokens."""
-        return sum(self.by_word().values(), Counter())
-
-    def by_pos(self, labels: Counter[str]) -> Counter[str]:
+    def shown_labels(self) -> Counter[str]:
         """Count parts of speech, where labels have features, too."""
         if not self.is_morphologizer:
-            return labels
+            return self.labels
         found: Counter[str] = Counter()
-        for label, n in labels.items():
+        for label, n in self.labels.items():
             pos = Morphology.feats_to_dict(label).get(Morphologizer.POS_FEAT)
             found[pos or "features only"] += n
         return found
 
     def facts(self) -> dict[str, Any]:
         """Return the counts of tokens."""
-        labels = self.count_labels()
+        n_tagged = self.labels.total()
         denied = sum(
             n
             for (_, *values), n in self.words.items()
             if self.is_denied(self.name_of(tuple(values)))
         )
         return {
-            "tagged_tokens": labels.total(),
-            "distinct_tags": len(labels),
+            "tagged_tokens": n_tagged,
+            "distinct_tags": len(self.labels),
             "denied_tags": denied,
-            "tokens_without_a_tag": self.words.total() - labels.total() - denied,
+            "tokens_without_a_tag": self.words.total() - n_tagged - denied,
         }
 
-    def judge_alignment(self, topic: Topic, part: str) -> None:
+    def judge(self, topic: Topic, part: str) -> None:
         """Say how much annotation the tokens of the pipeline don't fit."""
         topic.facts[part.lower()]["misaligned"] = self.n_misaligned
         if self.n_misaligned:
@@ -166,13 +149,13 @@ class TagTally:
                 f"since the tokenizer cuts them otherwise than the annotation",
             )
 
-    def judge_scheme(self, topic: Topic, labels: Counter[str]) -> None:
+    def judge_scheme(self, topic: Topic) -> None:
         """Say whether there is anything to tell apart, and whether it is tags."""
-        chunks = [label for label in labels if label.startswith(CHUNKS)]
-        if len(labels) == 1:
-            (label,) = labels
+        chunks = [label for label in self.labels if label.startswith(CHUNKS)]
+        if len(self.labels) == 1:
+            (label,) = self.labels
             topic.add("fail", f"Train has nothing but tokens with the tag {label!r}")
-        elif chunks and len(chunks) >= len(labels) - 1:
+        elif chunks and len(chunks) >= len(self.labels) - 1:
             topic.add(
                 "warn",
                 f"Train has tags of chunks, such as {chunks[0]!r}. With the setting "
@@ -210,20 +193,19 @@ class TagTally:
                 f"{list_few(examples, len(odd))}",
             )
 
-    def judge_baseline(self, topic: Topic, dev: "TagTally") -> None:
+    def judge_baseline(self, topic: Topic, dev: Self) -> None:
         """Say how good the most frequent tag of each word is."""
         by_word = self.by_word()
         once: Counter[str] = Counter()  # tags of words that occur once, as unknown ones
         for tags in by_word.values():
             once.update(tags if tags.total() == 1 else ())
-        most_common = (once or self.count_labels()).most_common(1)
-        dev_words = dev.by_word()
-        n_dev = sum(tags.total() for tags in dev_words.values())
+        most_common = (once or self.labels).most_common(1)
+        n_dev = dev.labels.total()
         if not (most_common and n_dev):
             return
         ((default, _),) = most_common
         n_right = 0
-        for word, tags in dev_words.items():
+        for word, tags in dev.by_word().items():
             known = by_word.get(word)
             n_right += tags[known.most_common(1)[0][0] if known else default]
         topic.facts["baseline"] = {"default": default, "accuracy": n_right / n_dev}
