@@ -66,25 +66,22 @@ class CategoryTally(LabelTally):
     def judge(self, topic: Topic, part: str) -> None:
         """Say what is wrong with a part."""
         if self.n_docs[True] and not self.labels:
-            topic.add("fail", f"{part} has no text with a label, whose value is 1")
+            topic.fail(f"{part} has no text with a label, whose value is 1")
         if self.graded.n:
-            topic.add(
-                "fail",
+            topic.fail(
                 f"{part} has {count(self.graded.n, 'text')} with categories that are "
-                f"neither 0 nor 1: {self.graded}",
+                f"neither 0 nor 1: {self.graded}"
             )
         if self.exclusive and self.several.n:
-            topic.add(
-                "fail",
+            topic.fail(
                 f"{part} has {count(self.several.n, 'text')} with several labels, of "
                 f"which {self.component.name!r} can learn one only; "
-                f"rnn_textcat_multilabel can learn all. {self.several}",
+                f"rnn_textcat_multilabel can learn all. {self.several}"
             )
         if self.exclusive and self.per_text[0]:
-            topic.add(
-                "warn",
+            topic.warn(
                 f"{part} has {count(self.per_text[0], 'text')} with none of the "
-                f"labels, which count nothing where one has to be right",
+                f"labels, which count nothing where one has to be right"
             )
 
     def judge_both(self, topic: Topic, dev: Self) -> None:
@@ -98,23 +95,21 @@ class CategoryTally(LabelTally):
         """Say what always choosing the most frequent label comes to."""
         (label, n), *others = self.labels.most_common()
         if not others and self.component.given is None:
-            topic.add("fail", f"Train has nothing but texts with the label {label!r}")
+            topic.fail(f"Train has nothing but texts with the label {label!r}")
             return
         n_right, n_dev = dev.labels[label], dev.labels.total()
         if n_right:
             accuracy = n_right / n_dev
             topic.facts["baseline"] = {"label": label, "accuracy": accuracy}
-            topic.add(
-                "info",
+            topic.info(
                 f"Always choosing {label!r}, the most frequent label of train, is "
-                f"right for {percent(n_right, n_dev)} of dev",
+                f"right for {percent(n_right, n_dev)} of dev"
             )
         if n > ONE_SIDED * self.labels.total():
-            topic.add(
-                "warn",
+            topic.warn(
                 f"Train has the label {label!r} for {percent(n, self.labels.total())} "
                 f"of texts, so look at the macro F1 rather than at the accuracy, and "
-                f'try class_weights = "balanced"',
+                f'try class_weights = "balanced"'
             )
 
     def judge_everywhere(self, topic: Topic) -> None:
@@ -127,10 +122,9 @@ class CategoryTally(LabelTally):
                 f"tell apart",
             )
         if not self.several.n and not self.per_text[0] and len(self.labels) > 1:
-            topic.add(
-                "warn",
+            topic.warn(
                 "Train has exactly one label for each text, which is what rnn_textcat "
-                "is for",
+                "is for"
             )
 
 

@@ -67,9 +67,9 @@ class DocumentTally:
         """Say what is wrong with a part."""
         n_docs = self.lengths.total()
         if not n_docs:
-            topic.add("fail", f"{name} has no documents")
+            topic.fail(f"{name} has no documents")
         if self.n_blank:
-            topic.add("warn", f"{name} has {count(self.n_blank, 'blank document')}")
+            topic.warn(f"{name} has {count(self.n_blank, 'blank document')}")
         n_repeated = self.texts.total() - len(self.texts)
         if n_repeated:
             texts = Counter({self.repeated[k]: self.texts[k] for k in self.repeated})
@@ -89,18 +89,16 @@ class DocumentTally:
         if not n_docs:
             return
         if not n_leaked:
-            topic.add("good", "Dev shares no text with train")
+            topic.good("Dev shares no text with train")
             return
         if n_leaked == n_docs:
-            topic.add(
-                "fail",
-                "Dev shares all texts with train, so it says nothing of new ones",
+            topic.fail(
+                "Dev shares all texts with train, so it says nothing of new ones"
             )
             return
-        topic.add(
-            "warn",
+        topic.warn(
             f"Dev shares {count(n_leaked, 'document')} ({percent(n_leaked, n_docs)}) "
-            f"with train, which say nothing of new texts: {list_counts(texts)}",
+            f"with train, which say nothing of new texts: {list_counts(texts)}"
         )
 
 

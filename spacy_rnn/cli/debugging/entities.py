@@ -104,18 +104,16 @@ class EntityTally(LabelTally):
     def judge(self, topic: Topic, part: str) -> None:
         """Say what is wrong with a part."""
         if self.n_docs[True] and not self.labels and not self.overlapping.n:
-            topic.add("fail", f"{part} has no entity in {self.place}")
+            topic.fail(f"{part} has no entity in {self.place}")
         if self.overlapping.n:
-            topic.add(
-                "fail",
+            topic.fail(
                 f"{part} has {count(self.overlapping.n, 'text')} with entities that "
-                f"overlap. {self.overlapping}",
+                f"overlap. {self.overlapping}"
             )
         for problem, cases in self.problems.items():
             share = percent(cases.n, self.lengths.total())
-            topic.add(
-                "warn",
-                f"{part} has entities ({cases.n:,}, {share}) that {problem}: {cases}",
+            topic.warn(
+                f"{part} has entities ({cases.n:,}, {share}) that {problem}: {cases}"
             )
         topic.facts[part.lower()]["problems"] = {
             problem: vars(cases) for problem, cases in self.problems.items()
@@ -127,7 +125,7 @@ class EntityTally(LabelTally):
             try:
                 check_label(label)
             except ValueError as error:
-                topic.add("fail", str(error))
+                topic.fail(str(error))
         if self.labels and dev.known is not None:
             dev.known.describe(topic)
 

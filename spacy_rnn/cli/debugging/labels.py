@@ -114,16 +114,14 @@ def keep_given(
     """Leave out labels that the config doesn't name, and say so."""
     others = {k: n for k, n in (train + dev).items() if k not in given}
     if others:
-        topic.add(
-            "info",
-            f"Labels that the config doesn't name are ignored: {list_counts(others)}",
+        topic.info(
+            f"Labels that the config doesn't name are ignored: {list_counts(others)}"
         )
     lacking = [label for label in given if not train[label]]
     if lacking:
-        topic.add(
-            "warn",
+        topic.warn(
             f"The config names {count(len(lacking), 'label')} that train lacks: "
-            f"{', '.join(map(repr, lacking[:FEW]))}",
+            f"{', '.join(map(repr, lacking[:FEW]))}"
         )
     kept = [Counter({k: part[k] for k in given if part[k]}) for part in (train, dev)]
     return kept[0], kept[1]
@@ -133,19 +131,17 @@ def judge_unknown(topic: Topic, train: Counter[str], dev: Counter[str]) -> None:
     """Say which labels only the development data have."""
     unknown = Counter({label: n for label, n in dev.items() if label not in train})
     if not unknown:
-        topic.add("good", "Train has all labels of dev")
+        topic.good("Train has all labels of dev")
     elif len(unknown) == len(dev):
-        topic.add(
-            "fail",
+        topic.fail(
             f"Train has no label of dev. Dev has {list_counts(dev)}. Train has "
-            f"{list_counts(train)}",
+            f"{list_counts(train)}"
         )
     else:
-        topic.add(
-            "warn",
+        topic.warn(
             f"Train lacks {count(len(unknown), 'label')} of dev, "
             f"{percent(unknown.total(), dev.total())} of what is to be predicted, "
-            f"which count as mistakes: {list_counts(unknown)}",
+            f"which count as mistakes: {list_counts(unknown)}"
         )
 
 
@@ -168,13 +164,12 @@ def judge_names(topic: Topic, labels: Counter[str]) -> None:
         alike[" ".join(label.lower().split())][label] = n
     for group in alike.values():
         if len(group) > 1:
-            topic.add(
-                "warn",
-                f"Labels that differ only in case or white space: {list_counts(group)}",
+            topic.warn(
+                f"Labels that differ only in case or white space: {list_counts(group)}"
             )
     odd = {k: n for k, n in labels.items() if k.strip().lower() in NOT_MEANT}
     if odd:
-        topic.add("warn", f"Labels that look like missing ones: {list_counts(odd)}")
+        topic.warn(f"Labels that look like missing ones: {list_counts(odd)}")
 
 
 def judge_shift(topic: Topic, train: Counter[str], dev: Counter[str]) -> None:
@@ -188,12 +183,11 @@ def judge_shift(topic: Topic, train: Counter[str], dev: Counter[str]) -> None:
     topic.facts["label_shift"] = distance
     if distance > max(SHIFT, 2 * by_chance):
         label = max(differences, key=lambda label: abs(differences[label]))
-        topic.add(
-            "warn",
+        topic.warn(
             f"Dev has other shares of the labels than train, {label!r} "
             f"{percent(dev[label], n_dev)} instead of "
             f"{percent(train[label], n_train)}. Are the texts of another kind, or was "
-            f"the data sorted when it was split?",
+            f"the data sorted when it was split?"
         )
 
 
@@ -207,11 +201,10 @@ def judge_missing(topic: Topic, name: str, place: str, docs: Counter[bool]) -> N
         docs: How many texts have some, and how many have none.
     """
     if not docs[True]:
-        topic.add("fail", f"{name} has no text with annotation in {place}")
+        topic.fail(f"{name} has no text with annotation in {place}")
     elif docs[False]:
-        topic.add(
-            "info",
+        topic.info(
             f"{name} has {count(docs[False], 'text')} "
             f"({percent(docs[False], docs.total())}) without annotation in {place}, "
-            f"which are skipped",
+            f"which are skipped"
         )

@@ -75,7 +75,7 @@ def look_at(
     for part, texts in zip(("train", "dev"), reports, strict=True):
         documents.facts[part]["left_out"] = texts
         for text in texts:
-            documents.add("warn", f"{part.capitalize()}: {text}")
+            documents.warn(f"{part.capitalize()}: {text}")
     return [describe_pipeline(nlp, config, components), documents, *others]
 
 
@@ -143,17 +143,16 @@ def describe_pipeline(
     facts = {"looked_at": names[True], "not_looked_at": names[False], "frozen": frozen}
     topic = Topic("Pipeline", facts)
     if names[True]:
-        topic.add("info", f"Annotation is looked at for {join_names(names[True])}")
+        topic.info(f"Annotation is looked at for {join_names(names[True])}")
     if names[False]:
-        topic.add(
-            "info",
+        topic.info(
             f"Annotation for {join_names(names[False])} isn't looked at here; see "
-            f"python -m spacy debug data",
+            f"python -m spacy debug data"
         )
     if frozen:
-        topic.add("info", f"Frozen, and not looked at: {join_names(frozen)}")
+        topic.info(f"Frozen, and not looked at: {join_names(frozen)}")
     if not names[True] and not names[False]:
-        topic.add("fail", f"No component learns anything: {join_names(nlp.pipe_names)}")
+        topic.fail(f"No component learns anything: {join_names(nlp.pipe_names)}")
     return topic
 
 

@@ -55,17 +55,15 @@ class KnownNames:
         topic.facts["unmarked"] = vars(self.unmarked)
         topic.facts["baseline"] = {"f1": f1}
         if self.names:
-            topic.add(
-                "info",
+            topic.info(
                 f"Train lacks {percent(len(new), len(self.names))} of the distinct "
                 f"names of dev. Always marking the longest names of train has an F1 of "
-                f"{100 * f1:.1f} on dev",
+                f"{100 * f1:.1f} on dev"
             )
         if self.unmarked.n:
-            topic.add(
-                "info",
+            topic.info(
                 f"Dev doesn't mark names of several words "
-                f"({count(self.unmarked.n, 'time')}) that train marks: {self.unmarked}",
+                f"({count(self.unmarked.n, 'time')}) that train marks: {self.unmarked}"
             )
 
 

@@ -70,7 +70,7 @@ class SpanTally(LabelTally):
     def judge(self, topic: Topic, part: str) -> None:
         """Say what is wrong with a part."""
         if self.n_docs[True] and not self.labels:
-            topic.add("fail", f"{part} has no span in {self.place}")
+            topic.fail(f"{part} has no span in {self.place}")
         if self.missed.n:
             is_all = self.missed.n == self.lengths.total()
             topic.add(

@@ -131,10 +131,9 @@ class SummaryTally:
         if self.cfg["unit"] != "sentences" or not usual:
             return
         if not budget / OFF <= usual <= budget * OFF:
-            topic.add(
-                "warn",
+            topic.warn(
                 f"The budget of {self.component.name!r} is {budget:g} sentences, but "
-                f"articles of train have {usual:g} chosen ones (the median)",
+                f"articles of train have {usual:g} chosen ones (the median)"
             )
 
     def judge_reach(self, topic: Topic) -> None:
@@ -151,11 +150,10 @@ class SummaryTally:
         ]
         topic.tables.append(Table(("F1 on dev", *ROUGES.values()), rows))
         first, best = (100 * means[way]["rouge1"] for way in ("first", "best"))
-        topic.add(
-            "info",
+        topic.info(
             f"With its budget, {self.component.name!r} can reach a ROUGE-1 of about "
             f"{best:.1f}, and {first:.1f} by taking the first sentences (of "
-            f"{count(len(found), 'article')} of dev)",
+            f"{count(len(found), 'article')} of dev)"
         )
 
     def score(self, article: Sentences) -> dict[str, dict[str, float]]:

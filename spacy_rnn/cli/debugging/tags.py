@@ -142,11 +142,10 @@ class TagTally(LabelTally):
         """Say how much annotation the tokens of the pipeline don't fit."""
         topic.facts[part.lower()]["misaligned"] = self.n_misaligned
         if self.n_misaligned:
-            topic.add(
-                "warn",
+            topic.warn(
                 f"{part} has {count(self.n_misaligned, 'token')} "
                 f"({percent(self.n_misaligned, self.words.total())}) without a tag, "
-                f"since the tokenizer cuts them otherwise than the annotation",
+                f"since the tokenizer cuts them otherwise than the annotation"
             )
 
     def judge_scheme(self, topic: Topic) -> None:
@@ -154,12 +153,11 @@ class TagTally(LabelTally):
         chunks = [label for label in self.labels if label.startswith(CHUNKS)]
         if len(self.labels) == 1:
             (label,) = self.labels
-            topic.add("fail", f"Train has nothing but tokens with the tag {label!r}")
+            topic.fail(f"Train has nothing but tokens with the tag {label!r}")
         elif chunks and len(chunks) >= len(self.labels) - 1:
-            topic.add(
-                "warn",
+            topic.warn(
                 f"Train has tags of chunks, such as {chunks[0]!r}. With the setting "
-                f"entity_column of the reader, rnn_ner learns whole entities",
+                f"entity_column of the reader, rnn_ner learns whole entities"
             )
 
     def judge_odd(self, topic: Topic) -> None:
@@ -187,10 +185,9 @@ class TagTally(LabelTally):
                 f"in {each.text}"
                 for each in odd
             ]
-            topic.add(
-                "info",
+            topic.info(
                 f"Train has {count(len(odd), 'tag')} that may be slips: "
-                f"{list_few(examples, len(odd))}",
+                f"{list_few(examples, len(odd))}"
             )
 
     def judge_baseline(self, topic: Topic, dev: Self) -> None:
@@ -209,10 +206,9 @@ class TagTally(LabelTally):
             known = by_word.get(word)
             n_right += tags[known.most_common(1)[0][0] if known else default]
         topic.facts["baseline"] = {"default": default, "accuracy": n_right / n_dev}
-        topic.add(
-            "info",
+        topic.info(
             f"Always choosing a word's most frequent tag in train, and {default} for "
-            f"words that it lacks, is right for {percent(n_right, n_dev)} of dev",
+            f"words that it lacks, is right for {percent(n_right, n_dev)} of dev"
         )
 
     def differ(

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partialmethod
 from typing import Any, Literal, NamedTuple, Protocol, Self
 
 from spacy.strings import get_string_id
@@ -63,6 +64,11 @@ class Topic:
     def add(self, level: Level, text: str) -> None:
         """Add a remark."""
         self.remarks.append(Remark(level, text))
+
+    good = partialmethod(add, "good")
+    info = partialmethod(add, "info")
+    warn = partialmethod(add, "warn")
+    fail = partialmethod(add, "fail")
 
     def count(self, level: Level) -> int:
         """Return how many remarks of a level there are."""
@@ -127,10 +133,9 @@ class Contradictions:
         """Say how many there are in the training data."""
         topic.facts["contradictions"] = vars(self.cases)
         if self.cases.n:
-            topic.add(
-                "warn",
+            topic.warn(
                 f"Train has {count(self.cases.n, 'text')} with one annotation here and "
-                f"another there. {self.cases}",
+                f"another there. {self.cases}"
             )
 
 
