@@ -9,7 +9,8 @@ import typer
 from spacy.cli._util import import_code, setup_gpu
 from wasabi import msg
 
-from spacy_rnn.atomic import check_writable, write_atomically
+from spacy_rnn.atomic import write_atomically
+from spacy_rnn.cli.files import check_file
 from spacy_rnn.cli.messages import as_overrides, one_message, parse_overrides
 from spacy_rnn.cli.options import CodeOption, DataArgument, GpuOption, ModelArgument
 from spacy_rnn.cli.output import add_counts
@@ -71,9 +72,7 @@ def evaluate_cli(
         import_code(code_path)
         setup_gpu(use_gpu, silent=False)
         if output is not None:
-            if output.resolve() == data_path.resolve():
-                raise ValueError(f"{output}: the output is the file to read")
-            check_writable(output)
+            check_file(output, inputs=[data_path])
         scores, given = evaluate(
             model,
             data_path,

@@ -9,7 +9,8 @@ import typer
 from spacy.cli._util import import_code, setup_gpu
 from wasabi import msg
 
-from spacy_rnn.atomic import check_writable, write_atomically
+from spacy_rnn.atomic import write_atomically
+from spacy_rnn.cli.files import check_file
 from spacy_rnn.cli.messages import one_message, without_settings
 from spacy_rnn.cli.options import CodeOption, GpuOption, ModelArgument
 
@@ -101,14 +102,12 @@ def explain_cli(
     found: list[Explanation | Doc] = []
     is_written = weights is WeightsOption.alignment
     with one_message("Can't explain", spell=without_settings):
-        if output is not None and output.suffix != ".html":
-            raise ValueError(f"{output}: the output must end in .html")
+        if output is not None:
+            check_file(output, ".html")
         if is_written and labels:
             raise ValueError("--label is of no use with --weights alignment")
         setup_gpu(use_gpu, silent=as_json or output is None)
         chosen = list(islice(read_all(texts, text_column), limit or None))
-        if output is not None:
-            check_writable(output)
         texts_explained: Iterator[tuple[Doc, list[Any]]] = (
             align_texts(model, chosen, component=component)
             if is_written

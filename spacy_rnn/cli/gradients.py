@@ -4,7 +4,8 @@ from typing import Annotated
 import typer
 from wasabi import msg
 
-from spacy_rnn.atomic import check_writable, write_atomically
+from spacy_rnn.atomic import write_atomically
+from spacy_rnn.cli.files import check_file
 from spacy_rnn.cli.messages import one_message
 
 
@@ -25,10 +26,7 @@ def plot_gradients_cli(
     from spacy_rnn.visual.gradients import FORMATS, plot_gradients, read_log
 
     with one_message("Can't plot gradients"):
-        if output_path.suffix not in FORMATS:
-            endings = ", ".join(FORMATS)
-            raise ValueError(f"{output_path}: the output must end in one of {endings}")
-        check_writable(output_path)
+        check_file(output_path, *FORMATS)
         lines = read_log(log_path)
         write_atomically(output_path, plot_gradients(lines, output_path.suffix))
     msg.good(f"Plotted {len(lines)} steps and wrote {output_path}")

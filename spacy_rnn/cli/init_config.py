@@ -8,6 +8,7 @@ import typer
 from wasabi import msg
 
 from spacy_rnn.atomic import write_atomically
+from spacy_rnn.cli.files import check_file
 from spacy_rnn.cli.messages import one_message, without_settings
 from spacy_rnn.cli.tables import print_table
 
@@ -136,7 +137,9 @@ def init_config_cli(
         redirect_stdout(sys.stderr if is_stdout else sys.stdout),
         one_message("Can't write a config", spell=without_settings),
     ):
-        _check_output(output_path, [train, dev], force=force)
+        if not is_stdout:
+            inputs = [path for path in (train, dev) if path is not None]
+            check_file(output_path, inputs=inputs, force=force)
         text, commands = init_config(
             output_path,
             tasks=task.split(",") if task else None,
@@ -243,19 +246,6 @@ def print_findings(found: "Findings", *, is_guess: bool, lang: str) -> None:
         msg.warn(f"Labels of {task} that training data lack: {', '.join(names)}")
     if found.dev is None:
         msg.warn("No development data: name it by --dev now, or by --paths.dev later")
-
-
-def _check_output(path: Path, inputs: list[Path | None], *, force: bool) -> None:
-    """Refuse a place where nothing should be written."""
-    if path == STDOUT:
-        return
-    if path.is_dir():
-        raise ValueError(f"{path}: the output is a folder")
-    for each in inputs:
-        if each is not None and each.resolve() == path.resolve():
-            raise ValueError(f"{path}: the output is one of the files to read")
-    if path.exists() and not force:
-        raise ValueError(f"{path}: the file is there already; --force replaces it")
 
 
 def _print(text: str) -> None:

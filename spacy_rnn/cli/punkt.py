@@ -1,5 +1,4 @@
 import textwrap
-from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,6 +7,7 @@ import typer
 from wasabi import msg
 
 from spacy_rnn.atomic import write_atomically
+from spacy_rnn.cli.files import check_file
 from spacy_rnn.cli.messages import one_message
 from spacy_rnn.cli.options import RowErrorsOption
 from spacy_rnn.cli.readers import spell
@@ -60,10 +60,11 @@ def punkt_cli(
         report = Report()
         how = report.note(make_reading(errors.value, MAX_SIZE))
         files = find_files(input_path, SUFFIXES)
+        check_file(output_path, ".json", inputs=files)
         texts = read_texts(files, how, text_column=text_column)
         chosen = list(islice(texts, limit or None))
         model = learn(chosen, base=base)
-        write_model(model, output_path, files)
+        write_atomically(output_path, model.to_json())
     msg.good(f"Learned from {len(chosen)} texts and wrote {output_path}")
     kinds = {
         "abbreviations": sorted(model.abbreviations),
@@ -91,12 +92,3 @@ def learn(texts: list[str], *, base: str | None) -> "PunktModel":
         known = built_in_punkt() if base == BUILT_IN else load_punkt(base)
     learned = train_punkt(texts)
     return learned if known is None else learned.join(known)
-
-
-def write_model(model: "PunktModel", path: Path, files: Iterable[Path]) -> None:
-    """Write a model, or leave what is there as it was."""
-    if path.suffix != ".json":
-        raise ValueError(f"{path}: the output must end in .json")
-    if path.resolve() in (file.resolve() for file in files):
-        raise ValueError(f"{path}: the output is one of the files to read")
-    write_atomically(path, model.to_json())

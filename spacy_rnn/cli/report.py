@@ -8,8 +8,9 @@ import typer
 from spacy.cli._util import import_code, setup_gpu
 from wasabi import msg
 
-from spacy_rnn.atomic import check_writable, write_atomically
+from spacy_rnn.atomic import write_atomically
 from spacy_rnn.cli.evaluate import read_examples
+from spacy_rnn.cli.files import check_file
 from spacy_rnn.cli.json_text import to_json
 from spacy_rnn.cli.messages import as_overrides, one_message, parse_overrides
 from spacy_rnn.cli.options import (
@@ -89,7 +90,10 @@ def report_cli(
 
     overrides = parse_overrides(ctx, env_var=None)
     with one_message("Can't make a report", spell=as_overrides):
-        check_output(output, data_path, force=force, as_json=as_json)
+        if output is not None:
+            check_file(output, ".html", inputs=[data_path], force=force)
+        elif not as_json:
+            raise ValueError("Name the page to write, --output, or print --json")
         with redirect_stdout(sys.stderr if as_json else sys.stdout):
             import_code(code_path)
             setup_gpu(use_gpu, silent=as_json)
@@ -119,20 +123,3 @@ def report_cli(
             typer.echo(to_json(asdict(report)))
             return
     msg.good(f"Wrote {output}")
-
-
-def check_output(
-    output: Path | None, data_path: Path, *, force: bool, as_json: bool
-) -> None:
-    """Raise an error for an output that should not be written, or none at all."""
-    if output is None:
-        if not as_json:
-            raise ValueError("Name the page to write, --output, or print --json")
-        return
-    if output.suffix != ".html":
-        raise ValueError(f"{output}: the output must end in .html")
-    if output.exists() and not force:
-        raise ValueError(f"{output}: the file is there already; --force replaces it")
-    if output.resolve() == data_path.resolve():
-        raise ValueError(f"{output}: the output is the file to read")
-    check_writable(output)

@@ -353,7 +353,10 @@ def test_functions_of_ones_own_are_imported(ruler, tmp_path):
         (["MODEL", "empty.jsonl"], "empty.jsonl: no document with a text"),
         (["MODEL", "unlabelled.jsonl"], "no annotation of what the pipeline predicts"),
         (["MODEL", "unlabelled.jsonl"], "Its components are ['rnn_textcat']"),
-        (["MODEL", "data.jsonl", "-o", "data.jsonl"], "the output is the file to read"),
+        (
+            ["MODEL", "data.jsonl", "-o", "data.jsonl"],
+            "the output is one of the files to read",
+        ),
         (
             ["MODEL", "data.jsonl", "--text-column", "x"],
             "no such option: --text-column",

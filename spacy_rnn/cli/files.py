@@ -1,0 +1,29 @@
+"""Files that commands write."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from spacy_rnn.atomic import check_writable
+
+
+def check_file(
+    path: Path, *suffixes: str, inputs: Iterable[Path] = (), force: bool = True
+) -> None:
+    """Raise an error for a file that can't be written or shouldn't be, before the work.
+
+    Args:
+        path: The file.
+        suffixes: What its name may end in; none: anything.
+        inputs: The files that are read.
+        force: Whether to replace it if it is there.
+    """
+    if suffixes and path.suffix not in suffixes:
+        endings = "one of " * (len(suffixes) > 1) + ", ".join(suffixes)
+        raise ValueError(f"{path}: the output must end in {endings}")
+    if path.is_dir():
+        raise ValueError(f"{path}: the output is a folder")
+    if path.resolve() in (each.resolve() for each in inputs):
+        raise ValueError(f"{path}: the output is one of the files to read")
+    if path.exists() and not force:
+        raise ValueError(f"{path}: the file is there already; --force replaces it")
+    check_writable(path)
