@@ -3,6 +3,8 @@
 import json
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
+from inspect import signature
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,44 +20,11 @@ TEXTS = "labelled texts"
 TOKENS = "annotated tokens"
 SUMMARIES = "articles with summaries"
 PAIRS = "texts with what they become"
-READERS = {
+READERS = {  # in the order in which one is looked for
     TEXTS: "spacy-rnn.TextCorpus.v1",
     SUMMARIES: "spacy-rnn.SummaryCorpus.v1",
     TOKENS: "spacy-rnn.TokenCorpus.v1",
     PAIRS: "spacy-rnn.PairCorpus.v1",
-}
-OPTIONS = {  # of which reader, in the order in which one is looked for
-    TEXTS: {"text_column", "label_column", "labels"},
-    SUMMARIES: {
-        "clean",
-        "keep_summary",
-        "label_column",
-        "language",
-        "max_sentences",
-        "references_column",
-        "sentences",
-        "summary_column",
-        "summary_path",
-        "text_column",
-    },
-    TOKENS: {
-        "columns",
-        "entity_column",
-        "pos_column",
-        "scheme",
-        "sentences_per_doc",
-        "span_column",
-        "spans_key",
-        "tag_column",
-        "token_column",
-    },
-    PAIRS: {
-        "extension",
-        "max_target_length",
-        "source_column",
-        "target_column",
-        "target_path",
-    },
 }
 
 
@@ -82,14 +51,23 @@ def open_corpus(
     return reader(path, **options, **given)
 
 
+@cache
+def options_of(kind: str) -> frozenset[str]:
+    """Name the arguments that a kind of reader has beside those of all."""
+    from spacy_rnn.corpora.file_corpus import FileCorpus
+
+    reader = registry.readers.get(READERS[kind])
+    return frozenset(signature(reader).parameters) - {*signature(FileCorpus).parameters}
+
+
 def _find_kind(path: Path, given: Iterable[str]) -> str:
-    kinds = [kind for kind, names in OPTIONS.items() if names.issuperset(given)]
+    kinds = [kind for kind in READERS if options_of(kind).issuperset(given)]
     if TEXTS in kinds:
         return SUMMARIES if _has_stories(path) and SUMMARIES in kinds else TEXTS
     if kinds:
         return kinds[0]
     for one, other in combinations(given, 2):
-        if not any({one, other} <= names for names in OPTIONS.values()):
+        if not any({one, other} <= options_of(kind) for kind in READERS):
             raise ValueError(
                 f"{_spell(one)} is of {_kind_of(one)}, but {_spell(other)} of "
                 f"{_kind_of(other)}"
@@ -127,7 +105,7 @@ def _check_no_tokens(path: Path) -> None:
 
 def spell(message: str) -> str:
     """Put the arguments of readers, as a config writes them, as options."""
-    names = set().union({"errors", "max_size"}, *OPTIONS.values())
+    names = {"errors", "max_size"}.union(*map(options_of, READERS))
     either = "|".join(sorted(names, key=len, reverse=True))
     message = re.sub(
         rf'\b({either}) = (\[.*?\]|".*?"|\d+)',
@@ -154,4 +132,4 @@ def _spell(option: str) -> str:
 
 
 def _kind_of(option: str) -> str:
-    return next(kind for kind, names in OPTIONS.items() if option in names)
+    return next(kind for kind in READERS if option in options_of(kind))

@@ -1,19 +1,20 @@
 """Look at training data: which task it is for, how it is read, which labels it has."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
 import spacy
+from spacy import registry
 from spacy.language import Language
 from spacy.tokens import Doc
 from tqdm import tqdm
 
 from spacy_rnn.cli.output import add_counts
-from spacy_rnn.cli.readers import OPTIONS, SUMMARIES, TEXTS, TOKENS
+from spacy_rnn.cli.readers import READERS, SUMMARIES, TEXTS, TOKENS, options_of
 from spacy_rnn.cli.starter.columns import SPANS_KEY, find_ways
 from spacy_rnn.cli.starter.configs import TASKS, sentencizer_of
 from spacy_rnn.cli.starter.ways import Given, Way
@@ -21,14 +22,7 @@ from spacy_rnn.corpora.file_corpus import FileCorpus
 from spacy_rnn.corpora.files.rows import join_names, shorten
 from spacy_rnn.corpora.summaries.corpus import SummaryCorpus
 from spacy_rnn.corpora.summaries.docs import SUMMARY
-from spacy_rnn.corpora.texts.corpus import TextCorpus
-from spacy_rnn.corpora.tokens.corpus import TokenCorpus
 
-READERS: Mapping[str, tuple[str, Callable[..., FileCorpus]]] = {
-    TEXTS: ("spacy-rnn.TextCorpus.v1", TextCorpus),
-    TOKENS: ("spacy-rnn.TokenCorpus.v1", TokenCorpus),
-    SUMMARIES: ("spacy-rnn.SummaryCorpus.v1", SummaryCorpus),
-}
 LABELS_IN = {  # as `add_counts` names the places
     "ner": "doc.ents",
     "spans": f"doc.spans[{SPANS_KEY!r}]",
@@ -98,7 +92,7 @@ def look_at(
     chosen = list(tasks or [next(iter(way.tasks))])
     kind = way.reader or _choose_reader(chosen)
     options = _join_settings(way, chosen, kind, given)
-    name, make_corpus = READERS[kind]
+    make_corpus: Any = registry.readers.get(READERS[kind])
     nlp = spacy.blank(lang)
     nlp.add_pipe(sentencizer_of(lang))  # which nothing but articles asks for
     tally = Tally(make_corpus(train, keep=False, **options), nlp)
@@ -111,7 +105,7 @@ def look_at(
     if dev is not None:
         dev_part = Tally(make_corpus(dev, keep=False, **options), nlp).describe(chosen)
         _check_dev(part, dev_part)
-    reader = {"@readers": name, **options}
+    reader = {"@readers": READERS[kind], **options}
     settings = tally.suggest(chosen, part, kind)
     places = {LABELS_IN.get(task) for task in chosen}
     others = [task for task in _list_tasks(ways) if LABELS_IN.get(task) not in places]
@@ -153,7 +147,7 @@ def _join_settings(
     way: Way, tasks: Sequence[str], kind: str, given: Given
 ) -> dict[str, Any]:
     for name in given:
-        if name not in OPTIONS[kind]:
+        if name not in options_of(kind):
             option = name.replace("_", "-")
             raise ValueError(f"--{option} is no option of {kind}, which these are")
     settings = dict(way.settings)
