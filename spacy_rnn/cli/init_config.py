@@ -2,7 +2,7 @@ import sys
 from contextlib import redirect_stdout
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from wasabi import msg
@@ -120,7 +120,10 @@ def init_config_cli(
 
     python -m spacy rnn init-config - --task tagger,ner --vectors en_core_web_md
     """
-    given = {
+    from spacy_rnn.cli.starter import configs
+    from spacy_rnn.cli.starter.data import look_at
+
+    named = {
         "text_column": text_column,
         "label_column": label_column,
         "summary_column": summary_column,
@@ -131,6 +134,9 @@ def init_config_cli(
         "span_column": span_column,
         "columns": columns.split(",") if columns else None,
     }
+    given = {key: value for key, value in named.items() if value is not None}
+    tasks = task.split(",") if task else None
+    reader, settings = None, {}
     is_stdout = output_path == STDOUT
     # Whatever else there is to say, standard output gets nothing but the config.
     with (
@@ -140,18 +146,33 @@ def init_config_cli(
         if not is_stdout:
             inputs = [path for path in (train, dev) if path is not None]
             check_file(output_path, inputs=inputs, force=force)
-        text, commands = init_config(
-            output_path,
-            tasks=task.split(",") if task else None,
-            train=train,
-            dev=dev,
-            given={key: value for key, value in given.items() if value is not None},
+        if tasks is None and train is None:
+            raise ValueError(
+                f"name a task by --task, or data by --train; the tasks are "
+                f"{', '.join(configs.TASKS)}"
+            )
+        if train is None and (dev is not None or given):
+            raise ValueError("--dev and the names of columns need --train")
+        configs.check_tasks(tasks or ())
+        if vectors is not None:
+            configs.check_vectors(vectors)
+        if train is not None:
+            found = look_at(train, dev, tasks=tasks, lang=lang, given=given)
+            print_findings(found, is_guess=tasks is None, lang=lang)
+            tasks, reader = found.tasks, found.reader
+            settings = {"paths.train": str(train), **found.settings}
+            settings["paths.dev"] = None if dev is None else str(dev)
+        config = configs.make_config(
+            tasks or (),
             lang=lang,
             optimize=optimize.value,
             gpu=gpu,
             vectors=vectors,
             pretraining=pretraining,
+            reader=reader,
+            settings=settings,
         )
+        text = configs.format_config(config, tasks or (), output_path)
         if not is_stdout:
             write_atomically(output_path, text.encode("utf8"))
     if is_stdout:
@@ -159,66 +180,8 @@ def init_config_cli(
         return
     msg.good("Saved config", output_path)
     msg.text("You can now train your pipeline:")
-    for command in commands:
+    for command in configs.list_commands(config, output_path):
         typer.echo(command + " --gpu-id 0" * gpu)
-
-
-def init_config(
-    path: Path,
-    *,
-    tasks: list[str] | None,
-    train: Path | None,
-    dev: Path | None,
-    given: dict[str, Any],
-    lang: str,
-    vectors: str | None,
-    **options: Any,
-) -> tuple[str, list[str]]:
-    """Make a config, and say what was found in the data that it is for.
-
-    Args:
-        path: Where the config is going to be.
-        tasks: What to train. None: what the training data are fit for.
-        train: Training data, None for none.
-        dev: Development data, None for none.
-        given: Settings of the reader that the user has named.
-        lang: Code of the language.
-        vectors: Name or path of a pipeline with word vectors.
-        options: Those of `make_config`.
-
-    Returns:
-        The config as text, and the commands that use it.
-    """
-    from spacy_rnn.cli.starter import configs
-    from spacy_rnn.cli.starter.data import look_at
-
-    if tasks is None and train is None:
-        raise ValueError(
-            f"name a task by --task, or data by --train; the tasks are "
-            f"{', '.join(configs.TASKS)}"
-        )
-    if train is None and (dev is not None or given):
-        raise ValueError("--dev and the names of columns need --train")
-    configs.check_tasks(tasks or ())
-    if vectors is not None:
-        configs.check_vectors(vectors)
-    reader, settings = None, {}
-    if train is not None:
-        found = look_at(train, dev, tasks=tasks, lang=lang, given=given)
-        print_findings(found, is_guess=tasks is None, lang=lang)
-        tasks, reader = found.tasks, found.reader
-        settings = {"paths.train": str(train), **found.settings}
-        settings["paths.dev"] = None if dev is None else str(dev)
-    config = configs.make_config(
-        tasks or (),
-        lang=lang,
-        vectors=vectors,
-        reader=reader,
-        settings=settings,
-        **options,
-    )
-    text = configs.format_config(config, tasks or (), path)
-    return text, configs.list_commands(config, path)
 
 
 def print_findings(found: "Findings", *, is_guess: bool, lang: str) -> None:
