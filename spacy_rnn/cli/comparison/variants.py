@@ -5,36 +5,15 @@ from copy import deepcopy
 from functools import partial
 from typing import Any, get_args
 
+from spacy.cli.init_config import init_config
+from spacy.pipeline.textcat import single_label_bow_config
 from thinc.api import Config
 
 from spacy_rnn.cli.starter.configs import find_blocks
 from spacy_rnn.types import Cell, Pooling
 
 SEPARATOR = "+"
-CNN = {  # that of spaCy's defaults
-    "@architectures": "spacy.Tok2Vec.v2",
-    "embed": {
-        "@architectures": "spacy.MultiHashEmbed.v2",
-        "width": 96,
-        "attrs": ["NORM", "PREFIX", "SUFFIX", "SHAPE"],
-        "rows": [5000, 1000, 2500, 2500],
-        "include_static_vectors": False,
-    },
-    "encode": {
-        "@architectures": "spacy.MaxoutWindowEncoder.v2",
-        "width": 96,
-        "depth": 4,
-        "window_size": 1,
-        "maxout_pieces": 3,
-    },
-}
-BOW = {
-    "@architectures": "spacy.TextCatBOW.v3",
-    "ngram_size": 1,
-    "no_output_layer": False,
-    "length": 262144,
-    "nO": None,
-}
+BOW = Config().from_str(single_label_bow_config)["model"]
 SPACYS = {  # components of spaCy for the same tasks
     "rnn_textcat": "textcat",
     "rnn_textcat_multilabel": "textcat_multilabel",
@@ -86,8 +65,10 @@ def take_cnn(config: Config) -> bool:
         for component in components.values()
         if component.get("factory") == "tok2vec"
     ]
+    # What spaCy recommends where words have no vectors.
+    advised = init_config(pipeline=["tagger"], silent=True).interpolate()
     for block, key in blocks:
-        block[key] = deepcopy(CNN)
+        block[key] = deepcopy(advised["components"]["tok2vec"]["model"])
     return bool(blocks)
 
 
