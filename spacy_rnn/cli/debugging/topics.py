@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple, Protocol, Self
 from spacy.strings import get_string_id
 from spacy.tokens import Doc
 from spacy.training import Example
+from spacy.util import walk_dict
 
 from spacy_rnn.cli.tables import Table
 from spacy_rnn.corpora.files.rows import shorten
@@ -53,10 +54,10 @@ class Topic:
     @classmethod
     def of_parts(cls, title: str, train: dict[str, Any], dev: dict[str, Any]) -> Self:
         """Begin with the same facts of both parts, and a table of them."""
-        flat, flat_dev = flatten(train), flatten(dev)
+        pairs = zip(walk_dict(train), walk_dict(dev), strict=True)
         rows = [
-            (name.replace("_", " ").capitalize(), write(value), write(flat_dev[name]))
-            for name, value in flat.items()
+            (", ".join(place).replace("_", " ").capitalize(), write(one), write(other))
+            for (place, one), (_, other) in pairs
         ]
         table = Table(("", "Train", "Dev"), rows)
         return cls(title, {"train": train, "dev": dev}, [table])
@@ -187,17 +188,6 @@ def percent(part: float, whole: float) -> str:
     if 0 < share < 0.05:
         return "<0.1%"
     return f"{min(share, 99.9) if part < whole else share:.1f}%"
-
-
-def flatten(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Put facts within facts beside the others, by both their names."""
-    flat: dict[str, Any] = {}
-    for name, value in facts.items():
-        if isinstance(value, Mapping):
-            flat |= {f"{name}, {inner}": each for inner, each in value.items()}
-        else:
-            flat[name] = value
-    return flat
 
 
 def write(value: Any) -> str:
