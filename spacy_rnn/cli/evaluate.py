@@ -67,6 +67,8 @@ def evaluate_cli(
     Another reader is named in the same way, and starts from its own defaults:
     --corpora.dev.@readers spacy-rnn.TokenCorpus.v1 --corpora.dev.entity_column ner
     """
+    import srsly
+
     overrides = parse_overrides(ctx, env_var=None)
     with one_message("Can't evaluate the pipeline", spell=as_overrides):
         import_code(code_path)
@@ -83,7 +85,7 @@ def evaluate_cli(
         for title, found in split_components(scores, per_component):
             print_scores(found, title=title, spans_key=spans_key, without=given)
         if output is not None:
-            write_scores(scores, output)
+            write_atomically(output, srsly.json_dumps(scores, indent=2).encode())
             msg.good(f"Saved results to {output}")
 
 
@@ -279,10 +281,3 @@ def has_gold(scores: Mapping[str, Any], examples: Sequence["Example"]) -> bool:
         for key, value in scores.items()
         if key not in ALWAYS_THERE and not (without_cats and key.startswith("cats_"))
     )
-
-
-def write_scores(scores: Mapping[str, Any], path: Path) -> None:
-    """Write scores as spaCy's command does, or leave what is there as it was."""
-    import srsly
-
-    write_atomically(path, srsly.json_dumps(scores, indent=2).encode())

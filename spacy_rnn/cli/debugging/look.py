@@ -116,18 +116,14 @@ def list_components(
     pipeline: Any = nlp.pipeline
     for name, pipe in pipeline:
         is_frozen = name in config["training"]["frozen_components"]
+        is_trainable = getattr(pipe, "is_trainable", False)  # no plain function is
         assigns = nlp.get_pipe_meta(name).assigns
-        if is_frozen or not learns(pipe) or assigns == EMBEDDING:
+        if is_frozen or not is_trainable or assigns == EMBEDDING:
             continue
         labels = initialize["components"].get(name, {}).get("labels")
         given = None if labels is None else list(labels)
         make = next((TALLIES[each] for each in TALLIES if each in assigns), None)
         yield Component(name, pipe, given), make
-
-
-def learns(pipe: Any) -> bool:
-    """Whether a component, which may be a plain function, can be trained."""
-    return bool(getattr(pipe, "is_trainable", False))
 
 
 def describe_pipeline(
