@@ -67,7 +67,11 @@ def evaluate_cli(
     Another reader is named in the same way, and starts from its own defaults:
     --corpora.dev.@readers spacy-rnn.TokenCorpus.v1 --corpora.dev.entity_column ner
     """
+    import spacy
     import srsly
+    from thinc.api import fix_random_seed
+
+    from spacy_rnn.pipeline.labels import UNKNOWN
 
     overrides = parse_overrides(ctx, env_var=None)
     with one_message("Can't evaluate the pipeline", spell=as_overrides):
@@ -75,66 +79,27 @@ def evaluate_cli(
         setup_gpu(use_gpu, silent=False)
         if output is not None:
             check_file(output, inputs=[data_path])
-        scores, given = evaluate(
-            model,
-            data_path,
-            overrides=overrides,
-            batch_size=batch_size,
-            per_component=per_component,
-        )
-        for title, found in split_components(scores, per_component):
+        fix_random_seed()
+        nlp = spacy.load(model)
+        examples = read_examples(nlp, data_path, overrides)
+        given = find_given(examples)
+        with warnings.catch_warnings():
+            # What a component would say of its labels has been said.
+            warnings.filterwarnings("ignore", UNKNOWN)
+            scores = nlp.evaluate(
+                examples, batch_size=batch_size, per_component=per_component
+            )
+        parts = list(split_components(scores, per_component))
+        if not any(has_gold(part, examples) for _, part in parts):
+            raise ValueError(
+                f"{data_path}: no annotation of what the pipeline predicts. Its "
+                f"components are {nlp.pipe_names}"
+            )
+        for title, found in parts:
             print_scores(found, title=title, spans_key=spans_key, without=given)
         if output is not None:
             write_atomically(output, srsly.json_dumps(scores, indent=2).encode())
             msg.good(f"Saved results to {output}")
-
-
-def evaluate(
-    model: str,
-    data_path: Path,
-    *,
-    overrides: Mapping[str, Any],
-    batch_size: int | None = None,
-    per_component: bool = False,
-) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Score a pipeline.
-
-    Args:
-        model: Its name or path.
-        data_path: What the corpus in its config is to read.
-        overrides: Settings of that corpus, such as "corpora.dev.text_column".
-        batch_size: Documents in a batch. None takes the pipeline's own.
-        per_component: Whether the scores of each component are under its name.
-
-    Returns:
-        What `Language.evaluate` returns, and how the names of those scores begin that
-        say nothing, since the corpus gave the pipeline what they count.
-
-    Raises:
-        ValueError: If there is no document, or nothing to compare predictions with.
-    """
-    import spacy
-    from thinc.api import fix_random_seed
-
-    from spacy_rnn.pipeline.labels import UNKNOWN
-
-    fix_random_seed()
-    nlp = spacy.load(model)
-    examples = read_examples(nlp, data_path, overrides)
-    given = find_given(examples)
-    with warnings.catch_warnings():
-        # What a component would say of its labels has been said.
-        warnings.filterwarnings("ignore", UNKNOWN)
-        scores = nlp.evaluate(
-            examples, batch_size=batch_size, per_component=per_component
-        )
-    parts = split_components(scores, per_component)
-    if not any(has_gold(part, examples) for _, part in parts):
-        raise ValueError(
-            f"{data_path}: no annotation of what the pipeline predicts. Its components "
-            f"are {nlp.pipe_names}"
-        )
-    return scores, given
 
 
 def read_examples(
