@@ -37,11 +37,6 @@ class Alignment:
     attention: np.ndarray
 
 
-def has_alignment(doc: Doc) -> bool:
-    """Return whether a text was written about a document, with its attention."""
-    return next(each_alignment(doc), None) is not None
-
-
 def each_alignment(doc: Doc) -> Iterator[Alignment]:
     """Find the best text of each component that wrote one, with its attention."""
     for key, candidates in doc.user_data.items():
@@ -63,19 +58,20 @@ def each_alignment(doc: Doc) -> Iterator[Alignment]:
             )
 
 
-def align(doc: Doc) -> Iterator[Alignment]:
+def align(doc: Doc) -> list[Alignment]:
     """Find what was written about a document, see `each_alignment`.
 
     Raises:
         ValueError: If nothing was, or without its attention.
     """
-    if not has_alignment(doc) and not doc.text.isspace() and len(doc):
+    found = list(each_alignment(doc))
+    if not found and doc.text.strip():
         raise ValueError(
             f"The document {doc.text[:60]!r} has no text with its attention. "
             f"'rnn_translator' and 'rnn_abstractive_summarizer' write one with the "
             f"settings n_best = 1 and attention = true"
         )
-    yield from each_alignment(doc)
+    return found
 
 
 def draw_alignment_html(picture: Alignment) -> str:

@@ -16,7 +16,7 @@ from spacy_rnn.visual.alignment import (
     align,
     draw_alignment_html,
     draw_alignment_text,
-    has_alignment,
+    each_alignment,
 )
 from spacy_rnn.visual.page import THEME, make_page
 from spacy_rnn.visual.sentences import (
@@ -143,10 +143,10 @@ def find_pictures(
         if weights == "alignment":
             yield from align(each if isinstance(each, Doc) else each.doc)
         elif isinstance(each, Doc):
-            if weights != "sentences" and has_alignment(each):
-                yield from align(each)
-            else:
-                yield weigh_by_summary(each)
+            found: list[Picture] = [*each_alignment(each)]
+            if weights == "sentences" or not found:
+                found = [weigh_by_summary(each)]
+            yield from found
         elif weights != "sentences":
             yield each
         elif "sentence_scores" not in getattr(

@@ -69,7 +69,6 @@ def collect(
     component: str | None,
     labels: Sequence[str] | None,
     licences: Sequence[str],
-    n: int = RESAMPLES,
 ) -> Report:
     """Collect the facts of a report.
 
@@ -81,7 +80,6 @@ def collect(
         component: The only component that is looked at.
         labels: The only labels whose mistakes are looked at.
         licences: Of the data.
-        n: Number of resamples.
 
     Raises:
         ValueError: If there is no annotation of what is predicted, or a label is
@@ -104,7 +102,7 @@ def collect(
         raise ValueError(f"--label {unknown[0]}: the labels are {sorted(known)}")
     tasks = []
     for view in progress(views, unit="component"):
-        task = measure(view, lengths, n)
+        task = measure(view, lengths)
         task.mistakes = find_mistakes(view, nlp, examples, labels or None)
         tasks.append(task)
     return Report(
@@ -112,7 +110,7 @@ def collect(
         data=data,
         documents=len(examples),
         tokens=sum(lengths),
-        resamples=n,
+        resamples=RESAMPLES,
         tasks=tasks,
         others=others,
         card=describe(nlp, words_per_second=speed, licences=licences),

@@ -37,7 +37,7 @@ def view_summaries(
             )
         )
     view.ranked = rank_sentences(pipe, examples)
-    return [view] if view.has_gold() else []
+    return [view]
 
 
 def rank_sentences(
