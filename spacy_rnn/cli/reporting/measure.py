@@ -26,6 +26,7 @@ from spacy_rnn.metrics.tally import (
     tally,
 )
 
+N_OVERALL = 6  # scores of `score_sums` before those of single labels
 LABELS_OF_MATRIX = 30
 LABELS_OF_CURVES = 5
 N_LENGTHS = 6  # groups of documents, of about as many each
@@ -40,14 +41,15 @@ def measure(view: View, lengths: Sequence[int], n: int = RESAMPLES) -> Task:
         n: Number of resamples.
     """
     counts = tally(view.labels, view.true, view.predicted)
-    labels = score_labels(counts, n)
+    found = find_rows(counts.columns(), score_sums, n) if counts.labels else []
+    labels = score_labels(counts, found[N_OVERALL:])
     return Task(
         component=view.component,
         annotation=view.annotation,
         unit=view.unit,
         exclusive=view.exclusive,
         documents=sum(map(bool, view.true)),
-        scores=score_all(view, counts, n),
+        scores=score_all(view, found[:N_OVERALL], n),
         labels=labels,
         confusion=find_confusion(view, labels),
         kinds=count_span_mistakes(view.true, view.predicted)
@@ -59,23 +61,26 @@ def measure(view: View, lengths: Sequence[int], n: int = RESAMPLES) -> Task:
     )
 
 
-def score_all(view: View, counts: Tally, n: int) -> list[Score]:
+def score_sums(sums: np.ndarray) -> np.ndarray:
+    """Find precision, recall and F1 over all labels, their means, and F1 of each.
+
+    Args:
+        sums: The columns of a tally, added up. Shape (n, 3 * labels).
+    """
+    by_label = sums.reshape(len(sums), 3, -1).transpose(1, 0, 2)
+    each = precision_recall_f1(*by_label)
+    micro = precision_recall_f1(*by_label.sum(axis=2))
+    return np.column_stack([*micro, *(x.mean(axis=1) for x in each), each[2]])
+
+
+def score_all(view: View, found: Sequence[Sequence[float]], n: int) -> list[Score]:
     """Find the scores at the top, the one that matters most first."""
-    n_labels = len(counts.labels)
-
-    def score(sums: np.ndarray) -> np.ndarray:
-        by_label = sums.reshape(len(sums), 3, n_labels).transpose(1, 0, 2)
-        macro = [each.mean(axis=1) for each in precision_recall_f1(*by_label)]
-        micro = precision_recall_f1(*by_label.sum(axis=2))
-        return np.stack([*micro, *macro], axis=1)
-
-    found = find_rows(counts.columns(), score, n) if n_labels else []
     further = []
     for each in view.statistics:
         rows = find_rows(each.columns, each.score, n)
         named = zip(each.keys, each.titles, rows, strict=True)
         further += [Score(key, title, *row) for key, title, row in named]
-    names = name_scores(view) if n_labels else []
+    names = name_scores(view) if found else []
     scores = [Score(key, title, *found[i]) for key, title, i in names]
     if view.scores is not None:
         area = macro_area(*view.scores, n)
@@ -107,21 +112,23 @@ def name_scores(view: View) -> list[tuple[str, str, int]]:
     ]
 
 
-def score_labels(counts: Tally, n: int) -> list[LabelScore]:
-    """Find the scores of each label, the most frequent one first."""
+def score_labels(
+    counts: Tally, intervals: Sequence[Sequence[float]]
+) -> list[LabelScore]:
+    """Make the scores of each label, the most frequent one first.
 
-    def score(sums: np.ndarray) -> np.ndarray:
-        by_label = sums.reshape(len(sums), 3, len(counts.labels)).transpose(1, 0, 2)
-        return precision_recall_f1(*by_label)[2]
-
-    f1, low, high = bootstrap(counts.columns(), score, n)
+    Args:
+        counts: How many are right, wrong and missing.
+        intervals: F1 of each, with the ends of its interval.
+    """
     right, wrong, missing = (each.sum(axis=0, dtype="d") for each in counts[1:])
     precision, recall, _ = precision_recall_f1(right, wrong, missing)
-    columns = (precision, recall, f1, low, high, right + missing, right + wrong)
+    columns = (precision, recall, right + missing, right + wrong)
+    values = (each.tolist() for each in columns)
     rows = [
-        LabelScore(label, *row[:5], *map(int, row[5:]))
-        for label, *row in zip(
-            counts.labels, *(each.tolist() for each in columns), strict=True
+        LabelScore(label, p, r, f1, low, high, int(support), int(predicted))
+        for label, (f1, low, high), p, r, support, predicted in zip(
+            counts.labels, intervals, *values, strict=True
         )
     ]
     return sorted(rows, key=lambda row: -row.support)
@@ -182,12 +189,9 @@ def score_lengths(counts: Tally, lengths: np.ndarray, n: int) -> list[LengthScor
     group = np.searchsorted(edges[1:-1], lengths, side="left")
     for each in np.unique(group[known]):
         members = known[group[known] == each]
-        row = bootstrap(
+        (row,) = find_rows(
             total[members], lambda sums: precision_recall_f1(*sums.T)[2][:, None], n
         )
         ends = lengths[members]
-        values = (float(value[0]) for value in row)
-        found.append(
-            LengthScore(int(ends.min()), int(ends.max()), len(members), *values)
-        )
+        found.append(LengthScore(int(ends.min()), int(ends.max()), len(members), *row))
     return found

@@ -24,7 +24,7 @@ from spacy_rnn.cli.reporting.span_views import (
 )
 from spacy_rnn.cli.reporting.summary_views import view_summaries
 from spacy_rnn.cli.reporting.token_views import view_morphology, view_tags
-from spacy_rnn.cli.reporting.view import Prediction, View
+from spacy_rnn.cli.reporting.view import Claims, Prediction, View, gather
 from spacy_rnn.metrics.tally import Claim
 from spacy_rnn.pipeline.labels import read_categories
 from spacy_rnn.pipeline.ner import RNNEntityRecognizer
@@ -58,32 +58,20 @@ def view_categories(
             is_known, best[:, None] == np.arange(len(pipe.labels)), truths
         )
     chosen = decide(pipe, scores) & is_known
-    true: list[set[Claim]] = []
-    predicted: list[dict[Claim, Prediction]] = []
+    rows: list[Claims] = []
     for example, row, is_true, is_chosen in zip(
         examples, scores, truths == 1.0, chosen, strict=True
     ):
         length = len(example.predicted)
-        true.append({("", pipe.labels[k]) for k in np.flatnonzero(is_true)})
-        predicted.append(
-            {
-                ("", pipe.labels[k]): Prediction(float(row[k]), 0, length)
-                for k in np.flatnonzero(is_chosen)
-            }
-        )
-    return [
-        View(
-            pipe.name,
-            "doc.cats",
-            "documents",
-            "cats",
-            pipe.labels,
-            true,
-            predicted,
-            exclusive=exclusive,
-            scores=(scores, truths),
-        )
-    ]
+        true: set[Claim] = {("", pipe.labels[k]) for k in np.flatnonzero(is_true)}
+        found: dict[Claim, Prediction] = {
+            ("", pipe.labels[k]): Prediction(float(row[k]), 0, length)
+            for k in np.flatnonzero(is_chosen)
+        }
+        rows.append((true, found))
+    view = gather(pipe.name, "doc.cats", "documents", "cats", rows, exclusive=exclusive)
+    view.labels, view.scores = pipe.labels, (scores, truths)
+    return [view]
 
 
 def is_viewed(pipe: Any) -> bool:
