@@ -3,8 +3,10 @@ from contextlib import redirect_stdout
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
+import spacy
 import typer
 from spacy.cli._util import import_code, setup_gpu
+from spacy.language import Language
 from wasabi import msg
 
 from spacy_rnn.cli.evaluate import read_examples
@@ -22,8 +24,6 @@ from spacy_rnn.cli.options import (
 from spacy_rnn.cli.pipelines import find_target, save, say_what_was_saved
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
-    from spacy.language import Language
-
     from spacy_rnn.cli.calibration.report import Report
 
 KINDS = "rnn_textcat, rnn_textcat_multilabel, rnn_ner or rnn_summarizer"
@@ -69,8 +69,6 @@ def calibrate_cli(
     Without --output or --in-place, nothing is saved. Settings of the corpus can be
     changed as for the command evaluate: --corpora.dev.text_column body.
     """
-    import spacy
-
     from spacy_rnn.cli.calibration.report import calibrate
 
     overrides = parse_overrides(ctx, env_var=None)
@@ -100,7 +98,7 @@ def calibrate_cli(
     say_what_was_saved("the calibrated pipeline", target)
 
 
-def find_components(nlp: "Language", component: str | None) -> list[str]:
+def find_components(nlp: Language, component: str | None) -> list[str]:
     """Return the names of components that can be calibrated, in their order.
 
     Raises:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from spacy.cli._util import import_code, setup_gpu
+from spacy.util import load_config
+from thinc.api import Config
 from wasabi import msg
 
 from spacy_rnn.atomic import check_writable, write_atomically
@@ -120,9 +122,6 @@ def make_plans(
     Raises:
         ValueError: If two configs have the same name, or there is no such variant.
     """
-    from spacy.util import load_config
-    from thinc.api import Config
-
     from spacy_rnn.cli.comparison.runs import Plan
     from spacy_rnn.cli.comparison.variants import make_variant
 

@@ -2,6 +2,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from spacy.cli._util import import_code, show_validation_error
 from wasabi import MESSAGES, Printer
 
 from spacy_rnn.cli.json_text import to_json
@@ -41,8 +42,6 @@ def debug_data_cli(
 
     python -m spacy rnn debug-data ner.cfg --paths.train train.iob --paths.dev dev.iob
     """
-    from spacy.cli._util import import_code, show_validation_error
-
     from spacy_rnn.cli.debugging.look import look_at
 
     overrides = parse_overrides(ctx)

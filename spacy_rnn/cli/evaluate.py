@@ -3,10 +3,17 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
+import spacy
+import srsly
 import typer
+from spacy import registry
 from spacy.cli._util import import_code, setup_gpu
+from spacy.language import Language
+from spacy.training import Example
+from spacy.util import dot_to_dict, dot_to_object
+from thinc.api import Config, fix_random_seed
 from wasabi import msg
 
 from spacy_rnn.atomic import write_atomically
@@ -15,10 +22,6 @@ from spacy_rnn.cli.messages import as_overrides, one_message, parse_overrides
 from spacy_rnn.cli.options import CodeOption, DataArgument, GpuOption, ModelArgument
 from spacy_rnn.cli.output import add_counts
 from spacy_rnn.cli.score_tables import SPEED, TOKENS, print_scores
-
-if TYPE_CHECKING:  # the command line loads this module, whatever the command
-    from spacy.language import Language
-    from spacy.training import Example
 
 ONLY_SPACY = "spacy.Corpus.v1"  # a reader of .spacy files
 LABELLED = "spacy-rnn.TextCorpus.v1"  # a reader of these and others
@@ -67,10 +70,6 @@ def evaluate_cli(
     Another reader is named in the same way, and starts from its own defaults:
     --corpora.dev.@readers spacy-rnn.TokenCorpus.v1 --corpora.dev.entity_column ner
     """
-    import spacy
-    import srsly
-    from thinc.api import fix_random_seed
-
     from spacy_rnn.pipeline.labels import UNKNOWN
 
     overrides = parse_overrides(ctx, env_var=None)
@@ -103,8 +102,8 @@ def evaluate_cli(
 
 
 def read_examples(
-    nlp: "Language", data_path: Path, overrides: Mapping[str, Any]
-) -> list["Example"]:
+    nlp: Language, data_path: Path, overrides: Mapping[str, Any]
+) -> list[Example]:
     """Read data for a pipeline, and warn of labels that it doesn't know.
 
     Args:
@@ -122,9 +121,7 @@ def read_examples(
     return examples
 
 
-def check_labels(
-    nlp: "Language", examples: Sequence["Example"], data_path: Path
-) -> None:
+def check_labels(nlp: Language, examples: Sequence[Example], data_path: Path) -> None:
     """Warn of labels of the data that no component knows.
 
     Raises:
@@ -164,7 +161,7 @@ def shorten_labels(labels: set[str]) -> str:
     return f"{listed} and {len(labels) - SHOWN} more" if len(labels) > SHOWN else listed
 
 
-def find_given(examples: Sequence["Example"]) -> tuple[str, ...]:
+def find_given(examples: Sequence[Example]) -> tuple[str, ...]:
     """Return how the names of scores begin for which nothing is predicted.
 
     Those are tokens that the corpus made as they are in the references, and sentences
@@ -183,8 +180,8 @@ def find_given(examples: Sequence["Example"]) -> tuple[str, ...]:
 
 
 def open_corpus(
-    nlp: "Language", path: Path, overrides: Mapping[str, Any]
-) -> "Callable[[Language], Iterable[Example]]":
+    nlp: Language, path: Path, overrides: Mapping[str, Any]
+) -> Callable[[Language], Iterable[Example]]:
     """Make the reader of a pipeline's corpus for evaluation, for another path.
 
     Where that reads nothing but .spacy files, or has no path, labelled texts are read
@@ -194,10 +191,6 @@ def open_corpus(
         ValueError: If a setting belongs to another section of the config, is the path,
             or it isn't said where the targets of another path are.
     """
-    from spacy import registry
-    from spacy.util import dot_to_dict, dot_to_object
-    from thinc.api import Config
-
     # A saved config has each "$" twice, see `format_config`.
     text = json.dumps(nlp.config.interpolate()).replace("$$", "$")
     config = json.loads(text)
@@ -235,7 +228,7 @@ def split_components(
         yield name, found if isinstance(found, Mapping) else {name: found}
 
 
-def has_gold(scores: Mapping[str, Any], examples: Sequence["Example"]) -> bool:
+def has_gold(scores: Mapping[str, Any], examples: Sequence[Example]) -> bool:
     """Return whether any of the scores comes from annotation.
 
     spaCy's scorers return None where nothing is annotated, but for categories.

@@ -5,8 +5,13 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import spacy
+import srsly
 import typer
 from spacy.cli._util import import_code, setup_gpu
+from spacy.language import Language
+from spacy.tokens import Doc
+from tqdm import tqdm
 from wasabi import msg
 
 from spacy_rnn.atomic import write_atomically
@@ -15,9 +20,6 @@ from spacy_rnn.cli.messages import one_message, without_settings
 from spacy_rnn.cli.options import CodeOption, GpuOption, ModelArgument
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
-    from spacy.language import Language
-    from spacy.tokens import Doc
-
     from spacy_rnn.explain import Explanation
 
 BATCH = 64  # texts that are explained together
@@ -94,8 +96,6 @@ def explain_cli(
 
     python -m spacy rnn explain training/sentiment/model-best mails.csv -o mails.html
     """
-    import srsly
-
     from spacy_rnn.visual.heat_map import draw_texts, render
 
     import_code(code_path)
@@ -139,15 +139,12 @@ def explain_texts(
     *,
     component: str | None,
     labels: Sequence[str] | None,
-) -> Iterator[tuple["Doc", list["Explanation"]]]:
+) -> Iterator[tuple[Doc, list["Explanation"]]]:
     """Explain texts in batches, with a bar for what takes long.
 
     Raises:
         ValueError: If there is no text with tokens.
     """
-    import spacy
-    from tqdm import tqdm
-
     from spacy_rnn.explain import explain
 
     nlp: Language = spacy.load(model)
@@ -164,14 +161,12 @@ def explain_texts(
 
 def align_texts(
     model: str, texts: Sequence[str], *, component: str | None
-) -> Iterator[tuple["Doc", list["Doc"]]]:
+) -> Iterator[tuple[Doc, list[Doc]]]:
     """Let the components write that write texts, and keep what they read for it.
 
     Raises:
         ValueError: If there is no such component.
     """
-    import spacy
-
     from spacy_rnn.pipeline.text_writer import TextWriter
 
     nlp: Language = spacy.load(model)
@@ -225,7 +220,7 @@ def is_path(text: str) -> bool:
         return False
 
 
-def alignments_to_rows(docs: Sequence["Doc"]) -> dict[str, Any]:
+def alignments_to_rows(docs: Sequence[Doc]) -> dict[str, Any]:
     """Say in plain values what was written about a document."""
     from spacy_rnn.visual.alignment import each_alignment
 

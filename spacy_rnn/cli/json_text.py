@@ -3,11 +3,11 @@
 import math
 from typing import Any
 
+import srsly
+
 
 def to_json(value: Any) -> str:
     """Write JSON, with null for what is no number."""
-    import srsly
-
     return srsly.json_dumps(without_nan(value), indent=2)
 
 

@@ -6,12 +6,15 @@ from itertools import count, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import spacy
+from spacy.attrs import POS, TAG
+from spacy.tokens import Doc, DocBin
+from tqdm import tqdm
+
 from spacy_rnn.atomic import write_atomically, write_folder
 from spacy_rnn.corpora.files.rows import DOCBIN_SUFFIX
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
-    from spacy.tokens import Doc
-
     from spacy_rnn.corpora.file_corpus import FileCorpus
 
 
@@ -33,9 +36,6 @@ def convert(
     Returns:
         The number of documents, and how often each annotation has each label.
     """
-    import spacy
-    from tqdm import tqdm
-
     check_output(output_path, shard_size, corpus)
     counts: Counter[tuple[str, str]] = Counter()
     total = corpus.contents.n_docs
@@ -53,8 +53,8 @@ def convert(
 
 
 def _count(
-    docs: Iterable["Doc"], counts: Counter[tuple[str, str]], extension: str | None
-) -> Iterator["Doc"]:
+    docs: Iterable[Doc], counts: Counter[tuple[str, str]], extension: str | None
+) -> Iterator[Doc]:
     from spacy_rnn.extensions import written_texts
 
     for doc in docs:
@@ -64,10 +64,8 @@ def _count(
         yield doc
 
 
-def add_counts(counts: Counter[tuple[str, str]], doc: "Doc") -> None:
+def add_counts(counts: Counter[tuple[str, str]], doc: Doc) -> None:
     """Count the labels of a document under the annotation that they are in."""
-    from spacy.attrs import POS, TAG
-
     for label, value in doc.cats.items():
         counts["doc.cats", label] += value > 0
     for name, attr in (("token.tag", TAG), ("token.pos", POS)):
@@ -113,7 +111,7 @@ def check_output(path: Path, shard_size: int, corpus: "FileCorpus") -> None:
 
 
 def write_docs(
-    docs: Iterable["Doc"], path: Path, *, shard_size: int, store_user_data: bool
+    docs: Iterable[Doc], path: Path, *, shard_size: int, store_user_data: bool
 ) -> int:
     """Write documents, or leave what is there as it was.
 
@@ -126,8 +124,6 @@ def write_docs(
     Returns:
         The number of documents.
     """
-    from spacy.tokens import DocBin
-
     if not shard_size:
         doc_bin = DocBin(store_user_data=store_user_data, docs=docs)
         write_atomically(path, doc_bin.to_bytes())

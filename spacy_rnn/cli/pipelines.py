@@ -2,14 +2,11 @@
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from spacy.language import Language
 from wasabi import msg
 
 from spacy_rnn.atomic import check_writable, write_folder
-
-if TYPE_CHECKING:  # the command line loads this module, whatever the command
-    from spacy.language import Language
 
 
 def find_target(model: str, output: Path | None, *, in_place: bool) -> Path | None:
@@ -39,7 +36,7 @@ def find_target(model: str, output: Path | None, *, in_place: bool) -> Path | No
     return output
 
 
-def save(nlp: "Language", folder: Path, *, in_place: bool) -> None:
+def save(nlp: Language, folder: Path, *, in_place: bool) -> None:
     """Write a pipeline, or leave what is there as it was.
 
     Args:

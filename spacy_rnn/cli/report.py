@@ -4,8 +4,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
+import spacy
 import typer
 from spacy.cli._util import import_code, setup_gpu
+from thinc.api import fix_random_seed
 from wasabi import msg
 
 from spacy_rnn.atomic import write_atomically
@@ -82,9 +84,6 @@ def report_cli(
     Settings of the corpus can be changed as for the command evaluate:
     --corpora.dev.text_column body.
     """
-    import spacy
-    from thinc.api import fix_random_seed
-
     from spacy_rnn.cli.reporting.collect import collect
     from spacy_rnn.cli.reporting.log import read_log
 

@@ -1,19 +1,22 @@
+import logging
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from spacy import util
+from spacy.cli._util import import_code, setup_gpu, show_validation_error
+from spacy.language import Language
+from spacy.training import Example
+from spacy.training.initialize import init_nlp
+from spacy.util import resolve_dot_names
 from wasabi import Printer, msg
 
 from spacy_rnn.cli.messages import one_message, parse_overrides
 from spacy_rnn.cli.options import CodeOption, GpuOption
-
-if TYPE_CHECKING:  # the command line loads this module, whatever the command
-    from spacy.language import Language
-    from spacy.training import Example
 
 
 def train_cli(
@@ -63,12 +66,6 @@ def train_cli(
     weights that it would have had. Ctrl-C lets the current step end. An output folder
     that holds a run already is never overwritten.
     """
-    import logging
-
-    from spacy import util
-    from spacy.cli._util import import_code, setup_gpu, show_validation_error
-    from spacy.training.initialize import init_nlp
-
     from spacy_rnn.training.loop import open_output, train_into
     from spacy_rnn.training.output import Output
     from spacy_rnn.training.ranks import join_ranks, local_gpu
@@ -116,14 +113,12 @@ def train_cli(
         raise typer.Exit(130)
 
 
-def read_dev(nlp: "Language") -> Iterator["Example"]:
+def read_dev(nlp: Language) -> Iterator[Example]:
     """Read the dev data.
 
     Raises:
         ValueError: If there is none, so that no model could be the best.
     """
-    from spacy.util import resolve_dot_names
-
     config = nlp.config.interpolate()
     name = config["training"]["dev_corpus"]
     (corpus,) = resolve_dot_names(config, [name])
@@ -134,7 +129,7 @@ def read_dev(nlp: "Language") -> Iterator["Example"]:
     return chain([first], examples)
 
 
-def warn_of_unknown(nlp: "Language", examples: Iterable["Example"]) -> None:
+def warn_of_unknown(nlp: Language, examples: Iterable[Example]) -> None:
     """Name gold labels of the dev data that can't be predicted, before the first step.
 
     At each evaluation the components would name them again.

@@ -5,8 +5,10 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import spacy
 import typer
 from spacy.cli._util import import_code, setup_gpu
+from spacy.language import Language
 from wasabi import msg
 
 from spacy_rnn.cli.evaluate import read_examples
@@ -24,8 +26,6 @@ from spacy_rnn.cli.options import (
 from spacy_rnn.cli.pipelines import find_target, save, say_what_was_saved
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
-    from spacy.language import Language
-
     from spacy_rnn.cli.tuning import Report
 
 
@@ -94,8 +94,6 @@ def tune_thresholds_cli(
     Without --output or --in-place, nothing is saved. Settings of the corpus can be
     changed as for the command evaluate: --corpora.dev.text_column body.
     """
-    import spacy
-
     from spacy_rnn.cli.progress import predict
     from spacy_rnn.cli.tuning import tune
 
@@ -130,7 +128,7 @@ def tune_thresholds_cli(
     say_what_was_saved("the pipeline with its thresholds", target)
 
 
-def find_component(nlp: "Language", component: str | None) -> Any:
+def find_component(nlp: Language, component: str | None) -> Any:
     """Return a text classifier of ours.
 
     Raises:

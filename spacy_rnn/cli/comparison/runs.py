@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import spacy
 from spacy.training.initialize import init_nlp
-from spacy.util import load_model_from_config
-from thinc.api import Config
+from spacy.util import load_model_from_config, resolve_dot_names
+from thinc.api import Config, get_current_ops
 
 from spacy_rnn.atomic import write_atomically
 from spacy_rnn.cli.reporting.card import count_parameters, find_size
@@ -202,9 +202,6 @@ def measure_speed(plans: Sequence[Plan], *, rounds: int = 3) -> dict[str, float]
 
 def words_per_second(nlp: Any) -> float:
     """Measure how many words a second a pipeline processes, on its dev data."""
-    from spacy.util import resolve_dot_names
-    from thinc.api import get_current_ops
-
     config = nlp.config.interpolate()
     (corpus,) = resolve_dot_names(config, [config["training"]["dev_corpus"]])
     docs = [example.predicted for example in corpus(nlp)]

@@ -9,7 +9,7 @@ import spacy
 import thinc
 import torch
 from spacy.language import Language
-from thinc.api import Model
+from thinc.api import Model, get_current_ops
 
 from spacy_rnn import __version__
 from spacy_rnn.cli.starter.configs import find_blocks
@@ -99,8 +99,6 @@ def find_size(nlp: Language) -> int | None:
 
 def device() -> str:
     """Name what was measured on."""
-    from thinc.api import get_current_ops
-
     if get_current_ops().name == "cupy":
         return torch.cuda.get_device_name()
     return f"CPU, {torch.get_num_threads()} threads"
