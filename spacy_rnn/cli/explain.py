@@ -18,6 +18,8 @@ from spacy_rnn.atomic import write_atomically
 from spacy_rnn.cli.files import check_file
 from spacy_rnn.cli.messages import one_message, without_settings
 from spacy_rnn.cli.options import CodeOption, GpuOption, ModelArgument
+from spacy_rnn.corpora.files.lines import Reading, has_suffix
+from spacy_rnn.corpora.files.plain import SUFFIXES, read_texts
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
     from spacy_rnn.explain import Explanation
@@ -190,9 +192,6 @@ def read_all(texts: Sequence[str], column: str) -> Iterator[str]:
         ValueError: For a file that isn't there, or can't be read as texts, with its
             line.
     """
-    from spacy_rnn.corpora.files.lines import Reading, has_suffix
-    from spacy_rnn.corpora.files.plain import SUFFIXES, read_texts
-
     for text in texts:
         if text == "-":
             yield sys.stdin.read()

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from spacy_rnn.atomic import write_atomically, write_folder
 from spacy_rnn.corpora.files.rows import DOCBIN_SUFFIX
+from spacy_rnn.extensions import written_texts
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
     from spacy_rnn.corpora.file_corpus import FileCorpus
@@ -55,8 +56,6 @@ def convert(
 def _count(
     docs: Iterable[Doc], counts: Counter[tuple[str, str]], extension: str | None
 ) -> Iterator[Doc]:
-    from spacy_rnn.extensions import written_texts
-
     for doc in docs:
         add_counts(counts, doc)
         if extension is not None:

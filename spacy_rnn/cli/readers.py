@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from spacy import registry
 
+from spacy_rnn.corpora.files.archives import ARCHIVE_SUFFIXES
 from spacy_rnn.corpora.files.lines import has_suffix
+from spacy_rnn.corpora.files.rows import walk_folder
+from spacy_rnn.corpora.summaries.files import STORY_SUFFIXES
+from spacy_rnn.corpora.texts.records import TEXT_SUFFIXES
+from spacy_rnn.corpora.tokens.records import COLUMN_SUFFIXES
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
     from spacy_rnn.corpora.file_corpus import FileCorpus
@@ -77,20 +82,12 @@ def _find_kind(path: Path, given: Iterable[str]) -> str:
 
 def _has_stories(path: Path) -> bool:
     """Tell whether a path leads to files that can be nothing but summaries."""
-    from spacy_rnn.corpora.files.archives import ARCHIVE_SUFFIXES
-    from spacy_rnn.corpora.files.rows import walk_folder
-    from spacy_rnn.corpora.summaries.files import STORY_SUFFIXES
-
     files = walk_folder(path) if path.is_dir() else [path]
     return any(has_suffix(file, *STORY_SUFFIXES, *ARCHIVE_SUFFIXES) for file in files)
 
 
 def _check_no_tokens(path: Path) -> None:
     """Say what it takes to read files of columns, which say nothing of it."""
-    from spacy_rnn.corpora.files.rows import walk_folder
-    from spacy_rnn.corpora.texts.records import TEXT_SUFFIXES
-    from spacy_rnn.corpora.tokens.records import COLUMN_SUFFIXES
-
     files = list(walk_folder(path)) if path.is_dir() else [path]
     columns = [file for file in files if has_suffix(file, *COLUMN_SUFFIXES)]
     if columns and not any(has_suffix(file, *TEXT_SUFFIXES) for file in files):

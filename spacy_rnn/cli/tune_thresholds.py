@@ -24,6 +24,7 @@ from spacy_rnn.cli.options import (
     NewPipelineOption,
 )
 from spacy_rnn.cli.pipelines import find_target, save, say_what_was_saved
+from spacy_rnn.cli.progress import predict
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
     from spacy_rnn.cli.tuning import Report
@@ -94,7 +95,6 @@ def tune_thresholds_cli(
     Without --output or --in-place, nothing is saved. Settings of the corpus can be
     changed as for the command evaluate: --corpora.dev.text_column body.
     """
-    from spacy_rnn.cli.progress import predict
     from spacy_rnn.cli.tuning import tune
 
     overrides = parse_overrides(ctx, env_var=None)
