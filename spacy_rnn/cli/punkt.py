@@ -1,7 +1,7 @@
 import textwrap
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from wasabi import msg
@@ -14,10 +14,6 @@ from spacy_rnn.cli.readers import spell
 from spacy_rnn.corpora.files.lines import MAX_SIZE
 from spacy_rnn.corpora.files.plain import SUFFIXES, read_texts
 from spacy_rnn.corpora.files.rows import find_files
-
-if TYPE_CHECKING:  # the command line loads this module, whatever the command
-    from spacy_rnn.nltk_text import PunktModel
-
 
 BUILT_IN = "built-in"
 
@@ -56,6 +52,7 @@ def punkt_cli(
     """
     with one_message("Can't learn where sentences end", spell=spell):
         from spacy_rnn.corpora.references import Report, make_reading
+        from spacy_rnn.nltk_text import built_in_punkt, load_punkt, train_punkt
 
         report = Report()
         how = report.note(make_reading(errors.value, MAX_SIZE))
@@ -63,7 +60,14 @@ def punkt_cli(
         check_file(output_path, ".json", inputs=files)
         texts = read_texts(files, how, text_column=text_column)
         chosen = list(islice(texts, limit or None))
-        model = learn(chosen, base=base)
+        if not any(text.strip() for text in chosen):
+            raise ValueError("There is no text to learn from")
+        known = None
+        if base is not None:  # before the work, as it may not be there
+            known = built_in_punkt() if base == BUILT_IN else load_punkt(base)
+        model = train_punkt(chosen)
+        if known is not None:
+            model = model.join(known)
         write_atomically(output_path, model.to_json())
     msg.good(f"Learned from {len(chosen)} texts and wrote {output_path}")
     kinds = {
@@ -79,16 +83,3 @@ def punkt_cli(
     for line in report.describe():
         msg.warn(line)
     msg.table(rows, header=("Found", "Count", "Such as"), aligns=("l", "r", "l"))
-
-
-def learn(texts: list[str], *, base: str | None) -> "PunktModel":
-    """Learn from texts, and add what is known otherwise."""
-    from spacy_rnn.nltk_text import built_in_punkt, load_punkt, train_punkt
-
-    if not any(text.strip() for text in texts):
-        raise ValueError("There is no text to learn from")
-    known = None
-    if base is not None:  # before the work, as it may not be there
-        known = built_in_punkt() if base == BUILT_IN else load_punkt(base)
-    learned = train_punkt(texts)
-    return learned if known is None else learned.join(known)
