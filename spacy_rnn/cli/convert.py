@@ -1,12 +1,15 @@
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
+import spacy
 import typer
+from tqdm import tqdm
 from wasabi import msg
 
 from spacy_rnn.cli.messages import one_message
 from spacy_rnn.cli.options import RowErrorsOption, SchemeOption, SentencesOption
-from spacy_rnn.cli.output import convert
+from spacy_rnn.cli.output import check_output, count_labels, write_docs
 from spacy_rnn.cli.readers import open_corpus, spell
 from spacy_rnn.corpora.files.lines import MAX_SIZE
 
@@ -253,7 +256,19 @@ def convert_cli(
     options["max_size"] = max_size
     with one_message("Can't convert the corpus", spell=spell):
         corpus = open_corpus(input_path, options, settings)
-        n_docs, counts = convert(corpus, output_path, lang=lang, shard_size=shard_size)
+        check_output(output_path, shard_size, corpus)
+        total = corpus.contents.n_docs
+        if total is not None and limit:
+            total = min(total, limit)
+        references = corpus.read_references(spacy.blank(lang))
+        counts: Counter[tuple[str, str]] = Counter()
+        with tqdm(references, total=total, unit="doc", disable=None) as progress:
+            n_docs = write_docs(
+                count_labels(progress, counts, corpus.extension),
+                output_path,
+                shard_size=shard_size,
+                store_user_data=corpus.extension is not None,
+            )
     msg.good(f"Wrote {n_docs} documents to {output_path}")
     if counts:
         rows = [(*names, n) for names, n in counts.items()]

@@ -6,10 +6,8 @@ from itertools import count, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import spacy
 from spacy.attrs import POS, TAG
 from spacy.tokens import Doc, DocBin
-from tqdm import tqdm
 
 from spacy_rnn.atomic import write_atomically, write_folder
 from spacy_rnn.corpora.files.rows import DOCBIN_SUFFIX
@@ -19,43 +17,10 @@ if TYPE_CHECKING:  # the command line loads this module, whatever the command
     from spacy_rnn.corpora.file_corpus import FileCorpus
 
 
-def convert(
-    corpus: "FileCorpus",
-    output_path: Path,
-    *,
-    lang: str,
-    shard_size: int = 0,
-) -> tuple[int, dict[tuple[str, str], int]]:
-    """Write a corpus as .spacy files, or leave what is there as it was.
-
-    Args:
-        corpus: What to read.
-        output_path: A .spacy file, or a folder for shards.
-        lang: Code of the language whose tokenizer makes the documents.
-        shard_size: Documents in a shard; 0 writes a single file.
-
-    Returns:
-        The number of documents, and how often each annotation has each label.
-    """
-    check_output(output_path, shard_size, corpus)
-    counts: Counter[tuple[str, str]] = Counter()
-    total = corpus.contents.n_docs
-    if total is not None and corpus.limit:
-        total = min(total, corpus.limit)
-    references = corpus.read_references(spacy.blank(lang))
-    with tqdm(references, total=total, unit="doc", disable=None) as progress:
-        n_docs = write_docs(
-            _count(progress, counts, corpus.extension),
-            output_path,
-            shard_size=shard_size,
-            store_user_data=corpus.extension is not None,
-        )
-    return n_docs, counts
-
-
-def _count(
+def count_labels(
     docs: Iterable[Doc], counts: Counter[tuple[str, str]], extension: str | None
 ) -> Iterator[Doc]:
+    """Pass documents on, and count their labels, and the texts in an extension."""
     for doc in docs:
         add_counts(counts, doc)
         if extension is not None:

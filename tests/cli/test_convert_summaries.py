@@ -254,7 +254,7 @@ def test_a_progress_bar_knows_its_end_and_needs_a_terminal(
             made.append(settings["total"])
             super().__init__(*args, **settings)
 
-    monkeypatch.setattr("spacy_rnn.cli.output.tqdm", Bar)
+    monkeypatch.setattr("spacy_rnn.cli.convert.tqdm", Bar)
     assert run(source, tmp_path / "out.spacy", *ROW_OPTIONS, "--limit", limit)[0] == 0
     assert made == [total]
     assert "doc/s" not in capsys.readouterr().err
