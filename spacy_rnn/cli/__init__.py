@@ -1,7 +1,7 @@
 """The `python -m spacy rnn` commands.
 
-Every `python -m spacy` command loads this module, so it imports only what spaCy's
-command line has loaded already; the commands import the rest when they run.
+Every `python -m spacy` command loads this module, so it imports only what is small or
+spaCy's command line has loaded already; the commands import the rest when they run.
 """
 
 import typer

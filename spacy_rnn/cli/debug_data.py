@@ -1,17 +1,15 @@
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from spacy.cli._util import import_code, show_validation_error
 from wasabi import MESSAGES, Printer
 
+from spacy_rnn.cli.debugging.topics import Topic, count
 from spacy_rnn.cli.json_text import to_json
 from spacy_rnn.cli.messages import one_message, parse_overrides
 from spacy_rnn.cli.options import CodeOption, JsonOption
 from spacy_rnn.cli.tables import print_table
-
-if TYPE_CHECKING:  # the command line loads this module, whatever the command
-    from spacy_rnn.cli.debugging.topics import Topic
 
 
 def debug_data_cli(
@@ -59,10 +57,8 @@ def debug_data_cli(
         raise typer.Exit(1)
 
 
-def print_topics(topics: "list[Topic]", *, ignore_warnings: bool) -> None:
+def print_topics(topics: list[Topic], *, ignore_warnings: bool) -> None:
     """Print what was found, as spaCy's debug data does."""
-    from spacy_rnn.cli.debugging.topics import count
-
     msg = Printer(ignore_warnings=ignore_warnings)
     for topic in topics:
         msg.divider(topic.title)
@@ -82,7 +78,7 @@ def print_topics(topics: "list[Topic]", *, ignore_warnings: bool) -> None:
         msg.fail(count(fail, "error"))
 
 
-def print_json(topics: "list[Topic]") -> None:
+def print_json(topics: list[Topic]) -> None:
     """Print the same for programs."""
     found: dict[str, Any] = {
         "errors": sum(topic.count("fail") for topic in topics),

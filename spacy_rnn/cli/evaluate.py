@@ -22,6 +22,7 @@ from spacy_rnn.cli.messages import as_overrides, one_message, parse_overrides
 from spacy_rnn.cli.options import CodeOption, DataArgument, GpuOption, ModelArgument
 from spacy_rnn.cli.output import add_counts
 from spacy_rnn.cli.score_tables import SPEED, TOKENS, print_scores
+from spacy_rnn.pipeline.labels import UNKNOWN
 
 ONLY_SPACY = "spacy.Corpus.v1"  # a reader of .spacy files
 LABELLED = "spacy-rnn.TextCorpus.v1"  # a reader of these and others
@@ -70,8 +71,6 @@ def evaluate_cli(
     Another reader is named in the same way, and starts from its own defaults:
     --corpora.dev.@readers spacy-rnn.TokenCorpus.v1 --corpora.dev.entity_column ner
     """
-    from spacy_rnn.pipeline.labels import UNKNOWN
-
     overrides = parse_overrides(ctx, env_var=None)
     with one_message("Can't evaluate the pipeline", spell=as_overrides):
         import_code(code_path)

@@ -4,17 +4,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import count, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from spacy.attrs import POS, TAG
 from spacy.tokens import Doc, DocBin
 
 from spacy_rnn.atomic import write_atomically, write_folder
+from spacy_rnn.corpora.file_corpus import FileCorpus
 from spacy_rnn.corpora.files.rows import DOCBIN_SUFFIX
 from spacy_rnn.extensions import written_texts
-
-if TYPE_CHECKING:  # the command line loads this module, whatever the command
-    from spacy_rnn.corpora.file_corpus import FileCorpus
 
 
 def count_labels(
@@ -41,7 +38,7 @@ def add_counts(counts: Counter[tuple[str, str]], doc: Doc) -> None:
         counts.update((f"doc.spans[{key!r}]", span.label_) for span in spans)
 
 
-def check_output(path: Path, shard_size: int, corpus: "FileCorpus") -> None:
+def check_output(path: Path, shard_size: int, corpus: FileCorpus) -> None:
     """Raise an error for a place where `write_docs` should not write.
 
     Args:

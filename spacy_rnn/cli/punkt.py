@@ -14,6 +14,7 @@ from spacy_rnn.cli.readers import spell
 from spacy_rnn.corpora.files.lines import MAX_SIZE
 from spacy_rnn.corpora.files.plain import SUFFIXES, read_texts
 from spacy_rnn.corpora.files.rows import find_files
+from spacy_rnn.corpora.references import Report, make_reading
 
 BUILT_IN = "built-in"
 
@@ -51,7 +52,6 @@ def punkt_cli(
     of which is one text. A thousand articles are a good start.
     """
     with one_message("Can't learn where sentences end", spell=spell):
-        from spacy_rnn.corpora.references import Report, make_reading
         from spacy_rnn.nltk_text import built_in_punkt, load_punkt, train_punkt
 
         report = Report()

@@ -7,19 +7,17 @@ from functools import cache
 from inspect import signature
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from spacy import registry
 
+from spacy_rnn.corpora.file_corpus import FileCorpus
 from spacy_rnn.corpora.files.archives import ARCHIVE_SUFFIXES
 from spacy_rnn.corpora.files.lines import has_suffix
 from spacy_rnn.corpora.files.rows import walk_folder
 from spacy_rnn.corpora.summaries.files import STORY_SUFFIXES
 from spacy_rnn.corpora.texts.records import TEXT_SUFFIXES
 from spacy_rnn.corpora.tokens.records import COLUMN_SUFFIXES
-
-if TYPE_CHECKING:  # the command line loads this module, whatever the command
-    from spacy_rnn.corpora.file_corpus import FileCorpus
 
 TEXTS = "labelled texts"
 TOKENS = "annotated tokens"
@@ -35,7 +33,7 @@ READERS = {  # in the order in which one is looked for
 
 def open_corpus(
     path: Path, options: Mapping[str, Any], settings: Mapping[str, Any]
-) -> "FileCorpus":
+) -> FileCorpus:
     """Make the reader that has all the options that are given.
 
     Args:
@@ -59,8 +57,6 @@ def open_corpus(
 @cache
 def options_of(kind: str) -> frozenset[str]:
     """Name the arguments that a kind of reader has beside those of all."""
-    from spacy_rnn.corpora.file_corpus import FileCorpus
-
     reader = registry.readers.get(READERS[kind])
     return frozenset(signature(reader).parameters) - {*signature(FileCorpus).parameters}
 

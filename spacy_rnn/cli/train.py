@@ -17,6 +17,8 @@ from wasabi import Printer, msg
 
 from spacy_rnn.cli.messages import one_message, parse_overrides
 from spacy_rnn.cli.options import CodeOption, GpuOption
+from spacy_rnn.pipeline.labels import UNKNOWN, unknown_labels
+from spacy_rnn.training.settings import check_settings
 
 
 def train_cli(
@@ -69,7 +71,6 @@ def train_cli(
     from spacy_rnn.training.loop import open_output, train_into
     from spacy_rnn.training.output import Output
     from spacy_rnn.training.ranks import join_ranks, local_gpu
-    from spacy_rnn.training.settings import check_settings
 
     if verbose:
         util.logger.setLevel(logging.DEBUG)
@@ -134,8 +135,6 @@ def warn_of_unknown(nlp: Language, examples: Iterable[Example]) -> None:
 
     At each evaluation the components would name them again.
     """
-    from spacy_rnn.pipeline.labels import UNKNOWN, unknown_labels
-
     for text in unknown_labels(nlp, examples).values():
         msg.warn("Labels of the dev data", text)
     warnings.filterwarnings("ignore", UNKNOWN)

@@ -3,7 +3,7 @@ from contextlib import redirect_stdout
 from dataclasses import asdict
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import spacy
 import typer
@@ -25,9 +25,7 @@ from spacy_rnn.cli.options import (
 )
 from spacy_rnn.cli.pipelines import find_target, save, say_what_was_saved
 from spacy_rnn.cli.progress import predict
-
-if TYPE_CHECKING:  # the command line loads this module, whatever the command
-    from spacy_rnn.cli.tuning import Report
+from spacy_rnn.cli.tuning import Report, tune
 
 
 class MetricOption(Enum):
@@ -95,8 +93,6 @@ def tune_thresholds_cli(
     Without --output or --in-place, nothing is saved. Settings of the corpus can be
     changed as for the command evaluate: --corpora.dev.text_column body.
     """
-    from spacy_rnn.cli.tuning import tune
-
     overrides = parse_overrides(ctx, env_var=None)
     with one_message("Can't tune thresholds", spell=as_overrides):
         target = find_target(model, output, in_place=in_place)
@@ -158,7 +154,7 @@ def find_component(nlp: Language, component: str | None) -> Any:
 
 
 def print_report(
-    report: "Report", data_path: Path, min_positives: int, *, per_label: bool
+    report: Report, data_path: Path, min_positives: int, *, per_label: bool
 ) -> None:
     """Print what was tuned as a table, and what to think of it."""
     metric = report.metric.upper() if report.metric.startswith("f") else report.metric
