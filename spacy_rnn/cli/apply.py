@@ -74,7 +74,7 @@ def apply_cli(
         ),
     ] = None,
     shard_size: Annotated[
-        int, typer.Option("--shard-size", min=1, help="Texts in a file of the output")
+        int, typer.Option(min=1, help="Texts in a file of the output")
     ] = 1000,
     errors: Annotated[
         EncodingErrorsOption,

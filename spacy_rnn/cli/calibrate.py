@@ -47,7 +47,6 @@ def calibrate_cli(
     min_positives: Annotated[
         int,
         typer.Option(
-            "--min-positives",
             min=1,
             help="As many predictions that are right, and that are wrong, a label "
             "takes; those that have fewer are calibrated as all together are",

@@ -20,7 +20,7 @@ def debug_data_cli(
     code_path: CodeOption = None,
     limit: Annotated[
         int,
-        typer.Option("--limit", min=0, help="Documents to read of each corpus, 0: all"),
+        typer.Option(min=0, help="Documents to read of each corpus, 0: all"),
     ] = 0,
     ignore_warnings: Annotated[
         bool,

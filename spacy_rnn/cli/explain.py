@@ -72,11 +72,9 @@ def explain_cli(
         ),
     ] = WeightsOption.contributions,
     text_column: Annotated[
-        str, typer.Option("--text-column", help="The column of a file with the text")
+        str, typer.Option(help="The column of a file with the text")
     ] = "text",
-    limit: Annotated[
-        int, typer.Option("--limit", min=0, help="Texts to explain, 0 for all")
-    ] = 0,
+    limit: Annotated[int, typer.Option(min=0, help="Texts to explain, 0 for all")] = 0,
     output: Annotated[
         Path | None,
         typer.Option(

@@ -53,7 +53,6 @@ def report_cli(
     log: Annotated[
         Path | None,
         typer.Option(
-            "--log",
             help="What the training printed, or the JSONL file of its console logger",
             exists=True,
             dir_okay=False,

@@ -63,7 +63,6 @@ def tune_thresholds_cli(
     min_positives: Annotated[
         int,
         typer.Option(
-            "--min-positives",
             min=1,
             help="Labels that fewer documents have get the one threshold that is the "
             "best for all",
@@ -72,7 +71,6 @@ def tune_thresholds_cli(
     positive_label: Annotated[
         str | None,
         typer.Option(
-            "--positive-label",
             help="Of two labels of which one is right, the one with the threshold",
             show_default="as in training, or else the rarer one",
         ),
