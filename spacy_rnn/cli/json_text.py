@@ -1,6 +1,6 @@
 """JSON that commands print."""
 
-import math
+import json
 from typing import Any
 
 import srsly
@@ -8,12 +8,6 @@ import srsly
 
 def to_json(value: Any) -> str:
     """Write JSON, with null for what is no number."""
-    return srsly.json_dumps(without_nan(value), indent=2)
-
-
-def without_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: without_nan(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [without_nan(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    # Python writes what is no number by a name, which it lets be read as another value.
+    plain = json.loads(json.dumps(value), parse_constant=lambda name: None)
+    return srsly.json_dumps(plain, indent=2)
