@@ -86,20 +86,18 @@ class DocumentTally:
         n_docs = self.texts.total()
         texts = {text: self.texts[key] for key, text in self.leaked.items()}
         topic.facts["leaked"] = {"n": n_leaked, "texts": texts}
-        if not n_docs:
-            return
-        if not n_leaked:
+        if n_docs and not n_leaked:
             topic.good("Dev shares no text with train")
-            return
-        if n_leaked == n_docs:
+        elif n_docs and n_leaked == n_docs:
             topic.fail(
                 "Dev shares all texts with train, so it says nothing of new ones"
             )
-            return
-        topic.warn(
-            f"Dev shares {count(n_leaked, 'document')} ({percent(n_leaked, n_docs)}) "
-            f"with train, which say nothing of new texts: {list_counts(texts)}"
-        )
+        elif n_docs:
+            topic.warn(
+                f"Dev shares {count(n_leaked, 'document')} "
+                f"({percent(n_leaked, n_docs)}) with train, which say nothing of new "
+                f"texts: {list_counts(texts)}"
+            )
 
 
 def measure_lengths(
