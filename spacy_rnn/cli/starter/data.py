@@ -161,13 +161,9 @@ def _check_dev(train: Part, dev: Part) -> None:
     for task, labels in dev.labels.items():
         if labels and not labels.keys() & train.labels[task].keys():
             raise ValueError(
-                f"{dev.path}: the labels of {task} are {_name(labels)}, but in "
-                f"{train.path} {_name(train.labels[task])}"
+                f"{dev.path}: the labels of {task} are {shorten(sorted(labels))}, but "
+                f"in {train.path} {shorten(sorted(train.labels[task]))}"
             )
-
-
-def _name(labels: Counter[str]) -> str:
-    return shorten(sorted(labels))
 
 
 class Tally:
