@@ -1,7 +1,31 @@
-"""Values of settings, checked where a model or a reader is made."""
+"""Values of settings, checked where a model or a reader is made, and what to say."""
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+from functools import lru_cache
 from numbers import Integral, Real
 from typing import Any
+
+SHOWN = 10  # names in a message, at most
+
+
+def list_names(names: Iterable[str], like: str | None = None) -> str:
+    """List names for a message, in their order; of many, some and how many more.
+
+    Args:
+        names: The names.
+        like: One that isn't among them. Of many, those begin that are spelled like it.
+    """
+    return _list_names(tuple(names), like)
+
+
+@lru_cache(maxsize=256)  # an error may be made for each row of a file
+def _list_names(names: tuple[str, ...], like: str | None) -> str:
+    if len(names) <= SHOWN:
+        return str(list(names))
+    close = get_close_matches(like, names, n=3) if like else []
+    shown = [*close, *(name for name in names if name not in close)][:SHOWN]
+    return f"{str(shown)[:-1]}, and {len(names) - SHOWN:,} more]"
 
 
 def is_number(value: Any, kind: type = Real) -> bool:

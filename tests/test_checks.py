@@ -41,3 +41,12 @@ def test_a_value_is_refused_beyond_its_edges_by_the_name_of_its_setting(name):
         with pytest.raises(ValueError, match=r"^the_setting ") as error:
             check("the_setting", *arguments)
         assert str(arguments[0]) in str(error.value)
+
+
+def test_of_many_names_some_are_listed_and_the_rest_counted():
+    names = [f"n{i}" for i in range(checks.SHOWN)]
+    assert checks.list_names(names) == str(names)
+    more = [*names, "almost", *(f"m{i}" for i in range(2000))]
+    listed = checks.list_names(more, like="allmost")
+    assert listed.startswith("['almost', 'n0', 'n1'")
+    assert listed.endswith(", and 2,001 more]")

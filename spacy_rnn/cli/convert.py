@@ -7,7 +7,7 @@ import typer
 from tqdm import tqdm
 from wasabi import msg
 
-from spacy_rnn.cli.messages import one_message
+from spacy_rnn.cli.messages import one_message, print_lines
 from spacy_rnn.cli.options import RowErrorsOption, SchemeOption, SentencesOption
 from spacy_rnn.cli.output import check_output, count_labels, write_docs
 from spacy_rnn.cli.readers import open_corpus, spell
@@ -62,6 +62,13 @@ def convert_cli(
         typer.Option(
             help="Key or column that holds the label or labels",
             show_default="label, labels or cats",
+        ),
+    ] = None,
+    label_separator: Annotated[
+        str | None,
+        typer.Option(
+            help="What is between several labels in a string",
+            show_default="| in a table's column labels",
         ),
     ] = None,
     labels: Annotated[
@@ -228,6 +235,7 @@ def convert_cli(
     settings = {
         "text_column": text_column,
         "label_column": label_column,
+        "label_separator": label_separator,
         "labels": _split(labels),
         "tag_column": tag_column,
         "pos_column": pos_column,
@@ -278,7 +286,8 @@ def convert_cli(
     for kind, places in corpus.contents.report.places.items():
         lines = list(dict.fromkeys(map(spell, places)))
         more = [f"and {len(lines) - SHOWN} more"] * (len(lines) > SHOWN)
-        msg.warn(f"{kind} left out: {len(places)}", "\n".join(lines[:SHOWN] + more))
+        msg.warn(f"{kind} left out: {len(places)}")
+        print_lines(lines[:SHOWN] + more)
     for remark in corpus.contents.report.remarks:
         msg.warn(spell(remark))
 

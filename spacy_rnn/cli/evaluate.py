@@ -17,6 +17,7 @@ from thinc.api import Config, fix_random_seed
 from wasabi import msg
 
 from spacy_rnn.atomic import write_atomically
+from spacy_rnn.checks import list_names
 from spacy_rnn.cli.files import check_file
 from spacy_rnn.cli.messages import as_overrides, one_message, parse_overrides
 from spacy_rnn.cli.options import CodeOption, DataArgument, GpuOption, ModelArgument
@@ -28,7 +29,6 @@ ONLY_SPACY = "spacy.Corpus.v1"  # a reader of .spacy files
 LABELLED = "spacy-rnn.TextCorpus.v1"  # a reader of these and others
 COMPARED = ("doc.cats", "token.tag", "doc.ents")  # annotation of labels
 OTHER_PATHS = ("target_path", "summary_path")  # settings of what belongs to a path
-SHOWN = 30  # labels in a message
 ALWAYS_THERE = (SPEED, *TOKENS)
 
 
@@ -145,19 +145,13 @@ def check_labels(nlp: Language, examples: Sequence[Example], data_path: Path) ->
             remarks.append(
                 f"{data_path}: {'some labels' if found & known else 'no label'} of "
                 f"{annotation} {'are not' if found & known else 'is'} known to the "
-                f"pipeline. The data has {shorten_labels(found)}, the pipeline "
-                f"{shorten_labels(known)}"
+                f"pipeline. The data has {list_names(sorted(found))}, the pipeline "
+                f"{list_names(sorted(known))}"
             )
     if remarks and not is_any_known:
         raise ValueError("\n".join(remarks))
     for remark in remarks:
         msg.warn(remark)
-
-
-def shorten_labels(labels: set[str]) -> str:
-    """List labels, up to as many as can be read."""
-    listed = ", ".join(map(repr, sorted(labels)[:SHOWN]))
-    return f"{listed} and {len(labels) - SHOWN} more" if len(labels) > SHOWN else listed
 
 
 def find_given(examples: Sequence[Example]) -> tuple[str, ...]:

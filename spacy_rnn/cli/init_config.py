@@ -9,7 +9,8 @@ from wasabi import msg
 
 from spacy_rnn.atomic import write_atomically
 from spacy_rnn.cli.files import check_file
-from spacy_rnn.cli.messages import one_message, without_settings
+from spacy_rnn.cli.messages import as_options, one_message
+from spacy_rnn.cli.options import RowErrorsOption
 from spacy_rnn.cli.tables import print_table
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
@@ -78,6 +79,9 @@ def init_config_cli(
     label_column: Annotated[
         str | None, typer.Option(help="Key or column that holds the label or labels")
     ] = None,
+    label_separator: Annotated[
+        str | None, typer.Option(help="What is between several labels in a string")
+    ] = None,
     summary_column: Annotated[
         str | None, typer.Option(help="Key or column that holds the summary")
     ] = None,
@@ -104,6 +108,13 @@ def init_config_cli(
             "with a comma between them, such as tokens,pos,_,ner"
         ),
     ] = None,
+    errors: Annotated[
+        RowErrorsOption,
+        typer.Option(
+            help="What the reader does with text that is no valid Unicode; skip leaves "
+            "out any record that is not as it should be"
+        ),
+    ] = RowErrorsOption.STRICT,
 ) -> None:
     """Write a complete config for spacy train, fit for your data.
 
@@ -126,6 +137,7 @@ def init_config_cli(
     named = {
         "text_column": text_column,
         "label_column": label_column,
+        "label_separator": label_separator,
         "summary_column": summary_column,
         "token_column": token_column,
         "tag_column": tag_column,
@@ -133,6 +145,7 @@ def init_config_cli(
         "entity_column": entity_column,
         "span_column": span_column,
         "columns": columns.split(",") if columns else None,
+        "errors": None if errors is RowErrorsOption.STRICT else errors.value,
     }
     given = {key: value for key, value in named.items() if value is not None}
     tasks = task.split(",") if task else None
@@ -141,7 +154,7 @@ def init_config_cli(
     # Whatever else there is to say, standard output gets nothing but the config.
     with (
         redirect_stdout(sys.stderr if is_stdout else sys.stdout),
-        one_message("Can't write a config", spell=without_settings),
+        one_message("Can't write a config", spell=as_options),
     ):
         if not is_stdout:
             inputs = [path for path in (train, dev) if path is not None]
@@ -192,6 +205,8 @@ def print_findings(found: "Findings", *, is_guess: bool, lang: str) -> None:
     for part in (found.train, found.dev):
         if part is not None:
             msg.text(f"- {part.path}: {part.n_docs:,} documents")
+            for remark in part.remarks:
+                msg.warn(as_options(remark))
     msg.text(f"- Task: {', '.join(found.tasks)}{' (guessed)' * is_guess}")
     if found.others and is_guess:
         msg.text(f"- Also fit for: {', '.join(found.others)}")

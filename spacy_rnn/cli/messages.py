@@ -1,7 +1,7 @@
 """What is the user's to mend, said in one message instead of a traceback."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -33,10 +33,17 @@ def one_message(
         is_quoted = isinstance(error, KeyError) and error.args
         lines = [str(error.args[0] if is_quoted else error)]
         lines += getattr(error, "__notes__", [])
-        msg.fail(title, spell("\n".join(lines)))
+        msg.fail(title)
+        print_lines(spell("\n".join(lines)).splitlines())
         if verbose:
             raise
         raise typer.Exit(1) from None
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Print lines, each of which begins anew, which no text of a message does."""
+    for line in lines:
+        msg.text(line)
 
 
 def as_options(message: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from spacy.training import Example
 
-from spacy_rnn.cli.evaluate import shorten_labels
+from spacy_rnn.checks import list_names
 from spacy_rnn.pipeline.labels import read_categories
 from spacy_rnn.pipeline.threshold_search import (
     MEASURES,
@@ -147,7 +147,7 @@ def read_data(pipe: Any, examples: Sequence[Example]) -> tuple[np.ndarray, np.nd
     if not np.nansum(truths):
         raise ValueError(
             f"No document has a label that '{pipe.name}' knows: "
-            f"{shorten_labels(set(pipe.labels))}"
+            f"{list_names(sorted(pipe.labels))}"
         )
     return scores, truths
 
@@ -177,7 +177,8 @@ def choose_labels(
     positive = positive_label or pipe.cfg.get("positive_label") or rarer
     if positive not in labels:
         raise ValueError(
-            f"--positive-label {positive}: the labels are {shorten_labels(set(labels))}"
+            f"--positive-label {positive}: the labels are "
+            f"{list_names(sorted(labels), positive)}"
         )
     if min(counts.values()) < min_positives:
         raise ValueError(

@@ -11,6 +11,7 @@ from spacy.tokens import Doc, Span
 from spacy.training.batchers import minibatch_by_words
 from thinc.api import Model
 
+from spacy_rnn.checks import list_names
 from spacy_rnn.explain.targets import Target, find_targets, score_targets
 from spacy_rnn.pipeline.listening import find_upstream
 
@@ -87,8 +88,8 @@ def explain(
         component: Name of the component, of which the pipeline's last one is taken
             that can be explained.
         labels: What to explain: of a classifier these categories, whether predicted or
-            not; of others, the predictions with these labels. If None, what is
-            predicted.
+            not; of taggers and entity recognizers, the predictions with these labels.
+            If None, what is predicted.
         extension: Name of an extension attribute that is set to a document's
             explanations.
 
@@ -114,11 +115,13 @@ def explain(
             f"The model of {name!r} can't be explained. Models that can are those of "
             f"spacy-rnn's architectures for texts, tags, entities and summaries."
         )
-    unknown = sorted(set(labels or ()) - set(getattr(pipe, "labels", labels or ())))
+    unknown = sorted(set(labels or ()) - set(pipe.labels))
+    if unknown and not pipe.labels:
+        raise ValueError(f"{name!r} has no labels by which to choose what to explain.")
     if unknown:
         raise ValueError(
             f"{name!r} doesn't know the labels {unknown}. It knows "
-            f"{sorted(pipe.labels)}."
+            f"{list_names(sorted(pipe.labels), unknown[0])}."
         )
     docs = [text if isinstance(text, Doc) else nlp(text) for text in texts]
     per_doc = find_targets(pipe, docs, labels)

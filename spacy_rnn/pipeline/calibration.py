@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from thinc.api import get_array_module
 
-from spacy_rnn.checks import check_finite, check_positive
+from spacy_rnn.checks import check_finite, check_positive, list_names
 
 ByLabel = float | dict[str, float]  # for all labels, or for each that is named
 
@@ -37,7 +37,7 @@ def check_calibration(name: str, value: Any, labels: Sequence[str] | None) -> No
     if labels and unknown:
         raise ValueError(
             f"{name} names labels that there aren't: {unknown}. The labels are "
-            f"{sorted(labels)}."
+            f"{list_names(sorted(labels), unknown[0])}."
         )
 
 

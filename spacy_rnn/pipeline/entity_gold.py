@@ -16,6 +16,7 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from spacy_rnn.alignment import same_tokens
+from spacy_rnn.checks import list_names
 from spacy_rnn.tags.known import (
     BEGIN,
     INSIDE,
@@ -61,7 +62,8 @@ def read_gold(
         label = doc.vocab.strings[int(types[unknown[0]])]
         raise ValueError(
             f"The document {excerpt(doc)} has an entity with the label {label!r}, "
-            f"which the model doesn't know. It knows {sorted(tag_set.rows)}."
+            f"which the model doesn't know. It knows "
+            f"{list_names(sorted(tag_set.rows), label)}."
         )
     trim(gold, is_space == 1)
     return gold

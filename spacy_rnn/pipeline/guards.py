@@ -14,6 +14,7 @@ from thinc.model import serialize_attr
 from thinc.types import FloatsXd
 from thinc.util import to_numpy
 
+from spacy_rnn.checks import list_names
 from spacy_rnn.gradients import finish_update as clip_and_update
 from spacy_rnn.gradients import layer_names
 from spacy_rnn.pipeline.labels import score
@@ -157,7 +158,7 @@ def check_outputs(pipe: TrainablePipe) -> None:
     if not n_outputs >= len(pipe.labels) > 0:
         raise ValueError(
             f"the model has {n_outputs} outputs, which doesn't fit the labels "
-            f"{list(pipe.labels)}"
+            f"{list_names(pipe.labels)}"
         )
 
 
@@ -186,7 +187,7 @@ def check_seal(pipe: TrainablePipe, *, has_cfg: bool) -> None:
     if has_cfg and saved["outputs"] != found["outputs"]:
         raise ValueError(
             f"the weights were saved with other labels, or in another order, than "
-            f"those of 'cfg': {list(pipe.labels)}"
+            f"those of 'cfg': {list_names(pipe.labels)}"
         )
 
 

@@ -12,12 +12,11 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from thinc.api import Model
 
-from spacy_rnn.checks import check_not_negative
+from spacy_rnn.checks import SHOWN, check_not_negative, list_names
 from spacy_rnn.losses import balanced_classes, balanced_labels
 from spacy_rnn.pipeline.thresholds import check_thresholds
 
 ClassWeights = Literal["balanced"] | dict[str, float] | None
-SHOWN = 10  # labels that a message names
 UNKNOWN = ".* doesn't know (any|some) of the labels"  # how such messages begin
 
 
@@ -54,12 +53,13 @@ def learn_class_weights(
     if unknown:
         raise ValueError(
             f"class_weights names labels that the data doesn't have: "
-            f"{sorted(unknown)}. The labels are {sorted(labels)}."
+            f"{list_names(sorted(unknown))}. The labels are "
+            f"{list_names(sorted(labels))}."
         )
     if not any(weights.get(label, 1.0) for label in labels):
         raise ValueError(
-            f"class_weights is 0 for each of the labels {sorted(labels)}, so there "
-            f"would be nothing to learn. One at least has to be above 0."
+            f"class_weights is 0 for each of the labels {list_names(sorted(labels))}, "
+            f"so there would be nothing to learn. One at least has to be above 0."
         )
     return weights
 
@@ -139,7 +139,7 @@ def describe_unknown(pipe: Any, examples: Iterable[Example]) -> str:
     which = "any" if known.isdisjoint(counts) else "some"
     return (
         f"'{pipe.name}' doesn't know {which} of the labels in the data: "
-        f"{list_counts(unknown)}. It knows {sorted(known)}."
+        f"{list_counts(unknown)}. It knows {list_names(sorted(known))}."
     )
 
 
@@ -168,7 +168,7 @@ def ignore_others(pipe: Any, examples: Iterable[Example]) -> None:
     if counts:
         warnings.warn(
             f"'{pipe.name}' ignores the labels that aren't among those it was given: "
-            f"{list_counts(counts)}. It was given {sorted(pipe.labels)}.",
+            f"{list_counts(counts)}. It was given {list_names(sorted(pipe.labels))}.",
             stacklevel=3,
         )
 
@@ -208,7 +208,7 @@ def check_known(examples: Iterable[Example], labels: Sequence[str]) -> None:
                 raise ValueError(
                     f"The document {example.reference.text[:60]!r} has the label "
                     f"'{label}', which the model doesn't know. It knows "
-                    f"{sorted(labels)}."
+                    f"{list_names(sorted(labels), label)}."
                 )
 
 

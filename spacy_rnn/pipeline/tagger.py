@@ -14,6 +14,7 @@ from thinc.api import Model
 from thinc.types import Floats2d
 from thinc.util import to_numpy
 
+from spacy_rnn.checks import list_names
 from spacy_rnn.losses import divergence, token_cross_entropy
 from spacy_rnn.pipeline.default_models import TAGGER
 from spacy_rnn.pipeline.guards import guarded
@@ -241,8 +242,9 @@ class RNNTagger(Tagger):
         if self.cfg.get("labels_given"):
             return
         strings: Any = example.reference.vocab.strings
+        tag = strings[values[0]]
         raise ValueError(
-            f"The document {example.reference.text[:60]!r} has the tag "
-            f"{strings[values[0]]!r}, which '{self.name}' doesn't know. It "
-            f"knows {sorted(self.labels)}."
+            f"The document {example.reference.text[:60]!r} has the tag {tag!r}, which "
+            f"'{self.name}' doesn't know. It knows "
+            f"{list_names(sorted(self.labels), tag)}."
         )

@@ -11,7 +11,7 @@ from spacy.scorer import Scorer
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from spacy_rnn.checks import check_portion
+from spacy_rnn.checks import check_portion, list_names
 from spacy_rnn.pipeline.calibration import scale_logistic, spread
 
 Thresholds = dict[str, float] | None
@@ -40,13 +40,13 @@ def check_thresholds(
     if labels and unknown:
         raise ValueError(
             f"thresholds names labels that there aren't: {unknown}. The labels are "
-            f"{sorted(labels)}."
+            f"{list_names(sorted(labels), unknown[0])}."
         )
     if exclusive and thresholds and (len(thresholds) > 1 or len(labels) not in (0, 2)):
         raise ValueError(
             f"Where exactly one label is right, thresholds has to name one of two "
             f"labels, but it names {sorted(thresholds)}, and the labels are "
-            f"{sorted(labels)}."
+            f"{list_names(sorted(labels))}."
         )
 
 

@@ -42,7 +42,7 @@ def token_truths(
             meet_unknown(example, unknown)
             known[unknown] = UNKNOWN
         truths.extend(known[each] for each in values)
-    if truths and set(truths) == {UNKNOWN}:
+    if set(truths) == {UNKNOWN}:
         # Always the same words, so that Python shows them once.
         warnings.warn(
             f"'{name}' got a batch in which no token is annotated for it, and learns "

@@ -207,8 +207,8 @@ def test_labels_that_the_pipeline_does_not_know_are_named(classifier, tmp_path):
     exit_code, output = run(classifier, data)
     assert exit_code == 1
     assert (
-        "no label of doc.cats is known to the pipeline. The data has 'fear', 'joy', "
-        "the pipeline 'bad', 'good'"
+        "no label of doc.cats is known to the pipeline. The data has ['fear', 'joy'], "
+        "the pipeline ['bad', 'good']"
     ) in output
     data = write(tmp_path / "data.jsonl", [*rows, *ROWS])
     exit_code, output = run(classifier, data)

@@ -192,6 +192,60 @@ def test_a_text_with_two_labels_makes_it_multilabel(tmp_path):
     assert config["paths"]["dev"] is None
 
 
+@pytest.mark.parametrize("separator", ["; ", ";", "|", ", "])
+def test_several_labels_in_a_cell_are_told_from_one(separator, tmp_path):
+    several = [["joy"], ["joy", "fear"], ["fear"], ["fear", "love", "joy"], ["love"]]
+    rows = [
+        (f"a text of many words {i}", separator.join(several[i % 5])) for i in range(40)
+    ]
+    path = write_table(tmp_path / "train.csv", ["body", "topics"], rows)
+    config, output = make(tmp_path, "--train", path)
+    assert config["nlp"]["pipeline"] == ["rnn_textcat_multilabel"]
+    assert config["corpora"]["train"]["labels"] == ["fear", "joy", "love"]
+    assert f"Label separator: {separator.strip()}" in output
+    config, _ = make(tmp_path, "--train", path, "--task", "textcat", "--force")
+    assert len(config["corpora"]["train"]["labels"]) == 5
+
+
+def test_labels_with_a_separator_in_them_stay_whole(tmp_path):
+    labels = ["Arts, Crafts", "Arts, Music", "Sports"]
+    rows = [(f"a text of many words {i}", labels[i % 3]) for i in range(30)]
+    path = write_table(tmp_path / "train.csv", ["body", "topics"], rows)
+    config, _ = make(tmp_path, "--train", path)
+    assert config["corpora"]["train"]["labels"] == labels
+
+
+def test_rows_without_a_label_can_be_left_out(tmp_path):
+    rows = [*TEXTS, ("no stars", ""), ("no stars at all", "")]
+    path = write_table(tmp_path / "train.csv", ["review", "stars"], rows)
+    exit_code, output = run(tmp_path / "config.cfg", "--train", path)
+    assert exit_code == 1
+    assert "got ''. --errors skip leaves it out" in output
+    config, output = make(tmp_path, "--train", path, "--errors", "skip")
+    assert config["corpora"]["train"]["errors"] == "skip"
+    assert "train.csv: 9 documents" in output
+    assert "left out: 2, the first" in output
+
+
+@pytest.mark.parametrize(
+    ("features", "weights"),
+    [("Case=Nom", (0.25, 0.25, 0.5)), ("", (0.5, None, 0.5))],
+    ids=["features", "no features"],
+)
+def test_features_count_where_there_are_some(features, weights, tmp_path):
+    nlp = spacy.blank("en")
+    doc = nlp.make_doc("Ada knows")
+    for token in doc:
+        token.pos_, token.tag_ = "VERB", "V"
+        token.set_morph(features)
+    DocBin(docs=[doc] * 4).to_disk(tmp_path / "train.spacy")
+    tasks = ["--task", "tagger,morphologizer", "--train", tmp_path / "train.spacy"]
+    config, _ = make(tmp_path, *tasks)
+    found = config["training"]["score_weights"]
+    names = ("pos_acc", "morph_acc", "tag_acc")
+    assert tuple(found[name] for name in names) == weights
+
+
 @pytest.mark.parametrize("name", ["a.iob", "a.conll", "a.tsv", "a.txt.gz"])
 def test_columns_without_names_are_told_apart(name, tmp_path):
     lines = "-DOCSTART- -X- O O\n\n" + 3 * (
@@ -287,12 +341,17 @@ def test_a_closed_pipe_is_one_line_and_a_failure():
         (["--task", "ner", "--dev", "train.csv"], "need --train"),
         (["--train", "none.csv"], "none.csv: no such file or folder"),
         (["--train", "odd.xml"], "odd.xml: expected a file that ends in"),
+        (["--train", "odd.conllu"], "python -m spacy convert makes a .spacy file of"),
+        (["--train", "odd.parquet"], "pandas makes a .csv of it"),
         (["--train", "bad.csv"], "bad.csv:2: expected 2 cells"),
         (["--train", "empty.csv"], "empty.csv: no document with a text"),
         (["--train", "plain.txt"], "plain.txt: no task fits the columns '1', '2', '3'"),
         (["--train", "blank.txt"], "blank.txt: no document with a text"),
         (["--train", "numbers.jsonl"], "no task fits the columns 'a'"),
-        (["--train", "train.csv", "--task", "ner"], "nothing found to train ner with"),
+        (
+            ["--train", "train.csv", "--task", "ner,textcat"],
+            "nothing found to train ner with, only textcat, textcat-multilabel",
+        ),
         (["--train", "two.csv"], "the labels may be in 'stars', 'kind'"),
         (["--train", "same.csv"], "same.csv: all texts have the label 'x'"),
         (["--train", "train.csv", "--tag-column", "x"], "--tag-column is no option of"),
@@ -327,7 +386,8 @@ def test_a_failure_is_told_and_leaves_the_previous_config(
         "others": [{"tokens": ["a", "b"], "pos": ["C", "D"]}] * 3,
     }.items():
         (tmp_path / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    (tmp_path / "odd.xml").write_text("<x/>")
+    for suffix in ("xml", "conllu", "parquet"):
+        (tmp_path / f"odd.{suffix}").write_text("<x/>")
     (tmp_path / "plain.txt").write_text("A plain text.\nNo tags here.\n")
     (tmp_path / "blank.txt").write_text("\n")
     (tmp_path / "config.cfg").write_text("previous")

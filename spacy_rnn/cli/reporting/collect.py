@@ -7,6 +7,7 @@ from typing import Any
 from spacy.language import Language
 from spacy.training import Example
 
+from spacy_rnn.checks import list_names
 from spacy_rnn.cli.evaluate import find_given
 from spacy_rnn.cli.progress import predict, progress
 from spacy_rnn.cli.reporting.card import describe
@@ -99,7 +100,8 @@ def collect(
     known = {label for view in views for label in view.labels}
     unknown = sorted(set(labels or ()) - known)
     if unknown:
-        raise ValueError(f"--label {unknown[0]}: the labels are {sorted(known)}")
+        listed = list_names(sorted(known), unknown[0])
+        raise ValueError(f"--label {unknown[0]}: the labels are {listed}")
     tasks = []
     for view in progress(views, unit="component"):
         task = measure(view, lengths)

@@ -43,6 +43,7 @@ class Part(NamedTuple):
     path: Path
     n_docs: int
     labels: dict[str, Counter[str]]  # by task, how often each occurs
+    remarks: list[str]  # on what its reader leaves out
 
 
 class Findings(NamedTuple):
@@ -121,10 +122,12 @@ def _choose_way(ways: Sequence[Way], tasks: Sequence[str] | None, path: Path) ->
     """Choose the way in which a file is read for some tasks."""
     fit = [way for way in ways if tasks is None or way.tasks.keys() >= set(tasks)]
     if not fit:
+        found = _list_tasks(ways)
+        lacking = [task for task in tasks or () if task not in found]
+        what = " or ".join(lacking) or f"{' and '.join(tasks or ())} together"
         raise ValueError(
-            f"{path}: nothing found to train {' and '.join(tasks or ())} with, but for "
-            f"{', '.join(_list_tasks(ways))}. Name the columns by options, if they "
-            "weren't understood"
+            f"{path}: nothing found to train {what} with, only {', '.join(found)}. "
+            "Name the columns by options, if they weren't understood"
         )
     rivals = [way for way in fit if way.reader == fit[0].reader]
     if len(rivals) > 1:
@@ -147,7 +150,7 @@ def _join_settings(
     way: Way, tasks: Sequence[str], kind: str, given: Given
 ) -> dict[str, Any]:
     for name in given:
-        if name not in options_of(kind):
+        if name not in options_of(kind) | {"errors"}:
             option = name.replace("_", "-")
             raise ValueError(f"--{option} is no option of {kind}, which these are")
     settings = dict(way.settings)
@@ -177,6 +180,7 @@ class Tally:
         self.lengths: Counter[int] = Counter()  # of spans, in tokens
         self.chosen: list[int] = []  # sentences in the summaries of a sample
         self.extracts: list[bool] = []  # whether the summaries are sentences
+        self.has_features = False  # whether any token has some
         is_slow = isinstance(corpus, SummaryCorpus)
         docs: Iterable[Doc] = corpus.read_references(nlp)
         with tqdm(
@@ -194,6 +198,7 @@ class Tally:
         if doc.cats and sum(value > 0 for value in doc.cats.values()) != 1:
             self.several.append(doc.text)
         self.lengths.update(len(span) for span in doc.spans.get(SPANS_KEY, ()))
+        self.has_features = self.has_features or any(str(each.morph) for each in doc)
         if SUMMARY in doc.spans:
             self.chosen.append(len(doc.spans[SUMMARY]))
             self.extracts.append(_is_extract(doc))
@@ -217,9 +222,11 @@ class Tally:
             )
         if "textcat" in tasks and len(labels["textcat"]) < 2:
             raise ValueError(
-                f"{path}: all texts have the label {next(iter(labels['textcat']))!r}"
+                f"{path}: all texts have the label {next(iter(labels['textcat']))!r}, "
+                f"and a classifier learns from two or more"
             )
-        return Part(Path(path), self.n_docs, labels)
+        remarks = self.corpus.contents.report.take()
+        return Part(Path(path), self.n_docs, labels, remarks)
 
     def _count(self, task: str) -> Counter[str]:
         denied = DENIED if task == "tagger" else ()
@@ -241,6 +248,9 @@ class Tally:
         if "spans" in tasks:
             sizes = list(range(1, self._cover_spans() + 1))
             settings["components.spancat.suggester.sizes"] = sizes
+        if "morphologizer" in tasks and not self.has_features:
+            weights = {"pos_acc": 1.0, "morph_acc": None}
+            settings |= {f"training.score_weights.{k}": v for k, v in weights.items()}
         if "summarizer" in tasks:
             budget = max(1, round(median(self.chosen)))
             settings["components.rnn_summarizer.budget"] = budget

@@ -12,9 +12,10 @@ from spacy_rnn.corpora.summaries.rows import (
     SUMMARY_COLUMNS,
     TEXT_COLUMNS,
 )
-from spacy_rnn.corpora.texts.records import LABEL_COLUMNS
+from spacy_rnn.corpora.texts.records import LABEL_COLUMNS, part_labels
 
 TEXT_NAMES = ("text",)
+SEPARATORS = ("|", ";", ",")
 MIN_SUMMARY = 3  # words of what may be one, where only lengths tell
 
 
@@ -36,7 +37,14 @@ def find_texts(columns: Columns, given: Given) -> Iterator[Way]:
     labels = _find_labels(columns, text, given)
     for name in labels:
         settings = {"text_column": text, "label_column": name}
-        yield Way(TEXTS, settings, {"textcat": {}, "textcat-multilabel": {}})
+        tasks: dict[str, dict[str, Any]] = {"textcat": {}, "textcat-multilabel": {}}
+        separator = _find_separator(name, columns.get(name, ()))
+        if separator is not None and "label_separator" not in given:
+            tasks = {
+                "textcat-multilabel": {"label_separator": separator},
+                "textcat": {},
+            }
+        yield Way(TEXTS, settings, tasks)
     shorter = {
         name: length
         for name, length in lengths.items()
@@ -68,9 +76,23 @@ def _find_labels(columns: Columns, text: str, given: Given) -> list[str]:
     named = [name for name in LABEL_COLUMNS if name in columns]
     if given.get("label_column") or named:
         return [given.get("label_column") or named[0]]
-    return [
-        name for name, values in columns.items() if name != text and _are_labels(values)
+    others = {name: values for name, values in columns.items() if name != text}
+    found = [name for name, values in others.items() if _are_labels(values)]
+    return found or [  # with gaps, which the reader tells
+        name
+        for name, values in others.items()
+        if _are_labels([value for value in values if value not in (None, "")])
     ]
+
+
+def _find_separator(name: str, values: Sequence[Any]) -> str | None:
+    """Find what parts strings into labels, of which there are fewer than strings."""
+    strings = {each for each in values if isinstance(each, str)}
+    for separator in () if name == "labels" else SEPARATORS:
+        parts = {part for each in strings for part in part_labels(each, separator)}
+        if any(separator in each for each in strings) and len(parts) < len(strings):
+            return separator
+    return None
 
 
 def _are_labels(values: Sequence[Any]) -> bool:

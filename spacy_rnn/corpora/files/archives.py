@@ -67,7 +67,7 @@ def read_text_files(
     try:
         for file, place, stream in members:
             n_files += 1
-            suffix = max((s for s in suffixes if has_suffix(file, s)), key=len)
+            suffix = next(each for each in suffixes if has_suffix(file, each))
             try:
                 data = read_whole(stream, file, how)
             except TooLarge as error:
@@ -124,7 +124,8 @@ def _open_zip(
     path: Path, is_wanted: Callable[[str], bool]
 ) -> Iterator[tuple[str, BinaryIO]]:
     with zipfile.ZipFile(path) as archive:
-        for name in sorted(filter(is_wanted, archive.namelist()), key=PurePosixPath):
+        files = [each.filename for each in archive.infolist() if not each.is_dir()]
+        for name in sorted(filter(is_wanted, files), key=PurePosixPath):
             with archive.open(name) as stream:
                 yield name, cast(BinaryIO, stream)
 

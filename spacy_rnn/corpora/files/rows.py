@@ -26,6 +26,14 @@ DOCBIN_SUFFIX = ".spacy"
 JSON_SUFFIXES = (".jsonl", ".jsonl.gz")
 TABLE_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 
+OTHERS = {  # what becomes one of these, and how
+    ".conllu": "python -m spacy convert makes a .spacy file of it",
+    ".json": "python -m spacy convert makes a .spacy file of it, if it is spaCy's; "
+    "others need an object on each line, and .jsonl",
+    ".parquet": "pandas makes a .csv of it, read_parquet(...).to_csv(...)",
+    ".xlsx": "spreadsheets save it as .csv",
+}
+
 Row = Mapping[str, Any]  # from key or column to value
 
 
@@ -39,7 +47,11 @@ def find_files(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
     if path.is_file() and has_suffix(path, *suffixes):
         return [path]
     if path.is_file():
-        raise ValueError(f"{path}: expected a file that ends in {', '.join(suffixes)}")
+        hint = OTHERS.get(path.suffix.lower())
+        raise ValueError(
+            f"{path}: expected a file that ends in {', '.join(suffixes)}"
+            f"{'' if hint is None else '; ' + hint}"
+        )
     if not path.is_dir():
         raise FileNotFoundError(f"{path}: no such file or folder")
     files = [

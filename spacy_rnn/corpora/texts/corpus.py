@@ -53,6 +53,8 @@ class TextCorpus(FileCorpus[Labels]):
         text_column: Key or column that holds the text.
         label_column: Key or column that holds the label or labels. None looks for
             "label", "labels" or "cats".
+        label_separator: What is between several labels in a string, such as ";". None:
+            "|" in a CSV or TSV file's column "labels", and nothing elsewhere.
         labels: All labels, where the files may lack some of them. None takes those
             that the files have.
         keep: Keep the reference documents in memory. False reads the files again
@@ -73,6 +75,7 @@ class TextCorpus(FileCorpus[Labels]):
         augmenter: Augmenter | None = None,
         text_column: str = "text",
         label_column: str | None = None,
+        label_separator: str | None = None,
         labels: list[str] | None = None,
         keep: bool = True,
         errors: RowErrors = "strict",
@@ -82,6 +85,8 @@ class TextCorpus(FileCorpus[Labels]):
             raise ValueError(
                 f"labels = {json.dumps(labels)} must be one or more different labels"
             )
+        if label_separator == "":
+            raise ValueError("label_separator has to be a character or more")
         super().__init__(
             path,
             limit=limit,
@@ -95,6 +100,7 @@ class TextCorpus(FileCorpus[Labels]):
         self.files = find_files(self.path, TEXT_SUFFIXES)
         self.text_column = text_column
         self.label_column = label_column
+        self.label_separator = label_separator
         self.labels = labels
 
     def _find_contents(self) -> Contents[Labels]:
@@ -157,6 +163,7 @@ class TextCorpus(FileCorpus[Labels]):
                     how,
                     text_column=self.text_column,
                     label_column=self.label_column,
+                    label_separator=self.label_separator,
                     labels=labels,
                 )
 

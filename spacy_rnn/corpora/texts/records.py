@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from spacy_rnn.checks import list_names
 from spacy_rnn.corpora.files.lines import (
     Location,
     NoColumn,
@@ -65,6 +66,7 @@ def read_records(
     *,
     text_column: str = "text",
     label_column: str | None = None,
+    label_separator: str | None = None,
     labels: Collection[str] | None = None,
 ) -> Iterator[Record]:
     """Read the records of one file, lazily.
@@ -75,6 +77,8 @@ def read_records(
         text_column: Key or column that holds the text.
         label_column: Key or column that holds the label or labels. None looks for
             "label", "labels" or "cats", and finds no label where there is none.
+        label_separator: What is between several labels in a string. None: "|" in a
+            cell of the column "labels", and nothing elsewhere.
         labels: Those that there may be. None: any.
     """
 
@@ -86,6 +90,11 @@ def read_records(
         value = row[column]
         if is_table(path):
             value = _parse_cell(column, value, location, how.errors)
+        parted_by = label_separator
+        if parted_by is None and is_table(path) and column == "labels":
+            parted_by = LABEL_SEPARATOR
+        if parted_by is not None and isinstance(value, str):
+            value = part_labels(value, parted_by)
         record = Record(
             location, row.keys(), text, *_read_annotation(column, value, location)
         )
@@ -97,6 +106,12 @@ def read_records(
     )
 
 
+def part_labels(cell: str, separator: str) -> list[str]:
+    """Part several labels in a string, which may end in the separator."""
+    cell = cell.strip().removesuffix(separator.rstrip())
+    return [label.strip() for label in cell.split(separator)] if cell.strip() else []
+
+
 def check_labels(
     where: Location | str, names: Iterable[str], labels: Collection[str] | None
 ) -> None:
@@ -104,7 +119,8 @@ def check_labels(
     unknown = sorted(set(names).difference(labels)) if labels is not None else []
     if labels is not None and unknown:
         raise ValueError(
-            f"{where}: label {unknown[0]!r} is not one of the labels {list(labels)}"
+            f"{where}: label {unknown[0]!r} is not one of the labels "
+            f"{list_names(labels, unknown[0])}"
         )
 
 
@@ -153,7 +169,7 @@ def _label(value: Any, column: str, location: Location) -> str:
 
 
 def _truth(label: str, value: Any, location: Location) -> float:
-    if not isinstance(value, bool | int | float) or value not in (0, 1):
+    if value not in (0, 1):
         raise ValueError(
             f"{location}: the value of label {label!r} must be 0, 1, true or false, "
             f"got {shorten(value)}"
@@ -170,7 +186,4 @@ def _parse_cell(column: str, cell: str, location: Location, errors: RowErrors) -
             f"{location}: white space before the quote in {column!r}. A cell that is "
             f"quoted has to begin with its quote, got {shorten(cell)}"
         )
-    cell = cell.strip()
-    if column == "labels":
-        return [label.strip() for label in cell.split(LABEL_SEPARATOR)] if cell else []
-    return cell
+    return cell.strip()

@@ -164,6 +164,39 @@ def test_a_mapping_is_taken_as_it_is(tmp_path):
     assert cats == [{"x": 1.0}, {"y": 0.0}, {}]
 
 
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".tsv"])
+@pytest.mark.parametrize("separator", ["; ", ";", "|", " and "])
+def test_a_string_is_parted_into_labels_where_the_separator_is_named(
+    suffix, separator, tmp_path
+):
+    several = [["a"], ["b", "a"], ["c", "a", "b"]]
+    rows = [(f"text {i}", separator.join(each)) for i, each in enumerate(several)]
+    rows.append(("at the end", f"c{separator}"))
+    path = write_corpus(tmp_path / f"a{suffix}", rows)
+    found = [
+        {label for label, value in example.reference.cats.items() if value}
+        for example in TextCorpus(path, label_separator=separator)(NLP)
+    ]
+    assert found == [*map(set, several), {"c"}]
+    whole = {label for x in TextCorpus(path)(NLP) for label in x.reference.cats}
+    assert len(whole) == len(rows)
+
+
+def test_a_gap_between_separators_is_no_label(tmp_path):
+    path = write_corpus(tmp_path / "a.csv", [("a", "x"), ("b", "x;;y")])
+    corpus = TextCorpus(path, label_separator=";")
+    with pytest.raises(ValueError, match="a.csv:3: a label in 'label' must be"):
+        next(corpus(NLP))
+
+
+def test_of_many_labels_an_error_names_those_like_the_unknown_one(tmp_path):
+    labels = [f"label {i}" for i in range(500)]
+    path = write_corpus(tmp_path / "a.csv", [("a", "label 1"), ("b", "labell 321")])
+    with pytest.raises(ValueError, match="the labels \\['label 321', .*490 more") as e:
+        next(TextCorpus(path, labels=labels)(NLP))
+    assert len(str(e.value)) < 500
+
+
 def test_labels_that_are_given_are_all_there_in_their_order(a_file):
     labels = ["z", "pos", "so, so", "neg"]
     for example in TextCorpus(a_file, labels=labels)(NLP):
@@ -417,6 +450,7 @@ def test_an_augmenter_makes_examples_of_each_example(a_file):
         ({"max_length": -5}, "max_length has to be 0"),
         ({"labels": []}, "one or more different labels"),
         ({"labels": ["x", "x"]}, "one or more different labels"),
+        ({"label_separator": ""}, "label_separator has to be a character or more"),
         ({"path": None}, "E913"),
     ],
 )
