@@ -51,6 +51,13 @@ def test_temperature_and_bias_change_log_odds():
     assert_allclose(np.log(found / (1 - found)), expected, rtol=1e-4)
 
 
+@pytest.mark.parametrize(("temperature", "bias"), [(1.0, 1.5), (2.0, 0.0), (1.0, 0.0)])
+def test_either_of_them_is_enough(temperature, bias):
+    p = np.array([0.2, 0.5, 0.9], dtype="f")
+    found = scale_logistic(p, temperature, bias)
+    assert_allclose(log_odds(found), log_odds(p) / temperature + bias, atol=1e-6)
+
+
 def test_what_is_certain_stays_a_number():
     p = np.array([0.0, 1.0], dtype="f")
     assert np.isfinite(log_odds(p)).all()
@@ -60,6 +67,11 @@ def test_what_is_certain_stays_a_number():
         scale_logistic(p, 0.1, 2.0),
     ):
         assert ((found >= 0.0) & (found <= 1.0)).all()
+
+
+def test_a_very_low_temperature_leaves_what_is_alike_alike():
+    p = np.array([[0.25, 0.25, 0.5], [0.4, 0.4, 0.2]], dtype="f")
+    assert_allclose(scale_softmax(p, 1e-3), [[0, 0, 1], [0.5, 0.5, 0]], atol=1e-9)
 
 
 @given(st.lists(PROBABILITIES, min_size=2, max_size=6), TEMPERATURES)

@@ -184,8 +184,31 @@ def test_what_has_not_been_trained_yet_is_saved_and_loaded(factory, tmp_path):
     assert spacy.load(tmp_path).get_pipe(factory).labels == ("good",)
 
 
+@pytest.mark.parametrize("name", ["rnn_tagger", "rnn_ner"])
+def test_outputs_may_be_counted_before_there_are_labels(name, make_tagger, tmp_path):
+    nlp = spacy.blank("en")
+    nlp.add_pipe(name, config={"model": make_tagger(nO=9)})
+    nlp.to_disk(tmp_path)
+    assert spacy.load(tmp_path).get_pipe(name).labels == ()
+
+
 @pytest.mark.parametrize("part", ["cfg", "model"])
 def test_a_part_that_is_left_out_is_not_looked_for(trained_pipe, part, tmp_path):
     pipe = trained_pipe.get_pipe(trained_pipe.pipe_names[0])
     pipe.to_disk(tmp_path, exclude=["vocab", part])
     pipe.from_disk(tmp_path, exclude=iter(["vocab", part]))
+    saved = pipe.to_bytes(exclude=["vocab", part])
+    assert srsly.msgpack_loads(saved).keys() == {"cfg", "model"} - {part}
+    pipe.from_bytes(saved, exclude=iter(["vocab", part]))
+
+
+def test_weights_that_come_without_labels_take_those_that_there_are(
+    make_ner, make_entities, tmp_path
+):
+    nlp = make_ner()
+    nlp.initialize(lambda: make_entities(nlp))
+    pipe = nlp.get_pipe("rnn_ner")
+    pipe.to_disk(tmp_path, exclude=["vocab"])
+    pipe.cfg["labels"] = ["X", "Y"]
+    pipe.from_disk(tmp_path, exclude=["vocab", "cfg"])
+    assert pipe.labels == ("X", "Y")

@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 import spacy
 from numpy.testing import assert_array_equal
+from spacy.pipeline.tok2vec import Tok2VecListener
 from spacy.training import Example
 from spacy.training.initialize import init_nlp
 from spacy.util import load_config_from_str
 from thinc.api import Config
+
+from spacy_rnn.pipeline.listening import find_upstream
 
 CATS = [
     {"good": 1.0, "bad": 0.0, "odd": 0.0},
@@ -119,6 +122,39 @@ def test_an_encoder_of_one_direction_is_listened_to_as_that(
     nlp.initialize(lambda: examples)
     pool = nlp.get_pipe("rnn_textcat").model.get_ref("pool")
     assert not pool.attrs["bidirectional"]
+
+
+def test_what_is_listened_to_is_the_last_encoder_of_that_name_in_front():
+    nlp = spacy.blank("en")
+    for factory, name in [
+        ("tok2vec", "one"),
+        ("tok2vec", "two"),
+        ("tagger", "three"),
+        ("sentencizer", "here"),
+        ("tok2vec", "four"),
+    ]:
+        nlp.add_pipe(factory, name=name)
+    heard = {"one": "one", "two": "two", "*": "two", "three": None, "four": None}
+    for name, expected in heard.items():
+        found = find_upstream(nlp, "here", Tok2VecListener(name, width=8))
+        assert found is (expected and nlp.get_pipe(expected).model)
+
+
+@pytest.mark.parametrize("name", ["spacy-rnn.TextCat.v1", "spacy.TextCatReduce.v1"])
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_listening_classifier_need_not_know_to_what(sharing, texts, name, alone):
+    nlp, examples = sharing
+    if name == "spacy.TextCatReduce.v1":
+        model = {"@architectures": name, "exclusive_classes": True, "tok2vec": LISTENER}
+        model |= dict.fromkeys(["use_reduce_first", "use_reduce_last"], False)
+        model |= dict.fromkeys(["use_reduce_max", "use_reduce_mean"], True)
+        nlp.remove_pipe("rnn_textcat")
+        nlp.add_pipe("rnn_textcat", config={"model": model})
+    pipe = nlp.get_pipe("rnn_textcat")
+    nlp.get_pipe("tok2vec").initialize(lambda: examples, nlp=nlp)
+    pipe.initialize(lambda: examples, nlp=None if alone else nlp)
+    docs = list(nlp.get_pipe("tok2vec").pipe(map(nlp.make_doc, texts)))
+    assert np.isfinite(pipe.predict(docs)).all()
 
 
 def test_listening_components_bear_empty_documents(sharing):

@@ -88,6 +88,15 @@ def test_a_group_says_all_of_its_document():
     assert read(with_group(make_example()), spans_key="chunks") == ["O"] * 4
 
 
+@pytest.mark.parametrize("spans_key", [None, "chunks"])
+@pytest.mark.parametrize("predicted", [OTHER_WORDS, WORDS])
+def test_what_is_predicted_already_is_not_read(spans_key, predicted):
+    words = ["New", "York", "'s", "Ada"] if predicted is OTHER_WORDS else WORDS
+    example = make_example(words, predicted)
+    example.predicted.set_ents([Span(example.predicted, 0, 2, label="LOC")])
+    assert read(example, spans_key=spans_key) == ["-"] * len(predicted)
+
+
 def test_a_group_is_aligned_and_what_crosses_tokens_is_missing():
     settings = {"words": ["New", "York", "'s", "Ada"], "predicted": OTHER_WORDS}
     example = make_example(**settings, spaces=[True, False, True, False])

@@ -75,6 +75,22 @@ def test_no_entity_crosses_sentences_or_begins_with_white_space(wild):
             assert not any(token.is_sent_start for token in doc[start + 1 : end])
 
 
+@pytest.mark.parametrize("kind", ["sentences", "white space"])
+def test_sentences_and_white_space_count_without_each_other(wild, kind):
+    rng = np.random.default_rng(0)
+    docs = []
+    for _ in range(60):
+        words = rng.choice(WORDS if kind == "white space" else WORDS[:6], 10).tolist()
+        starts = [bool(rng.random() < 0.3) or None for _ in words]
+        settings = {} if kind == "white space" else {"sent_starts": starts}
+        docs.append(Doc(wild.vocab, words, **settings))
+    entities = [ent for doc in wild.pipe(docs) for ent in doc.ents]
+    assert entities
+    for ent in entities:
+        assert not ent[0].is_space
+        assert not any(token.is_sent_start for token in ent[1:])
+
+
 def test_an_entity_that_crosses_sentences_is_kept(wild):
     doc = Doc(wild.vocab, WORDS[:4], sent_starts=[True, False, True, False])
     doc.set_ents([Span(doc, 1, 4, label="PER")])

@@ -52,6 +52,15 @@ def test_an_unchanged_model_has_nothing_to_learn(make, factory):
     assert largest_gradient(pipe) < 1e-6
 
 
+def test_dropout_is_that_of_the_call(make, factory):
+    nlp, pipe, example = make(factory)
+    nlp.update([example], sgd=nlp.create_optimizer())  # no output is 0 after that
+    nlp.resume_training()
+    set_dropout_rate(pipe.model, 0.0, attrs=CHANGING)
+    assert pipe.rehearse([unlabelled(nlp)], drop=0.7)[factory] > 1e-6
+    assert pipe.rehearse([unlabelled(nlp)])[factory] == pytest.approx(0.0, abs=1e-6)
+
+
 def test_what_is_imitated_is_what_was_predicted(make, factory):
     nlp, pipe, _ = make(factory)
     nlp.resume_training()

@@ -168,3 +168,11 @@ def test_entities_have_to_be_written_somewhere_after_a_change_too():
     with pytest.raises(ValueError, match="nothing to write to"):
         pipe.configure(annotate_ents=False, spans_key=None)
     assert pipe.cfg["annotate_ents"]
+
+
+@pytest.mark.parametrize("factory", sorted({each[0] for each in SETTINGS}))
+def test_what_the_scores_of_a_component_weigh_adds_up_to_one(factory):
+    weights = spacy.blank("en").get_factory_meta(factory).default_score_weights
+    learns = factory != "nltk_sentencizer"
+    assert sum(weight or 0.0 for weight in weights.values()) == float(learns)
+    assert all(weight is None or weight >= 0.0 for weight in weights.values())

@@ -10,7 +10,7 @@ from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 from thinc.api import fix_random_seed
 
-from spacy_rnn.pipeline.summary_gold import common_parts, sentence_truths
+from spacy_rnn.pipeline.summary_gold import SHARPNESS, common_parts, sentence_truths
 
 TEXTS = [
     "The cat sat on the mat. Nobody cared at all. The cat saw a dog. So it goes.",
@@ -108,6 +108,15 @@ def test_soft_labels_rank_sentences_by_what_they_say_of_the_summary():
     assert ((found > 0.0) & (found < 1.0)).all()
     several = soft_truths(TEXTS[0], ["The cat sat.", "So it goes."], [0])
     assert several.argmax() == 0  # the first reference counts
+
+
+@pytest.mark.parametrize("chosen", [[0], [1, 2], [0, 1, 2, 3]])
+def test_the_log_odds_of_soft_labels_have_the_choices_mean_and_one_spread(chosen):
+    found = soft_truths(TEXTS[0], "The cat sat there, and it saw a dog.", chosen)
+    odds = np.log(found / (1.0 - found))
+    n = len(chosen)
+    assert odds.mean() == pytest.approx(np.log((n + 0.5) / (4 - n + 0.5)), abs=1e-4)
+    assert odds.std() == pytest.approx(SHARPNESS, rel=1e-4)
 
 
 @pytest.mark.parametrize("summary", [None, "", " "])
@@ -321,13 +330,27 @@ def test_a_document_without_gold_counts_nothing(trained):
         assert_allclose(found, expected, atol=1e-6)
 
 
+def test_the_loss_is_the_mean_over_sentences_that_are_known(trained):
+    examples = make_examples(trained)
+    examples[1].reference.spans.pop("summary")
+    for example in examples:
+        trained.get_pipe("sentencizer")(example.predicted)
+    rng = np.random.default_rng(0)
+    scores = [rng.normal(size=n).astype("f") for n in (4, 5, 1)]
+    loss, _ = trained.get_pipe("rnn_summarizer").get_loss(examples, scores)
+    known, truths = np.append(scores[0], scores[2]), np.array([1, 0, 1, 0, 1])
+    expected = np.logaddexp(0.0, known) - truths * known
+    assert loss == pytest.approx(expected.mean(), rel=1e-5)
+
+
 def test_other_boundaries_than_those_of_the_reference_are_aligned(trained):
     pipe = trained.get_pipe("rnn_summarizer")
-    reference = Doc(trained.vocab, words=["Don't", "go", ".", "She", "left", "."])
-    reference.spans["summary"] = [reference[3:6]]
-    words = ["Do", "n't", "go", ".", "She", "left", "."]
-    spaces = [False, True, True, True, True, True, True]
-    starts = [True, False, False, False, True, False, False]
+    words = ["Don't", "won't", "can't", ".", "She", "left", "."]
+    reference = Doc(trained.vocab, words=words)
+    reference.spans["summary"] = [reference[4:7]]
+    words = ["Do", "n't", "wo", "n't", "ca", "n't", ".", "She", "left", "."]
+    spaces = [word not in ("Do", "wo", "ca") for word in words]
+    starts = [word in ("Do", "She") for word in words]
     predicted = Doc(trained.vocab, words=words, spaces=spaces, sent_starts=starts)
     example = Example(predicted, reference)
     scores = [np.zeros(2, dtype="f")]

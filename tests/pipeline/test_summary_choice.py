@@ -5,6 +5,7 @@ import pytest
 import spacy
 from hypothesis import given
 from hypothesis import strategies as st
+from spacy.tokens import Doc
 
 from spacy_rnn.pipeline.summary_choice import choose, words_of
 
@@ -80,6 +81,23 @@ def test_trigram_blocking_leaves_out_what_was_said():
         for blocking in (False, True)
     ]
     assert found == [[0, 1, 2], [0, 2, 3]]
+
+
+@given(st.lists(st.lists(st.sampled_from("abc"), max_size=6), max_size=5))
+def test_only_three_words_in_a_row_are_blocked(sentences):
+    doc = Doc(
+        NLP.vocab,
+        [word for words in sentences for word in [*words, "."]],
+        sent_starts=[not i for words in sentences for i in range(len(words) + 1)],
+    )
+    said, expected = "", []
+    for i, words in enumerate("".join(each) for each in sentences):
+        if words and not any(words[j : j + 3] in said for j in range(len(words) - 2)):
+            said += f"{words} "
+            expected.append(i)
+    settings = {"budget": 1.0, "unit": "share", "trigram_blocking": True}
+    scores = -np.arange(len(sentences))
+    assert choose(list(doc.sents), scores, **settings) == expected
 
 
 @given(

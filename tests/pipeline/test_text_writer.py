@@ -23,6 +23,7 @@ from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 from thinc.api import fix_random_seed
 
+from spacy_rnn.gradients import gradient_arrays
 from spacy_rnn.layers import subwords
 from spacy_rnn.metrics.agreement import expected_agreement
 
@@ -273,6 +274,24 @@ def test_rehearsal_keeps_what_was_written(trained):
     assert losses["rnn_translator"] > 0.0
     assert trained("Birds sing.")._.translation == "Vögel singen."
     assert written(trained) == [target for _, target in PAIRS]
+
+
+def test_rehearsal_is_an_update_by_what_was_written(trained):
+    writer = trained.get_pipe("rnn_translator")
+    trained.resume_training()
+    writer.configure(beam_width=1)
+    examples = make_examples(trained)
+    for doc, example in zip(trained.pipe(TEXTS), examples, strict=True):
+        example.reference._.translation = doc._.translation
+    found = []
+    for learn in (writer.update, writer.rehearse):
+        losses = learn(examples, losses={"rnn_translator": 1.0})
+        found.append([losses["rnn_translator"]])
+        for array in gradient_arrays(writer.model):
+            found[-1].append(array.copy())
+            array[...] = 0.0
+    for learned, rehearsed in zip(*found, strict=True):
+        assert rehearsed == pytest.approx(learned, rel=1e-4, abs=1e-7)
 
 
 def test_averages_are_written_from_only_where_they_are_in_force():

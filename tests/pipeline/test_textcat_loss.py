@@ -123,6 +123,9 @@ def test_class_weights_of_an_unknown_label_are_refused(start):
 def test_class_weights_of_another_type_are_refused(make_nlp, factory, wrong):
     with pytest.raises(ConfigValidationError, match="class_weights"):
         make_nlp(factory, class_weights=wrong)
+    pipe = make_nlp(factory).get_pipe(factory)
+    with pytest.raises(ValueError, match="class.weight"):
+        type(pipe)(pipe.vocab, pipe.model, class_weights=wrong)
 
 
 @pytest.mark.parametrize("wrong", [-1.0, float("inf"), float("nan")])
