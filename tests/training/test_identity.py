@@ -20,6 +20,16 @@ def test_a_change_behind_a_link_is_a_change_of_the_folder(tmp_path):
     assert digest(folder / "a.txt") != digest(other / "a.txt")
 
 
+def test_a_file_that_is_renamed_or_left_out_is_a_change_of_the_folder(tmp_path):
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text(name)
+    before = digest(tmp_path)
+    (tmp_path / "b.txt").rename(tmp_path / "c.txt")  # in the same order
+    renamed = digest(tmp_path)
+    (tmp_path / "c.txt").unlink()
+    assert len({before, renamed, digest(tmp_path)}) == 3
+
+
 @pytest.mark.parametrize(
     ("section", "value", "is_data"),
     [

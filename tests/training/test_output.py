@@ -12,11 +12,16 @@ import numpy as np
 import pytest
 import spacy
 import srsly
+from thinc.api import Model
 
 from spacy_rnn.pipeline.textcat import RNNTextCategorizer
 from spacy_rnn.training import loop
 from spacy_rnn.training.checkpoint import DIGEST_SIZE, MAGIC
+from spacy_rnn.training.finite import checked_predictions
+from spacy_rnn.training.interrupts import Interrupts
 from spacy_rnn.training.lock import lock_folder
+from spacy_rnn.training.output import Output
+from spacy_rnn.training.settings import check_settings
 from tests.training.conftest import SENTIMENT, make_nlp, read_checkpoint, read_folder
 
 SHORT = {"training.max_steps": 6}
@@ -222,6 +227,18 @@ def test_weights_that_are_no_numbers_are_never_written(
         assert np.isfinite([*scores]).all()
 
 
+def test_predictions_that_are_no_numbers_are_named_while_they_are_checked():
+    model = Model("echo", lambda model, X, is_train: (X, lambda dY: dY))
+    nan, numbers = np.array([1.0, np.nan], dtype="f"), np.array([1.0, np.inf])
+    with checked_predictions({"pipe": model}):
+        for each in (numbers, [], [numbers, "text"], (np.arange(2), [None])):
+            assert model.predict(each) is each
+        for each in (nan, [numbers, nan], ("text", [nan, numbers])):
+            with pytest.raises(ValueError, match="'pipe' predicts what is no number"):
+                model.predict(each)
+    assert model.predict(nan) is nan
+
+
 def test_a_run_that_goes_on_is_not_touched_by_another_start(start, run):
     (run / ".model-last.1").mkdir()
     (run / ".model-last.1" / "meta.json").write_text("half")
@@ -275,6 +292,36 @@ def test_an_output_in_a_folder_that_is_read_is_refused(tmp_path, output):
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["train.jsonl"]
 
 
+def test_an_output_beside_a_folder_that_is_read_is_fine(tmp_path):
+    (tmp_path / "data").mkdir()
+    config = {"corpora": {"train": {"path": str(tmp_path / "data")}}}
+    with Output(tmp_path / "out").open(config, resume=False):
+        assert (tmp_path / "out").is_dir()
+
+
+def test_a_checkpoint_is_written_between_evaluations_if_so_wanted(start, run):
+    start(resume=True, overrides={"training.max_steps": 9}, checkpoint_frequency=4)
+    assert read_checkpoint(run / "checkpoint").next_step == 8
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "better"),
+    [
+        ("patience", -1, 0),
+        ("max_epochs", -2, -1),
+        ("max_steps", -1, 0),
+        ("eval_frequency", 0, 1),
+        ("accumulate_gradient", 0, 1),
+        ("dropout", 1.0, 0.9),
+        ("dropout", -0.1, 0),
+    ],
+)
+def test_numbers_that_cannot_be_meant_are_refused(name, value, better):
+    with pytest.raises(ValueError, match=rf"training\.{name} .*{value}"):
+        check_settings({"training": {name: value}})
+    check_settings({"training": {name: better}})
+
+
 def test_a_loss_that_is_no_number_stops_and_keeps_the_models(start, run, monkeypatch):
     def lose(self, examples, *, losses=None, **options):
         losses[self.name] = float("nan")
@@ -303,6 +350,28 @@ def test_a_signal_lets_the_step_end_and_writes_a_checkpoint(
     assert not loop.train(make_nlp(SHORT), tmp_path)
     assert read_checkpoint(tmp_path / "checkpoint").next_step == 4
     assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_is_held_back_and_a_second_one_is_not(number):
+    seen, before = [], signal.getsignal(number)
+
+    def handle(number, frame):
+        seen.append(number)
+
+    signal.signal(number, handle)
+    try:
+        with Interrupts():
+            pass
+        assert signal.getsignal(number) is handle
+        with Interrupts() as interrupts:
+            signal.raise_signal(number)
+            assert interrupts.received == number
+            assert not seen
+            signal.raise_signal(number)
+            assert seen == [number]
+    finally:
+        signal.signal(number, before)
 
 
 def remove(path):

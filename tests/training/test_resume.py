@@ -7,12 +7,16 @@ import time
 from multiprocessing import get_context
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 from spacy.training.loop import train as train_by_spacy
+from thinc.api import SGD, Adam, Linear, RAdam, chain
 
 from spacy_rnn.training import run
 from spacy_rnn.training.loop import train
 from spacy_rnn.training.run import Run
+from spacy_rnn.training.weights import get_weights, restore_weights
 from tests.training.conftest import (
     CONFIG,
     SENTIMENT,
@@ -157,6 +161,33 @@ def test_the_same_seed_gives_the_same_bytes_and_another_one_others(
     start("other", overrides={"training.seed": 4})
     weights = Path("model-last", "tok2vec", "model")
     assert (tmp_path / "other" / weights).read_bytes() != (whole / weights).read_bytes()
+
+
+@pytest.mark.parametrize("averages", [True, False])
+@pytest.mark.parametrize("optimizer", [Adam, RAdam, SGD])
+def test_an_optimizer_goes_on_with_what_it_remembers(optimizer, averages):
+    def make():
+        model = chain(Linear(2, 3), Linear(1, 2)).initialize()
+        return model, optimizer(0.1, use_averages=averages)
+
+    def step(model, optimizer, layers):
+        for layer in layers:
+            model.layers[layer].inc_grad("b", np.full(2 - layer, 0.5, dtype="f"))
+        model.finish_update(optimizer)
+        optimizer.step_schedules()
+
+    (model, first), (twin, second) = make(), make()
+    for _ in range(3):
+        step(model, first, [0])
+        second.step_schedules()  # schedules are in a checkpoint, too
+    restore_weights({"pipe": twin}, second, get_weights({"pipe": model}, first))
+    for layers in ([0, 1], [1], [0]):
+        step(model, first, layers)
+        step(twin, second, layers)
+        assert twin.to_bytes() == model.to_bytes()
+    if averages:
+        kept = [list(each.averages.values()) for each in (first, second)]
+        assert_array_equal(np.hstack(kept[0]), np.hstack(kept[1]))
 
 
 def test_every_score_is_reported_once_replayed_ones_included(start, monkeypatch):

@@ -27,7 +27,9 @@ def draw(generators):
 def read(generators, every):
     """Yield batches of what was drawn for them, as an augmenter or a shuffle does."""
     for step in range(N_STEPS):
-        yield 0, [tuple(draw(generators if step % every == 0 else ()))]
+        if step % every == 0:
+            drawn = tuple(draw(generators))
+        yield 0, [drawn]
 
 
 def run(reading, training, every=1, *, start=0, draws=(), state=None):
