@@ -1,11 +1,13 @@
 import csv
+import errno
 import gzip
+import io
 import json
 from pathlib import Path
 
 import pytest
 
-from spacy_rnn.corpora.files.lines import Reading
+from spacy_rnn.corpora.files.lines import Reading, decode_lines
 from spacy_rnn.corpora.files.rows import find_files, read_csv, read_jsonl
 from spacy_rnn.corpora.texts.records import TEXT_SUFFIXES, read_records
 
@@ -264,6 +266,18 @@ def test_a_damaged_gzip_file_is_reported(tmp_path):
     data[12:16] = b"\xff\xff\xff\xff"
     with pytest.raises(ValueError, match="damaged gzip data"):
         read(write(tmp_path / "a.jsonl.gz", bytes(data)))
+
+
+def test_an_error_of_the_disk_is_no_damage_that_could_be_left_out():
+    class Broken(io.BytesIO):
+        def read1(self, *size):
+            raise OSError(errno.EIO, "Input/output error")
+
+    left_out = []
+    how = Reading("skip", left_out.append)
+    with pytest.raises(OSError, match="Input/output"):
+        list(decode_lines(Broken(), Path("a.csv"), how, newline="\n"))
+    assert not left_out
 
 
 def test_replace_puts_a_replacement_character(tmp_path):

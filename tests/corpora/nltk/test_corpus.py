@@ -178,6 +178,16 @@ def test_shares_are_kept(dev, test):
     assert splits.count("test") / len(splits) == pytest.approx(test, abs=0.01)
 
 
+def test_the_digits_before_it_count_for_shares_that_are_no_tenths():
+    dev, test = 0.173, 0.048
+    for text in map(str, range(300)):
+        number = int(hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest(), 16)
+        position = float("0." + str(number)[::-1])
+        limits = [("train", 1 - dev - test), ("dev", 1 - test), ("test", 1.0)]
+        expected = next(split for split, limit in limits if position < limit)
+        assert find_split(text, dev, test) == expected
+
+
 def test_equal_texts_are_in_one_split():
     assert find_split("Same .", 0.3, 0.3) == find_split(" same\n .", 0.3, 0.3)
 

@@ -190,6 +190,15 @@ def test_long_targets_are_left_out_and_counted(a_file):
     assert corpus.contents.n_docs == 1
 
 
+def test_of_several_targets_the_first_decides_whether_they_are_long(tmp_path):
+    rows = [
+        {"source": "a", "refs": ["x y z", "x"]},
+        {"source": "b", "refs": ["x", "x y z"]},
+    ]
+    path = write_rows(tmp_path / "a.jsonl", rows)
+    assert read(path, max_target_length=3) == [("b", ["x", "x y z"])]
+
+
 def test_the_extension_can_have_another_name(a_file):
     found = read(a_file, extension="headline_for_a_test")
     assert found == PAIRS

@@ -7,9 +7,10 @@ import pytest
 import spacy
 from hypothesis import given
 from hypothesis import strategies as st
+from nltk.stem import SnowballStemmer
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
-from spacy.training import Corpus
+from spacy.training import Corpus, Example
 from spacy.util import registry
 from thinc.api import Config, ConfigValidationError
 
@@ -235,6 +236,16 @@ def test_articles_and_summaries_are_cleaned(tmp_path):
     assert chosen(docs[1]) == ["A."]
 
 
+@pytest.mark.parametrize("language", [None, "german", "french"])
+def test_words_are_stemmed_as_in_their_language(tmp_path, language):
+    path = write(tmp_path / "a.jsonl", [{"text": "Running Katzen.", "summary": "ja"}])
+    corpus = SummaryCorpus(path, clean=["stem"], language=language)
+    stem = SnowballStemmer(language or "english").stem
+    assert [doc.text for doc in references(corpus)] == [
+        f"{stem('Running')} {stem('Katzen')}."
+    ]
+
+
 def test_summaries_are_kept_only_where_they_are_asked_for(a_file):
     docs = references(SummaryCorpus(a_file, keep_summary=False))
     assert [doc._.summary for doc in docs] == [None] * 4
@@ -368,6 +379,17 @@ def test_an_augmenter_keeps_sentences_and_summaries(a_file):
         assert example.reference._.summary == doc._.summary
         expected = [text.lower() for text in sentences(doc)]
         assert sentences(example.predicted) == expected
+
+
+def test_an_augmenter_may_leave_out_words_and_keeps_the_summaries(a_file):
+    def leave_out(nlp, example):
+        words = [token.text for token in example.reference][1:]
+        yield Example(Doc(nlp.vocab, words), Doc(nlp.vocab, words))
+
+    plain = references(SummaryCorpus(a_file))
+    found = references(SummaryCorpus(a_file, augmenter=leave_out))
+    assert [len(doc) for doc in found] == [len(doc) - 1 for doc in plain]
+    assert [doc._.summary for doc in found] == [doc._.summary for doc in plain]
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,8 @@ ROWS = [
     ('{"text": "A.", "summary": {}}', ROW, "a string or a list of sentences, got {}"),
     ('{"text": "A.", "refs": ["A", 1]}', ROW, "a string or a list of sentences, got 1"),
     ('{"text": ["A.", 1], "summary": "A."}', ROW, "each sentence in 'text' must be"),
+    ('{"text": "A.", "summary": ["A.", 1]}', ROW, "each sentence in 'summary' must"),
+    ('{"text": "A.", "refs": [["A."], [1]]}', ROW, "each sentence in 'refs' must be"),
     (
         '{"sents": ["A."], "sent_labels": [1, 0]}',
         ROW,
@@ -388,4 +390,19 @@ def test_given_sentences_are_needed_where_nothing_else_is_asked_for(tmp_path):
         next(SummaryCorpus(path, sentences="given")(NLP))
     texts, left_out = read(path, sentences="given")
     assert texts == ["A. B."]
+    assert list(left_out) == ["Articles without a list of sentences"]
+
+
+def test_documents_without_sentence_boundaries_are_refused_where_these_are_needed(
+    tmp_path,
+):
+    words = ["A", "."]
+    docs = [Doc(NLP.vocab, words), Doc(NLP.vocab, words, sent_starts=[True, False])]
+    for doc in docs:
+        doc._.summary = "A."
+    DocBin(docs=docs, store_user_data=True).to_disk(tmp_path / "a.spacy")
+    with pytest.raises(ValueError, match=r"document 1: no sentence boundaries"):
+        next(SummaryCorpus(tmp_path, sentences="given")(NLP))
+    texts, left_out = read(tmp_path, sentences="given")
+    assert texts == ["A . "]
     assert list(left_out) == ["Articles without a list of sentences"]

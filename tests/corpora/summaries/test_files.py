@@ -2,6 +2,7 @@ import csv
 import gzip
 import io
 import json
+import shutil
 import tarfile
 import tempfile
 import zipfile
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spacy_rnn.corpora.files.archives import read_text_files
 from spacy_rnn.corpora.files.lines import Reading
 from spacy_rnn.corpora.summaries.articles import complete
 from spacy_rnn.corpora.summaries.files import read_articles, read_pairs
@@ -28,7 +30,8 @@ ROW_SUFFIXES = [".jsonl", ".jsonl.gz", ".csv", ".csv.gz", ".tsv", ".tsv.gz"]
 def pack(path, content):
     path.parent.mkdir(parents=True, exist_ok=True)
     data = content.encode("utf-8")
-    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+    is_packed = path.suffix.lower() == ".gz"
+    path.write_bytes(gzip.compress(data) if is_packed else data)
     return path
 
 
@@ -207,12 +210,30 @@ def test_an_archive_is_read_as_the_folder_that_was_packed(tmp_path, suffix):
     assert str(articles[1].location) == f"{path}/cnn/1.story:1"
 
 
+def test_a_zip_archive_has_the_order_of_the_folder(tmp_path):
+    names = ["b.story", "b-c/1.story", "b/10.story", "b/2.story", "a.story"]
+    path = write_archive(tmp_path / "a.zip", {name: story(*DATA[1]) for name in names})
+    zipfile.ZipFile(path).extractall(tmp_path / "a")
+    packed, unpacked = (
+        [file.name for file in read_text_files(each, (".story",), Reading())]
+        for each in (path, tmp_path / "a")
+    )
+    assert packed == unpacked == ["a", "b/10", "b/2", "b-c/1", "b"]
+
+
+def test_a_folder_in_a_tar_archive_is_no_file_whatever_its_name(tmp_path):
+    pack(tmp_path / "a" / "cnn.story" / "1.story", story(*DATA[1]))
+    path = shutil.make_archive(str(tmp_path / "a"), "gztar", tmp_path / "a")
+    assert texts(read(Path(path))) == texts(read(tmp_path / "a")) == [DATA[1]]
+
+
 @pytest.mark.parametrize("suffix", [".txt", ".txt.gz"])
-def test_articles_and_summaries_are_paired_by_their_names(tmp_path, suffix):
+@pytest.mark.parametrize("other", [".txt", ".TXT.GZ"])
+def test_articles_and_summaries_are_paired_by_their_names(tmp_path, suffix, other):
     for topic in ("sport", "tech"):
         for n, (text, summary) in enumerate(DATA):
             pack(tmp_path / "articles" / topic / f"{n}{suffix}", f"{topic}: {text}\n")
-            pack(tmp_path / "summaries" / topic / f"{n}{suffix}", summary + "\n")
+            pack(tmp_path / "summaries" / topic / f"{n}{other}", summary + "\n")
     found = texts(pair(tmp_path / "articles", tmp_path / "summaries"))
     assert found == [
         (f"{topic}: {text}".strip(), summary)

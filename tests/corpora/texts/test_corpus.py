@@ -496,3 +496,18 @@ def test_a_config_with_a_wrong_value_is_refused(a_file, key, value):
     config["corpus"] |= {"path": str(a_file), key: value}
     with pytest.raises(ConfigValidationError, match=key):
         registry.resolve(config)
+
+
+@pytest.mark.parametrize("errors", ["strict", "skip"])
+@pytest.mark.parametrize("is_labelled", [False, True])
+def test_as_many_documents_are_announced_as_are_read(tmp_path, errors, is_labelled):
+    label = {"label": "x"} if is_labelled else {}
+    rows = [{"text": text} | label for text in ("a", "", "b", "c")]
+    if is_labelled and errors == "skip":
+        rows.append({"text": "d"})
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    corpus = TextCorpus(path, errors=errors)
+    texts = [example.reference.text for example in corpus(NLP)]
+    assert texts == ["a", "b", "c"]
+    assert corpus.contents.n_docs == len(texts)

@@ -455,3 +455,16 @@ def test_a_config_with_a_wrong_value_is_refused(a_file, key, value):
     config["corpus"] |= {"path": str(a_file), "tag_column": "pos", key: value}
     with pytest.raises(ConfigValidationError, match=key):
         registry.resolve(config)
+
+
+@pytest.mark.parametrize("name", ["a.spacy", "c.spacy"])
+def test_files_before_and_after_a_docbin_are_checked_and_counted(tmp_path, name):
+    DocBin(docs=[Doc(NLP.vocab, words=["x"])]).to_disk(tmp_path / name)
+    write_corpus(tmp_path / "b.jsonl", ROWS)
+    corpus = TokenCorpus(tmp_path, **MAPPING)
+    docs = [example.reference for example in corpus(NLP)]
+    assert corpus.contents.n_docs == len(docs) == 1 + len(ROWS)
+    assert corpus.contents.known == {"ner": "BIO", "chunk": "BIO"}
+    write_lines(tmp_path / "b.jsonl", *map(json.dumps, ROWS), "broken")
+    with pytest.raises(ValueError, match="b.jsonl:4: malformed JSON"):
+        next(TokenCorpus(tmp_path, **MAPPING)(NLP))
