@@ -12,6 +12,7 @@ from spacy.training import Example
 from thinc.api import fix_random_seed
 
 from spacy_rnn.explain import explain
+from spacy_rnn.explain.explanation import find_component
 from spacy_rnn.explain.targets import label_log_odds
 from spacy_rnn.layers.contributions import Path
 
@@ -106,6 +107,7 @@ def assert_adds_up(explanations):
         difference = each.score - each.baseline
         size = max(abs(difference), 0.01 * np.abs(each.contributions).sum())
         assert abs(each.contributions.sum() - difference) <= 0.01 * size
+        assert each.residual == pytest.approx(difference - each.contributions.sum())
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -219,7 +221,8 @@ def test_the_score_of_an_entity_is_that_of_its_confidence(scheme):
     nlp = train("rnn_ner", crf(), steps=60, scheme=scheme)
     for of_doc in explain(nlp, TEXTS):
         spans = of_doc[0].doc.spans["rnn_ner"]
-        assert [each.span.text for each in of_doc] == [span.text for span in spans]
+        found = [(each.span.text, each.span.label_) for each in of_doc]
+        assert found == [(span.text, span.label_) for span in spans]
         assert [each.label for each in of_doc] == [span.label_ for span in spans]
         confidences = [each.probability for each in of_doc]
         assert_allclose(confidences, spans.attrs["scores"], atol=1e-5)
@@ -354,6 +357,10 @@ def test_the_last_component_that_can_be_explained_is_the_default():
     nlp = train("rnn_textcat", flat())
     nlp.add_pipe("sentencizer", name="after")
     assert {each.component for each in explain_all(nlp)} == {"rnn_textcat"}
+    nlp.add_pipe("rnn_tagger", name="first", config={"model": tagger()}, first=True)
+    assert find_component(nlp) == "rnn_textcat"
+    nlp.add_pipe("rnn_tagger", name="last", config={"model": tagger()})
+    assert find_component(nlp) == "last"
 
 
 def test_what_cant_be_explained_is_said():
@@ -385,6 +392,15 @@ def test_log_odds_are_those_of_the_probabilities(exclusive):
         moved[:, k] += step
         there, _ = label_log_odds(moved, columns, exclusive=exclusive)
         assert_allclose((there - found) / step, gradient[:, k], atol=1e-4)
+
+
+def test_what_the_scores_of_a_row_have_in_common_changes_no_log_odds():
+    scores = np.random.default_rng(0).normal(size=(4, 3))
+    columns, common = np.array([0, 2, 1, 1]), np.array([[0], [-2e3], [3e3], [1]])
+    expected = label_log_odds(scores, columns, exclusive=True)
+    found = label_log_odds(scores + common, columns, exclusive=True)
+    for each, same in zip(found, expected, strict=True):
+        assert_allclose(each, same, atol=1e-9)
 
 
 def test_one_text_in_place_of_several_is_refused():
