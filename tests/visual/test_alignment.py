@@ -102,6 +102,14 @@ def test_every_text_that_was_written_is_drawn():
     assert html.count(">summary</text>") == 1
 
 
+def test_what_else_a_document_has_is_passed_over():
+    doc = make_doc()
+    others = {("._.", f"{name}_candidates", None, None): [] for name in ("a", "b")}
+    others |= {"note": 1, ("._.", "mayor", None, None): "Ada"}
+    doc.user_data = {**others, **doc.user_data}
+    assert render([doc], jupyter=False).count("<figure") == 1
+
+
 def test_a_terminal_gets_a_line_for_each_piece():
     (drawn,) = draw_texts([make_doc()])
     assert CODES.sub("", drawn).splitlines() == [

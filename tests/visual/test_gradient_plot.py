@@ -2,10 +2,14 @@
 
 import json
 import sys
+from dataclasses import replace
 
 import pytest
 
+from spacy_rnn.visual import png
+from spacy_rnn.visual.chart import Axis
 from spacy_rnn.visual.gradients import FORMATS, make_charts, plot_gradients, read_log
+from spacy_rnn.visual.png import plot
 
 CELL = "layers.0.forward_cell"
 
@@ -76,14 +80,18 @@ def test_there_is_a_chart_for_each_component_and_two_for_each_cell():
     assert norms.title == "tok2vec"
     assert gates.title == distances.title == f"tok2vec: lstm: {CELL}"
     assert [each.name for each in norms.series] == ["lstm", "linear", "all"]
+    assert [each.colour for each in norms.series] == [0, 1, None]
     assert len(gates.series) == 4
     assert list(distances.series[0].y) == [1.0, 0.5, 0.1]
+    assert norms.y.scale == distances.y.scale == "log"
+    assert (gates.y.low, gates.y.high, gates.y.percent) == (0.0, 1.0, True)
 
 
 def test_many_steps_are_drawn_as_a_few_curves():
     distances = make_charts([make_line(step) for step in range(50)])[2]
     names = [each.name for each in distances.series]
     assert (names[0], names[-1], len(names)) == ("step 0", "step 49", 6)
+    assert [each.colour for each in distances.series] == [None] * 5 + [0]
 
 
 def test_a_simple_network_has_no_gates_to_draw():
@@ -101,6 +109,29 @@ def test_what_is_missing_is_left_out_of_the_plot(form):
     beginnings = {".png": b"\x89PNG", ".svg": b"<svg", ".html": b"<!DOCTYPE html>"}
     assert data.startswith(beginnings[form])
     assert b"nan" not in data
+
+
+def test_a_png_says_what_its_charts_are(monkeypatch):
+    figure = pytest.importorskip("matplotlib.figure").Figure()
+    charts = make_charts([make_line(0), make_line(9)])
+    charts += make_charts([make_line(step, gates=()) for step in (1, 9)])
+    charts.append(replace(charts[0], x=Axis("steps", scale="log"), series=[]))
+    for chart in charts:
+        axes = figure.subplots()
+        plot(axes, chart)
+        assert axes.get_title() == chart.title
+        assert (axes.get_xlabel(), axes.get_ylabel()) == (chart.x.label, chart.y.label)
+        assert (axes.get_xscale(), axes.get_yscale()) == (chart.x.scale, chart.y.scale)
+        assert chart.y.low is None or axes.get_ylim() == (chart.y.low, chart.y.high)
+        assert [text.get_text() for text in axes.texts] == [chart.note]
+        names = [each.name for each in chart.series]
+        legend = axes.get_legend()
+        assert names == ([each.get_text() for each in legend.texts] if legend else [])
+        figure.clear()
+    drawn = []
+    monkeypatch.setattr(png, "plot", lambda axes, chart: drawn.append(chart))
+    png.draw_png(charts[:2])
+    assert drawn == charts[:2]
 
 
 def test_only_png_needs_matplotlib_and_says_how_to_get_it(monkeypatch):

@@ -1,7 +1,13 @@
 """Texts with the weights of their tokens."""
 
 import re
+import socket
+import sys
 from html.parser import HTMLParser
+from http.client import HTTPConnection
+from threading import Thread
+from types import SimpleNamespace
+from wsgiref import simple_server
 
 import numpy as np
 import pytest
@@ -10,7 +16,8 @@ from chromium import look_at
 from spacy.tokens import Doc
 
 from spacy_rnn.explain import Explanation
-from spacy_rnn.visual.heat_map import draw_text, render
+from spacy_rnn.visual import heat_map
+from spacy_rnn.visual.heat_map import draw_text, render, serve
 from spacy_rnn.visual.tokens import shares
 
 WORDS = ["<b>Warm</b>", "&", "cold", "soup", "."]
@@ -120,6 +127,43 @@ def test_weights_of_nothing_have_no_share():
 
 def test_no_explanation_is_an_empty_page():
     assert "<figure" not in render([], page=True, jupyter=False)
+
+
+def test_a_notebook_shows_the_picture_unless_it_is_asked_not_to(monkeypatch):
+    shown = []
+    notebook = SimpleNamespace(HTML=str, display=shown.append)
+    monkeypatch.setitem(sys.modules, "IPython.display", notebook)
+    for inside, jupyter in [(True, None), (False, True), (True, True)]:
+        monkeypatch.setattr(heat_map, "is_in_jupyter", lambda inside=inside: inside)
+        assert render([explanation()], jupyter=jupyter) == ""
+    html = render([explanation()], jupyter=False)
+    assert shown == [html] * 3
+    monkeypatch.setattr(heat_map, "is_in_jupyter", lambda: False)
+    assert render([explanation()]) == html
+
+
+def test_a_page_is_served_until_it_is_interrupted(monkeypatch):
+    def serve_once(server):
+        get = Thread(target=fetch, args=[server.server_port])
+        get.start()
+        server.handle_request()
+        get.join()
+        raise KeyboardInterrupt
+
+    def fetch(port):
+        connection = HTTPConnection("127.0.0.1", port)
+        connection.request("GET", "/")
+        response = connection.getresponse()
+        found.append((response.status, response.read().decode()))
+        connection.close()
+
+    found = []
+    monkeypatch.setattr(simple_server.WSGIServer, "serve_forever", serve_once)
+    monkeypatch.setattr(heat_map, "is_in_jupyter", lambda: True)  # or anywhere else
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    serve([explanation()], port=port)
+    assert found == [(200, render([explanation()], page=True, jupyter=False))]
 
 
 @pytest.mark.browser

@@ -10,6 +10,7 @@ from spacy.tokens import Doc, SpanGroup
 from spacy_rnn.explain import Explanation
 from spacy_rnn.visual.heat_map import draw_texts, render
 from spacy_rnn.visual.sentences import BLOCKS, draw_bar, weigh_by_summary
+from spacy_rnn.visual.tokens import MORE
 
 WORDS = ["It", "<rained>", ".", "We", "stayed", ".", "Good", "."]
 STARTS = [True, False, False, True, False, False, True, False]
@@ -103,6 +104,25 @@ def test_bars_are_all_as_wide_and_none_is_shorter_than_a_smaller_one(eighths):
     assert len(bar) == BLOCKS
     filled = sum(" ▏▎▍▌▋▊▉█".index(cell) for cell in bar)
     assert filled == eighths
+
+
+def test_words_in_a_terminal_are_as_strong_as_their_sentence():
+    (drawn,) = draw_texts([explanation(make_doc(chosen=()))], weights="sentences")
+    strongest = [
+        max(MORE.index(int(code)) for code in re.findall(r"48;5;(\d+)", line))
+        for line in drawn.splitlines()[1:]
+    ]
+    assert strongest[1] == len(MORE) - 1
+    assert np.argsort(strongest).tolist() == np.argsort(SCORES).tolist()
+
+
+def test_a_document_without_a_sentence_has_no_rows():
+    doc = Doc(spacy.blank("en").vocab)
+    group = SpanGroup(doc, name="summary", attrs={"sentence_scores": []})
+    doc.spans["summary"] = group
+    assert rows_of(render([doc], jupyter=False)) == []
+    (drawn,) = draw_texts([doc])
+    assert CODES.sub("", drawn) == "summary 0 of 0 sentences"
 
 
 def test_what_has_no_such_weights_is_refused():

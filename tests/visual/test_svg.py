@@ -3,6 +3,7 @@
 import re
 import xml.etree.ElementTree as ET
 from itertools import pairwise
+from math import log10
 
 import pytest
 
@@ -63,6 +64,17 @@ def test_what_cant_be_drawn_makes_a_gap(scale, gap):
     assert "nan" not in ET.tostring(svg, "unicode")
 
 
+@pytest.mark.parametrize("mark", ["line", "points"])
+@pytest.mark.parametrize("ends", [(NAN, 1.0), (1.0, NAN)])
+def test_what_has_no_place_or_no_end_is_left_out(mark, ends):
+    low, high = ([each] * 3 for each in ends)
+    svg = draw(Series("", [0, NAN, 2], [1, 2, NAN], mark, low=low, high=high))
+    assert "nan" not in ET.tostring(svg, "unicode")
+    assert not all_of(svg, "line", "thin")
+    if mark == "points":
+        assert len(all_of(svg, "circle")) == 1
+
+
 @pytest.mark.parametrize("values", [[], [NAN], [0.0], [3.0, 3.0], [-1e-9, 1e12]])
 @pytest.mark.parametrize("scale", ["linear", "log"])
 @pytest.mark.parametrize("mark", ["line", "bars", "points", "dashed"])
@@ -81,6 +93,32 @@ def test_ticks_are_few_and_round_and_inside(high):
     steps = [b - a for (a, _), (b, _) in pairwise(ticks)]
     assert steps == pytest.approx([steps[0]] * len(steps))
     assert all(-1e-9 <= line.place(value) <= 100.0 + 1e-9 for value, _ in ticks)
+
+
+@pytest.mark.parametrize("decades", [1, 2, 5, 6, 17, 300])
+def test_ticks_of_a_logarithmic_axis_are_a_few_powers_of_ten(decades):
+    axis = Axis("", scale="log")
+    ticks = find_ticks(axis, lay_out(axis, [1e-3, 10.0 ** (decades - 3)], 0.0, 100.0))
+    powers = [log10(value) for value, _ in ticks]
+    assert 2 <= len(ticks) <= 6
+    assert powers[0] == -3
+    steps = {round(b - a, 9) for a, b in pairwise(powers)}
+    assert len(steps) == 1
+    assert all(step == round(step) for step in steps)
+    assert [float(label) for _, label in ticks] == pytest.approx(
+        [10**n for n in powers]
+    )
+
+
+def test_shares_are_written_in_percent_and_large_numbers_by_the_thousand():
+    for percent, high, expected in [
+        (True, 1.0, ["0 %", "50 %", "100 %"]),
+        (False, 1.0, ["0", "0.5", "1"]),
+        (False, 20_000.0, ["0", "10k", "20k"]),
+    ]:
+        axis = Axis("", low=0.0, high=high, percent=percent)
+        ticks = dict(find_ticks(axis, lay_out(axis, [], 0.0, 100.0)))
+        assert [ticks[each] for each in (0.0, high / 2, high)] == expected
 
 
 @pytest.mark.parametrize("n", [2, 5, 12])
@@ -106,6 +144,8 @@ def test_bars_stand_on_the_axis_and_dont_touch():
     bars = [(float(e.get("x")), float(e.get("width"))) for e in all_of(svg, "rect")]
     assert len(bars) == 2
     assert bars[0][0] + bars[0][1] < bars[1][0]
+    step = (bars[1][0] - bars[0][0]) / 2  # the bar between them has no height
+    assert step / 2 < bars[0][1] == bars[1][1] < step
     for each in all_of(svg, "rect"):
         assert float(each.get("y")) + float(each.get("height")) == HEIGHT - BOTTOM
 
@@ -132,5 +172,4 @@ def test_a_sheet_is_one_picture_that_stands_by_itself():
 def test_a_logarithmic_axis_takes_whatever_a_float_can_be(values):
     steps = list(range(len(values)))
     svg = draw(Series("", steps, values), y=Axis("", scale="log"))
-    assert "inf" not in svg
-    assert "nan" not in svg
+    assert not re.search("nan|inf", ET.tostring(svg, "unicode"))
