@@ -185,6 +185,7 @@ def test_a_dateline_may_follow_a_headline_if_it_names_an_agency():
     "byline",
     [
         "By John Smith\n",
+        "\nBy John Smith\n",
         "By JILL O'HARA and Al de la Cruz, CNN\n\n",
         "By .\nDaily Mail Reporter .\nPUBLISHED: .\n07:27 EST, 10 April 2013 .\n| .\n",
         "By\n\nJill Reilly\n\n",
@@ -195,6 +196,11 @@ def test_a_dateline_may_follow_a_headline_if_it_names_an_agency():
 def test_bylines_before_an_article_are_taken_off(byline):
     text = "A cat sat.\n\nBy Jo Li\n"
     assert clean(byline + text, ["strip_bylines"]) == text
+
+
+@pytest.mark.parametrize("text", ["Cats of Rome\nA cat sat.", "\nJo Li\n\nShe sat."])
+def test_a_headline_that_could_be_a_name_is_no_byline(text):
+    assert clean(text, ["strip_bylines"]) == text
 
 
 @pytest.mark.parametrize(
