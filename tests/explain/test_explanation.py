@@ -373,6 +373,9 @@ def test_what_cant_be_explained_is_said():
         explain(nlp, TEXTS, labels=["better"])
     with pytest.raises(ValueError, match="no component that can be explained"):
         explain(spacy.blank("en"), TEXTS)
+    nlp = train("rnn_summarizer", summarizer(), budget=1)
+    with pytest.raises(ValueError, match="'rnn_summarizer' has no labels by which"):
+        explain(nlp, TEXTS, labels=["summary"])
 
 
 @pytest.mark.parametrize("exclusive", [True, False])

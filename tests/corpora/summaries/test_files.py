@@ -221,9 +221,10 @@ def test_a_zip_archive_has_the_order_of_the_folder(tmp_path):
     assert packed == unpacked == ["a", "b/10", "b/2", "b-c/1", "b"]
 
 
-def test_a_folder_in_a_tar_archive_is_no_file_whatever_its_name(tmp_path):
+@pytest.mark.parametrize("form", ["gztar", "zip"])
+def test_a_folder_in_an_archive_is_no_file_whatever_its_name(form, tmp_path):
     pack(tmp_path / "a" / "cnn.story" / "1.story", story(*DATA[1]))
-    path = shutil.make_archive(str(tmp_path / "a"), "gztar", tmp_path / "a")
+    path = shutil.make_archive(str(tmp_path / "a"), form, tmp_path / "a")
     assert texts(read(Path(path))) == texts(read(tmp_path / "a")) == [DATA[1]]
 
 
