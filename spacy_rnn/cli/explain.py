@@ -1,3 +1,4 @@
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from enum import Enum
@@ -13,8 +14,10 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from tqdm import tqdm
 from wasabi import msg
+from wasabi.util import supports_ansi
 
 from spacy_rnn.atomic import write_atomically
+from spacy_rnn.cli.debugging.topics import count
 from spacy_rnn.cli.files import check_file
 from spacy_rnn.cli.messages import one_message, without_settings
 from spacy_rnn.cli.options import CodeOption, GpuOption, ModelArgument
@@ -90,7 +93,8 @@ def explain_cli(
     """Show what each token of a text contributes to what a pipeline says of it.
 
     What speaks for a category, a tag, an entity or a sentence of a summary is blue,
-    what speaks against it orange.
+    what speaks against it orange. Where there are no colours, the tokens that count
+    most are below the text, with their numbers.
 
     python -m spacy rnn explain training/sentiment/model-best "A cold, rude waiter."
 
@@ -108,13 +112,13 @@ def explain_cli(
             raise ValueError("--label is of no use with --weights alignment")
         setup_gpu(use_gpu, silent=as_json or output is None)
         chosen = list(islice(read_all(texts, text_column), limit or None))
+        nlp = spacy.load(model)
         texts_explained: Iterator[tuple[Doc, list[Any]]] = (
-            align_texts(model, chosen, component=component)
+            align_texts(nlp, chosen, component=component)
             if is_written
-            else explain_texts(
-                model, chosen, component=component, labels=labels or None
-            )
+            else explain_texts(nlp, chosen, component=component, labels=labels or None)
         )
+        colours = has_colours()
         for doc, explanations in texts_explained:
             if output is not None:
                 found.extend(explanations)
@@ -123,18 +127,38 @@ def explain_cli(
                 tokens = {"tokens": [token.text for token in doc]}
                 typer.echo(srsly.json_dumps(tokens | to_rows(explanations)))
             elif output is None:
-                for each in draw_texts(explanations, weights.value):
+                for each in draw_texts(explanations, weights.value, colours=colours):
                     typer.echo(each + "\n")
         if output is not None:
             page = render(found, weights=weights.value, page=True, jupyter=False)
             write_atomically(output, page.encode())
-    if output is not None and not as_json:
-        what = "texts" if is_written else "predictions"
-        msg.good(f"Explained {len(found)} {what} and wrote {output}")
+    if as_json:
+        return
+    if output is not None:
+        what = count(len(found), "text" if is_written else "prediction")
+        msg.good(f"Explained {what} and wrote {output}")
+    if component is None and not is_written:
+        name_others(nlp)
+
+
+def has_colours() -> bool:
+    """Whether what is printed is shown in colours, and the user wants them."""
+    is_wanted = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return is_wanted and sys.stdout.isatty() and supports_ansi()
+
+
+def name_others(nlp: Language) -> None:
+    """Say of which component the explanations are, if it isn't the only one."""
+    from spacy_rnn.explain.explanation import is_explained
+
+    *others, last = [name for name, pipe in nlp.pipeline if is_explained(pipe)]
+    if others:
+        names = ", ".join(map(repr, others))
+        msg.info(f"These are predictions of {last!r}; --component has those of {names}")
 
 
 def explain_texts(
-    model: str,
+    nlp: Language,
     texts: Sequence[str],
     *,
     component: str | None,
@@ -147,7 +171,6 @@ def explain_texts(
     """
     from spacy_rnn.explain import explain
 
-    nlp: Language = spacy.load(model)
     if not any(len(nlp.make_doc(text)) for text in texts):
         raise ValueError("There is no text with a token to explain")
     shown = tqdm(total=len(texts), unit="texts", delay=2, leave=False, disable=None)
@@ -160,7 +183,7 @@ def explain_texts(
 
 
 def align_texts(
-    model: str, texts: Sequence[str], *, component: str | None
+    nlp: Language, texts: Sequence[str], *, component: str | None
 ) -> Iterator[tuple[Doc, list[Doc]]]:
     """Let the components write that write texts, and keep what they read for it.
 
@@ -169,13 +192,12 @@ def align_texts(
     """
     from spacy_rnn.pipeline.text_writer import TextWriter
 
-    nlp: Language = spacy.load(model)
     writers = {name: p for name, p in nlp.pipeline if isinstance(p, TextWriter)}
     if not writers or (component is not None and component not in writers):
         name = f" {component!r}" if component else ""
         raise ValueError(
-            f"{model} has no component{name} that writes texts, as rnn_translator and "
-            f"rnn_abstractive_summarizer do. It has: {', '.join(writers) or 'none'}"
+            f"The pipeline has no component{name} that writes texts, as rnn_translator "
+            f"and rnn_abstractive_summarizer do. It has: {', '.join(writers) or 'none'}"
         )
     for name in [component] if component else writers:
         writers[name].configure(n_best=1, attention=True)

@@ -9,7 +9,7 @@ from spacy.tokens import Doc
 
 from spacy_rnn.visual.chart import Matrix
 from spacy_rnn.visual.matrix import draw_wide_matrix
-from spacy_rnn.visual.tokens import direction_of
+from spacy_rnn.visual.tokens import BLUE, BOLD, direction_of, paint
 
 SUFFIX = "_candidates"
 LEAST = 0.1  # share that a terminal is told of
@@ -96,14 +96,16 @@ def draw_alignment_html(picture: Alignment) -> str:
     )
 
 
-def draw_alignment_text(picture: Alignment) -> str:
+def draw_alignment_text(picture: Alignment, *, colours: bool = True) -> str:
     """Draw a text for a terminal: a line for each piece, with what was read for it."""
     tokens = [token.text for token in picture.doc]
     width = max(map(len, picture.pieces))
-    lines = [f"\x1b[1m{picture.title}\x1b[0m {picture.text} {picture.probability:.1%}"]
+    title = paint(picture.title, BOLD, colours=colours)
+    lines = [f"{title} {picture.text} {picture.probability:.1%}"]
     for piece, shares in zip(picture.pieces, picture.attention, strict=True):
         read = [
-            f"{' '.join(tokens[i].split())} \x1b[38;5;33m{shares[i]:.0%}\x1b[0m"
+            f"{' '.join(tokens[i].split())} "
+            f"{paint(f'{shares[i]:.0%}', BLUE, colours=colours)}"
             for i in np.flatnonzero(shares >= LEAST)
         ]
         lines.append(f"{piece.ljust(width)}  {'  '.join(read)}")

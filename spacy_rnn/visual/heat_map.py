@@ -26,7 +26,14 @@ from spacy_rnn.visual.sentences import (
     weigh_by_attention,
     weigh_by_summary,
 )
-from spacy_rnn.visual.tokens import direction_of, mark_tokens, shade_tokens
+from spacy_rnn.visual.tokens import (
+    BOLD,
+    direction_of,
+    list_strongest,
+    mark_tokens,
+    paint,
+    shade_tokens,
+)
 
 Weights = Literal["contributions", "attention", "sentences", "alignment"]
 Picture = Explanation | WeightedSentences | Alignment
@@ -109,24 +116,29 @@ def serve(
 
 
 def draw_texts(
-    explanations: Sequence[Explanation | Doc], weights: Weights = "contributions"
+    explanations: Sequence[Explanation | Doc],
+    weights: Weights = "contributions",
+    *,
+    colours: bool = True,
 ) -> Iterator[str]:
-    """Draw explanations for a terminal with 256 colours.
+    """Draw explanations for a terminal with 256 colours, or without any.
 
     Args:
         explanations: See `render`.
         weights: See `render`.
+        colours: Whether there are colours. If not, the tokens that weigh most are
+            listed with their numbers, and those predicted of are in brackets.
 
     Raises:
         ValueError: If there are no such weights to show.
     """
     for each in find_pictures(explanations, weights):
         if isinstance(each, WeightedSentences):
-            yield draw_sentences_text(each)
+            yield draw_sentences_text(each, colours=colours)
         elif isinstance(each, Alignment):
-            yield draw_alignment_text(each)
+            yield draw_alignment_text(each, colours=colours)
         else:
-            yield draw_text(each, weights)
+            yield draw_text(each, weights, colours=colours)
 
 
 def find_pictures(
@@ -178,11 +190,24 @@ def draw_html(picture: Picture, weights: Weights) -> str:
     )
 
 
-def draw_text(explanation: Explanation, weights: Weights = "contributions") -> str:
-    """Draw one explanation for a terminal with 256 colours."""
-    values = find_weights(explanation, weights)
-    text = shade_tokens(explanation.doc, values, find_underlined(explanation))
-    return f"\x1b[1m{explanation.label}\x1b[0m {describe(explanation)}\n{text}"
+def draw_text(
+    explanation: Explanation,
+    weights: Weights = "contributions",
+    *,
+    colours: bool = True,
+) -> str:
+    """Draw one explanation for a terminal, see `draw_texts`."""
+    doc, values = explanation.doc, find_weights(explanation, weights)
+    underlined = find_underlined(explanation)
+    title = f"{paint(explanation.label, BOLD, colours=colours)} {describe(explanation)}"
+    if colours:
+        return f"{title}\n{shade_tokens(doc, values, underlined)}"
+    text = doc.text
+    if underlined:
+        start, end = explanation.span.start_char, explanation.span.end_char
+        text = f"{text[:start]}[{text[start:end]}]{text[end:]}"
+    strongest = list_strongest(doc, values, are_shares=weights == "attention")
+    return f"{title}\n{text}\n{strongest}"
 
 
 def find_weights(explanation: Explanation, weights: Weights) -> np.ndarray:

@@ -8,7 +8,15 @@ import numpy as np
 from spacy.tokens import Doc, Span
 
 from spacy_rnn.explain import Explanation
-from spacy_rnn.visual.tokens import direction_of, mark_tokens, shade_tokens
+from spacy_rnn.visual.tokens import (
+    BLUE,
+    BOLD,
+    direction_of,
+    list_strongest,
+    mark_tokens,
+    paint,
+    shade_tokens,
+)
 
 BLOCKS = 10  # cells of the longest bar in a terminal
 PARTS = " ▏▎▍▌▋▊▉█"
@@ -145,17 +153,25 @@ def draw_sentences_html(picture: WeightedSentences) -> str:
     )
 
 
-def draw_sentences_text(picture: WeightedSentences) -> str:
-    """Draw a document for a terminal, a line for each sentence."""
-    lines = [f"\x1b[1m{picture.title}\x1b[0m {picture.about}"]
+def draw_sentences_text(picture: WeightedSentences, *, colours: bool = True) -> str:
+    """Draw a document for a terminal, a line for each sentence.
+
+    Without colours, the words of a sentence that weigh much are below it.
+    """
+    lines = [f"{paint(picture.title, BOLD, colours=colours)} {picture.about}"]
     for i, (sentence, share) in enumerate(picture.rows):
-        words = picture.words_of(sentence)
-        text = shade_tokens(sentence, words, strength=share**0.5)
+        words, strength = picture.words_of(sentence), share**0.5
+        text = shade_tokens(sentence, words if colours else None, strength=strength)
         weight = picture.weights[i]
-        sign = "\x1b[1m▸\x1b[0m" if i in picture.chosen else " "
-        bar = f"\x1b[38;5;33m{draw_bar(share)}\x1b[0m"
+        sign = paint("▸", BOLD, colours=colours) if i in picture.chosen else " "
+        bar = paint(draw_bar(share), BLUE, colours=colours)
         lines.append(f"{sign} {weight:6.1%} {bar} {' '.join(text.split())}")
-    return "\n".join(lines)
+        if words is not None and not colours:
+            strongest = list_strongest(
+                sentence, words, are_shares=True, strength=strength
+            )
+            lines.append(f"{'':{BLOCKS + 10}}{strongest}".rstrip())
+    return "\n".join(line for line in lines if line)
 
 
 def draw_bar(share: float) -> str:

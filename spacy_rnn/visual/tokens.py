@@ -1,4 +1,4 @@
-"""Tokens with colours behind them, as HTML and for the terminal."""
+"""Tokens with their weights: as colours, in HTML and a terminal, or as numbers."""
 
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -22,6 +22,8 @@ STYLE = """.rnn-texts { font-size: 16px; line-height: 1.9; max-width: 60rem;
 SHADES = 5  # of a colour in the terminal
 MORE = (189, 153, 117, 75, 33)  # blue, of the 256 colours of a terminal
 LESS = (223, 216, 215, 209, 202)  # orange
+BOLD, BLUE = "1", "38;5;33"
+LISTED = 10  # tokens with their numbers, where there are no colours
 
 
 def mark_tokens(
@@ -68,17 +70,52 @@ def shade_tokens(
     """
     tokens, parts = list(tokens), []
     weights = np.zeros(len(tokens)) if values is None else values
-    for token, share in zip(tokens, shares(weights), strict=True):
-        shade = round(strength * abs(share) * SHADES)
+    for token, shade in zip(tokens, find_shades(weights, strength), strict=True):
         codes = ["4"] if token.i in underlined else []
         if shade:
-            colours = LESS if share < 0 else MORE
-            codes += ["38;5;16", f"48;5;{colours[shade - 1]}"]
-        text = token.text
-        if codes:
-            text = f"\x1b[{';'.join(codes)}m{text}\x1b[0m"
-        parts.append(text + token.whitespace_)
+            colours = LESS if shade < 0 else MORE
+            codes += ["38;5;16", f"48;5;{colours[abs(shade) - 1]}"]
+        parts.append(paint(token.text, *codes) + token.whitespace_)
     return "".join(parts)
+
+
+def list_strongest(
+    tokens: Iterable[Token],
+    values: np.ndarray,
+    *,
+    are_shares: bool,
+    strength: float = 1.0,
+) -> str:
+    """List the tokens that weigh most with their numbers, for where no colours are.
+
+    White space, which can't be read in a list, counts among the rest.
+
+    Args:
+        tokens: The tokens.
+        values: Their weights. Shape (tokens,).
+        are_shares: Whether they are shares of attention, or else contributions, of
+            which those of the rest are added up.
+        strength: Of the strongest colour that there would be, in [0, 1]: tokens that
+            would have none are left out.
+    """
+    tokens, shades = list(tokens), find_shades(values, strength)
+    order = np.argsort(-np.abs(values), kind="stable").tolist()
+    chosen = [i for i in order if shades[i] and not tokens[i].is_space][:LISTED]
+    form = ".0%" if are_shares else "+.2f"
+    parts = [f"{' '.join(tokens[i].text.split())} {values[i]:{form}}" for i in chosen]
+    if not are_shares and len(chosen) < len(tokens):
+        parts.append(f"the rest {values.sum() - values[chosen].sum():{form}}")
+    return "  ".join(parts)
+
+
+def paint(text: str, *codes: str, colours: bool = True) -> str:
+    """Give a text what codes of a terminal say, if it has colours."""
+    return f"\x1b[{';'.join(codes)}m{text}\x1b[0m" if codes and colours else text
+
+
+def find_shades(values: np.ndarray, strength: float) -> list[int]:
+    """Return the shades of weights, up to `SHADES` and with their signs; 0 for none."""
+    return np.rint(strength * shares(values) * SHADES).astype(int).tolist()
 
 
 def shares(values: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """`python -m spacy rnn explain`, through the command line."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from spacy.training import Example
 from typer.testing import CliRunner
 
 import spacy_rnn.cli  # noqa: F401 (adds the commands to those of spaCy)
+from spacy_rnn.cli.explain import has_colours
 
 ROWS = [("Good soup.", "good"), ("Bad soup, bad staff.", "bad")]
 
@@ -72,8 +74,58 @@ def test_texts_are_drawn_with_what_is_predicted(classifier):
     result = explain(classifier, "Good soup.", "Bad staff.")
     assert result.exit_code == 0
     lines = [line for line in result.stdout.splitlines() if line]
-    assert [line.split()[0] for line in lines[::2]] == ["good", "bad"]
-    assert lines[1::2] == ["Good soup.", "Bad staff."]  # no colours in a file
+    assert [line.split()[0] for line in lines[::3]] == ["good", "bad"]
+    assert lines[1::3] == ["Good soup.", "Bad staff."]
+    for line, text in zip(lines[2::3], ("Good soup .", "Bad staff ."), strict=True):
+        words = line.split("  ")  # no colours in a file, but numbers
+        assert {word.split()[0] for word in words} <= {*text.split(), "the"}
+        assert any(float(word.split()[-1]) > 0 for word in words)
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_terminal", "are_there"),
+    [
+        ({}, True, True),
+        ({}, False, False),
+        ({"NO_COLOR": "1"}, True, False),
+        ({"NO_COLOR": ""}, True, True),
+        ({"ANSI_COLORS_DISABLED": "1"}, True, False),
+        ({"TERM": "dumb"}, True, False),
+    ],
+)
+def test_a_terminal_has_colours_unless_they_are_not_wanted(
+    monkeypatch, settings, is_terminal, are_there
+):
+    for name in ("NO_COLOR", "ANSI_COLORS_DISABLED", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("sys.stdout", SimpleNamespace(isatty=lambda: is_terminal))
+    assert has_colours() is are_there
+
+
+@pytest.fixture(scope="module")
+def several(classifier, tagger_of_few, tmp_path_factory):
+    """Save a pipeline of both."""
+    nlp = spacy.load(classifier)
+    nlp.add_pipe("rnn_tagger", source=spacy.load(tagger_of_few), first=True)
+    path = tmp_path_factory.mktemp("several")
+    nlp.to_disk(path)
+    return path
+
+
+def test_other_components_that_can_be_explained_are_named_once(several, classifier):
+    texts = ("Good soup.", "Bad staff.")
+    remark = "predictions of 'rnn_textcat'; --component has those of 'rnn_tagger'"
+    result = explain(several, *texts)
+    assert result.exit_code == 0
+    assert " ".join(result.stdout.split()).count(remark) == 1
+    for args in (
+        (several, *texts, "--component", "rnn_tagger"),
+        (several, *texts, "--json"),
+        (classifier, *texts),
+    ):
+        assert "--component" not in explain(*args).stdout
 
 
 def test_a_program_gets_a_line_of_json_for_each_text(classifier):
@@ -124,7 +176,7 @@ def test_a_page_is_written(classifier, tmp_path):
     path = tmp_path / "page.html"
     result = explain(classifier, "Good <soup>.", "--output", path, "-w", "attention")
     assert result.exit_code == 0
-    assert "Explained 1 predictions" in result.stdout
+    assert "Explained 1 prediction and wrote" in " ".join(result.stdout.split())
     assert "&lt;" in path.read_text("utf8")
 
 

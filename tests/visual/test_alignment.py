@@ -121,6 +121,12 @@ def test_a_terminal_gets_a_line_for_each_piece():
     ]
 
 
+def test_without_colours_the_same_lines_are_plain():
+    (coloured,) = draw_texts([make_doc()])
+    (plain,) = draw_texts([make_doc()], colours=False)
+    assert plain == CODES.sub("", coloured) != coloured
+
+
 @pytest.mark.parametrize("shares", [None, "nothing"])
 def test_without_attention_there_is_nothing_to_draw(shares):
     doc = make_doc(shares=None)

@@ -17,8 +17,8 @@ from spacy.tokens import Doc
 
 from spacy_rnn.explain import Explanation
 from spacy_rnn.visual import heat_map
-from spacy_rnn.visual.heat_map import draw_text, render, serve
-from spacy_rnn.visual.tokens import shares
+from spacy_rnn.visual.heat_map import draw_text, draw_texts, render, serve
+from spacy_rnn.visual.tokens import LISTED, shares
 
 WORDS = ["<b>Warm</b>", "&", "cold", "soup", "."]
 VALUES = [2.0, 0.0, -1.0, 0.5, -0.1]
@@ -118,6 +118,44 @@ def test_a_terminal_gets_the_text_with_more_colour_for_more_weight():
     assert strong < weak
     assert "48;5;216mcold" in drawn
     assert " & " in drawn  # without a colour
+
+
+def test_without_colours_the_tokens_that_count_most_are_listed_with_their_numbers():
+    (drawn,) = draw_texts([explanation()], colours=False)
+    assert "\x1b" not in drawn
+    title, text, numbers = drawn.splitlines()
+    assert title.startswith("good 80.2%")
+    assert text == explanation().doc.text
+    assert numbers == "<b>Warm</b> +2.00  cold -1.00  soup +0.50  the rest -0.10"
+
+
+def test_without_colours_what_is_predicted_of_is_in_brackets_unless_it_is_all():
+    drawn = draw_text(explanation(start=2, end=4), colours=False)
+    assert drawn.splitlines()[1] == "<b>Warm</b> & [cold soup]."
+    assert "[" not in draw_text(explanation(), colours=False)
+
+
+def test_without_colours_a_long_text_has_a_short_list_that_adds_up():
+    values = np.linspace(-1.0, 2.0, 500)
+    doc = Doc(spacy.blank("en").vocab, words=[f"word{i}" for i in range(500)])
+    each = explanation(doc=doc, end=500, contributions=values)
+    parts = draw_text(each, colours=False).splitlines()[-1].split("  ")
+    assert len(parts) == LISTED + 1
+    numbers = [float(part.split()[-1]) for part in parts]
+    assert numbers[:-1] == sorted(numbers[:-1], reverse=True)
+    assert sum(numbers) == pytest.approx(values.sum(), abs=0.1)
+
+
+def test_without_colours_white_space_is_not_listed_but_counted():
+    doc = Doc(spacy.blank("en").vocab, words=["\n\n", "Warm"])
+    each = explanation(doc=doc, end=2, contributions=np.array([1.0, 0.5]))
+    assert draw_text(each, colours=False).endswith("\nWarm +0.50  the rest +1.00")
+
+
+def test_without_colours_attention_is_listed_in_percent():
+    each = explanation(attention={"words": np.array([0.5, 0.02, 0.3, 0.1, 0.08])})
+    drawn = draw_text(each, "attention", colours=False)
+    assert drawn.splitlines()[-1] == "<b>Warm</b> 50%  cold 30%  soup 10%  . 8%"
 
 
 def test_weights_of_nothing_have_no_share():

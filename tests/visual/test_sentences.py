@@ -98,6 +98,26 @@ def test_a_terminal_gets_a_line_for_each_sentence():
     assert len(columns) == 1
 
 
+def test_without_colours_a_summary_has_the_same_lines_in_plain():
+    (coloured,) = draw_texts([make_doc()])
+    (plain,) = draw_texts([make_doc()], colours=False)
+    assert plain == CODES.sub("", coloured) != coloured
+
+
+def test_without_colours_words_that_attention_is_paid_to_are_below_their_sentence():
+    each = explanation(make_doc(chosen=()), sentences=[0.29, 0.705, 0.005])
+    (drawn,) = draw_texts([each], "sentences", colours=False)
+    assert "\x1b" not in drawn
+    lines = [" ".join(line.split()) for line in drawn.splitlines()[1:]]
+    assert lines == [
+        f"29.0% {draw_bar(0.29 / 0.705).strip()} It <rained> .",
+        "<rained> 60% It 20% . 20%",
+        f"70.5% {draw_bar(1.0)} We stayed .",
+        "We 50% stayed 30% . 20%",
+        "0.5% ▏ Good .",  # whose words would have no colour
+    ]
+
+
 @pytest.mark.parametrize("eighths", range(8 * BLOCKS + 1))
 def test_bars_are_all_as_wide_and_none_is_shorter_than_a_smaller_one(eighths):
     bar = draw_bar(eighths / (8 * BLOCKS))
