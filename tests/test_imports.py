@@ -65,7 +65,7 @@ ALLOWED = {
     "explain": {"spacy", "thinc", "layers", "pipeline", "tags", "types"} | ARRAYS,
     # pyarrow and ray, which are only installed on request, are loaded by name
     "distributed": {"spacy", "tqdm", "atomic", "extensions"}
-    | {"corpora.files", "training.identity", "training.lock", "pyarrow"}
+    | {"corpora.files", "training.identity", "training.lock", "pipeline", "pyarrow"}
     | ARRAYS,
     "visual": ANYTHING,
     "cli": ANYTHING,

@@ -4,10 +4,13 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from spacy.language import Language
+from spacy.pipeline.textcat import TextCategorizer
+from spacy.pipeline.textcat_multilabel import MultiLabel_TextCategorizer
 from spacy.tokens import Doc, Span
 
 from spacy_rnn.distributed.extras import need
 from spacy_rnn.extensions import written_texts
+from spacy_rnn.pipeline.thresholds import predict_labels
 
 if TYPE_CHECKING:  # only installed with the extra
     import pyarrow
@@ -20,6 +23,8 @@ class Columns:
     """The columns of what the components of a pipeline say that they assign.
 
     Attributes:
+        classifiers: The text classifiers whose labels are in the column "label", at
+            most one, and in "labels".
         token: The attributes of tokens that are written, of `TOKEN`.
         texts: The extensions of documents with texts, such as "summary".
         confident: The groups of `doc.spans` with the confidences of entities.
@@ -29,6 +34,7 @@ class Columns:
     def __init__(self, nlp: Language) -> None:
         pa = need("pyarrow", "apply")
         assigned = set(find_assigned(nlp))
+        self.classifiers = find_classifiers(nlp)
         self.token = [each for each in TOKEN if f"token.{each}" in assigned]
         self.texts = sorted(
             each.removeprefix(EXTENSION)
@@ -42,6 +48,10 @@ class Columns:
         self.types: dict[str, pyarrow.DataType] = {}
         if "doc.cats" in assigned:
             self.types["cats"] = pa.map_(pa.string(), pa.float32())
+        if self.classifiers["label"]:
+            self.types["label"] = pa.string()
+        if self.classifiers["labels"]:
+            self.types["labels"] = pa.list_(pa.string())
         if "doc.ents" in assigned:
             self.types["entities"] = pa.list_(pa.struct(span))
         if "doc.spans" in assigned:
@@ -61,6 +71,8 @@ class Columns:
         """Return the value of each column for a document."""
         readers = {
             "cats": lambda: list(doc.cats.items()),
+            "label": lambda: next(iter(self._read_labels(doc, "label") or ()), None),
+            "labels": lambda: self._read_labels(doc, "labels"),
             "entities": lambda: list(read_entities(doc, self.confident)),
             "spans": lambda: list(read_groups(doc)),
             "tokens": lambda: [self._read_token(token) for token in doc],
@@ -70,9 +82,26 @@ class Columns:
             values[name] = next(iter(written_texts(doc, name)), "")
         return values
 
+    def _read_labels(self, doc: Doc, column: str) -> list[str] | None:
+        pipes = self.classifiers[column]
+        if not all(doc.cats.keys() >= {*pipe.labels} for pipe in pipes):
+            return None  # a component behind has changed what would decide
+        return [label for pipe in pipes for label in predict_labels(pipe, doc)]
+
     def _read_token(self, token: Any) -> dict[str, Any]:
         values = {"start": token.idx, "end": token.idx + len(token)}
         return values | {each: read_attribute(token, each) for each in self.token}
+
+
+def find_classifiers(nlp: Language) -> dict[str, list[TextCategorizer]]:
+    """Find the text classifiers, by the column that has their labels.
+
+    "label" is that of the only one of whose labels exactly one is right.
+    """
+    pipes = [pipe for _, pipe in nlp.pipeline if isinstance(pipe, TextCategorizer)]
+    exclusive = [p for p in pipes if not isinstance(p, MultiLabel_TextCategorizer)]
+    only = exclusive if len(exclusive) == 1 else []
+    return {"label": only, "labels": [pipe for pipe in pipes if pipe not in only]}
 
 
 def find_assigned(nlp: Language) -> Iterable[str]:

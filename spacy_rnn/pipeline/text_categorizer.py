@@ -41,8 +41,7 @@ from spacy_rnn.pipeline.settings import note_settings
 from spacy_rnn.pipeline.thresholds import (
     Thresholds,
     check_thresholds,
-    decide,
-    read_scores,
+    predict_labels,
     score_decisions,
 )
 
@@ -180,12 +179,7 @@ class RNNTextCategorizer(TextCategorizer):
         Raises:
             ValueError: If the component has not processed the document.
         """
-        (chosen,) = decide(self, read_scores(self, [doc]))
-        return [
-            label
-            for label, is_chosen in zip(self.labels, chosen, strict=True)
-            if is_chosen
-        ]
+        return predict_labels(self, doc)
 
     def score(self, examples: Iterable[Example], **settings: Any) -> dict[str, Any]:
         """Score examples with the component's scorer, and its thresholds for labels."""

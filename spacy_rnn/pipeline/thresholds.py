@@ -71,6 +71,22 @@ def decide(pipe: TextCategorizer, scores: np.ndarray) -> np.ndarray:
     return best[:, None] == np.arange(len(pipe.labels))
 
 
+def predict_labels(pipe: TextCategorizer, doc: Doc) -> list[str]:
+    """List the labels of a document, by its probabilities and the thresholds.
+
+    Args:
+        pipe: A text classifier, spaCy's among them.
+        doc: A document that it has processed.
+
+    Raises:
+        ValueError: If it has not.
+    """
+    (chosen,) = decide(pipe, read_scores(pipe, [doc]))
+    return [
+        label for label, is_chosen in zip(pipe.labels, chosen, strict=True) if is_chosen
+    ]
+
+
 def carry_thresholds(
     pipe: TextCategorizer, before: Mapping[str, Any], after: Mapping[str, Any]
 ) -> Thresholds:

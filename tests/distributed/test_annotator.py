@@ -31,6 +31,7 @@ def test_a_table_has_what_the_pipeline_says_of_each_text(annotate, pipeline):
     for row, text in zip(annotate(GOOD), GOOD, strict=True):
         doc = nlp(text)
         assert dict(row["cats"]) == pytest.approx(doc.cats, abs=1e-5)
+        assert row["label"] in nlp.get_pipe("rnn_textcat").predicted_labels(doc)
         scores = doc.spans["rnn_ner"].attrs["scores"]
         assert [
             (ent["start"], ent["end"], ent["label"], ent["text"])
@@ -40,6 +41,110 @@ def test_a_table_has_what_the_pipeline_says_of_each_text(annotate, pipeline):
         assert found == pytest.approx(list(scores), abs=1e-5)
         assert row["error"] is None
     assert any(row["entities"] for row in annotate(GOOD))
+
+
+def make_classifier(nlp, name, labels, texts=GOOD, **config):
+    """Add a classifier that is named after its labels, and has learned a little."""
+    pipe = nlp.add_pipe(name, name="_".join(labels), config=config)
+    examples = []
+    for i, text in enumerate(texts):
+        cats = {label: float(i % len(labels) == j) for j, label in enumerate(labels)}
+        examples.append(Example.from_dict(nlp.make_doc(text), {"cats": cats}))
+    with nlp.select_pipes(enable=[pipe.name]):
+        pipe.initialize(lambda: examples, nlp=nlp)
+        optimizer = nlp.create_optimizer()
+        for _ in range(10):
+            nlp.update(examples, sgd=optimizer)
+    return pipe
+
+
+def read(nlp, texts=GOOD):
+    columns = Columns(nlp)
+    return columns, [columns.read(doc) for doc in nlp.pipe(texts)]
+
+
+@pytest.mark.parametrize("name", ["rnn_textcat", "textcat"])
+def test_the_label_is_the_one_that_is_predicted(name):
+    nlp = spacy.blank("en")
+    make_classifier(nlp, name, ["good", "bad", "odd"])
+    columns, rows = read(nlp)
+    assert columns.types["label"] == pa.string()
+    assert "labels" not in columns.types
+    for row in rows:
+        cats = dict(row["cats"])
+        assert row["label"] == max(cats, key=cats.get)
+
+
+@pytest.mark.parametrize("threshold", [0.0, 1.0])
+def test_the_label_goes_by_the_threshold_of_one_of_two(threshold):
+    nlp = spacy.blank("en")
+    make_classifier(nlp, "rnn_textcat", ["good", "bad"], thresholds={"bad": threshold})
+    _, rows = read(nlp)
+    assert {row["label"] for row in rows} == {"good" if threshold else "bad"}
+
+
+@pytest.mark.parametrize("name", ["rnn_textcat_multilabel", "textcat_multilabel"])
+def test_labels_are_those_from_the_threshold_on(name):
+    nlp = spacy.blank("en")
+    pipe = make_classifier(nlp, name, ["warm", "cold"])
+    scores = sorted(value for doc in nlp.pipe(GOOD) for value in doc.cats.values())
+    pipe.cfg["threshold"] = scores[len(scores) // 2]
+    columns, rows = read(nlp)
+    assert columns.types["labels"] == pa.list_(pa.string())
+    assert "label" not in columns.types
+    assert {len(row["labels"]) for row in rows} != {2}
+    for row in rows:
+        expected = [
+            k for k, v in dict(row["cats"]).items() if v >= pipe.cfg["threshold"]
+        ]
+        assert row["labels"] == expected
+
+
+def test_labels_are_those_of_thresholds_of_their_own():
+    nlp = spacy.blank("en")
+    thresholds = {"warm": 0.0, "cold": 1.0}
+    make_classifier(nlp, "rnn_textcat_multilabel", thresholds, thresholds=thresholds)
+    _, rows = read(nlp)
+    assert [row["labels"] for row in rows] == [["warm"]] * len(GOOD)
+
+
+def test_the_labels_of_several_classifiers_do_not_mix():
+    nlp = spacy.blank("en")
+    make_classifier(nlp, "rnn_textcat", ["good", "bad"])
+    thresholds = {"warm": 0.0, "cold": 0.0}
+    make_classifier(nlp, "rnn_textcat_multilabel", thresholds, thresholds=thresholds)
+    _, rows = read(nlp)
+    assert {row["label"] for row in rows} <= {"good", "bad"}
+    assert [row["labels"] for row in rows] == [["warm", "cold"]] * len(GOOD)
+
+
+def test_of_two_classifiers_each_has_one_of_the_labels():
+    nlp = spacy.blank("en")
+    kinds = (["good", "bad"], ["mail", "news"])
+    for labels in kinds:
+        make_classifier(nlp, "rnn_textcat", labels)
+    columns, rows = read(nlp)
+    assert "label" not in columns.types
+    for row in rows:
+        pairs = zip(row["labels"], kinds, strict=True)
+        assert all(label in labels for label, labels in pairs)
+
+
+def test_categories_that_were_changed_leave_the_label_open():
+    nlp = spacy.blank("en")
+    make_classifier(nlp, "rnn_textcat", ["good", "bad"])
+    doc = nlp(GOOD[0])
+    doc.cats = {"good": 1.0}
+    assert Columns(nlp).read(doc) == {"cats": [("good", 1.0)], "label": None}
+
+
+def test_a_text_in_an_extension_named_label_stands_in_that_column():
+    nlp = spacy.blank("en")
+    make_classifier(nlp, "rnn_textcat", ["good", "bad"])
+    nlp.add_pipe("rnn_translator", config={"extension": "label"})
+    doc = nlp.get_pipe("good_bad")(nlp.make_doc(GOOD[0]))
+    doc._.label = "Gute Suppe"
+    assert Columns(nlp).read(doc)["label"] == "Gute Suppe"
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, None])
