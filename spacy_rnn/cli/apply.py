@@ -1,3 +1,4 @@
+import re
 from enum import Enum
 from functools import partial
 from pathlib import Path
@@ -6,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from wasabi import msg
 
+from spacy_rnn.cli.debugging.topics import count
 from spacy_rnn.cli.messages import as_options, one_message
 from spacy_rnn.cli.options import CodeOption, ModelArgument
 
@@ -65,8 +67,14 @@ def apply_cli(
         ),
     ] = None,
     text_column: Annotated[
-        str, typer.Option("--text", help="The column with the text", metavar="COLUMN")
-    ] = "text",
+        str | None,
+        typer.Option(
+            "--text",
+            help="The column with the text",
+            metavar="COLUMN",
+            show_default="that of the corpus in the pipeline's config, or text",
+        ),
+    ] = None,
     batch_size: Annotated[
         int | None,
         typer.Option(
@@ -95,11 +103,18 @@ def apply_cli(
     """
     from spacy_rnn.distributed.extras import need
 
-    with one_message("Can't annotate the texts", spell=as_options):
+    spell = partial(name_options, id_column=id_column)
+    with one_message("Can't annotate the texts", spell=spell):
         for library, extra in EXTRAS[kind.value]:
             need(library, extra)
-        from spacy_rnn.distributed.apply import Settings, apply
+        from spacy_rnn.distributed.apply import Settings, apply, find_model
+        from spacy_rnn.distributed.text_column import USUAL, find_text_column
 
+        if text_column is None:
+            folder = find_model(model)
+            text_column = find_text_column(folder, input_path, errors.value)
+            if text_column != USUAL:
+                msg.info(f"Texts are read from {text_column!r}, as the config says")
         settings = Settings(
             id_column, text_column, batch_size, shard_size, code_path, errors.value
         )
@@ -108,14 +123,26 @@ def apply_cli(
             model, input_path, output, settings, engine, on_death=warn_of_death
         )
     if counts.n_errors:
-        msg.warn(f"{counts.n_errors} texts have an error; the column 'error' has it")
+        verb = "has" if counts.n_errors == 1 else "have"
+        n_errors = count(counts.n_errors, "text")
+        msg.warn(f"{n_errors} {verb} an error; the column 'error' has it")
     if given_up:
         msg.fail(
             "Workers died each time with these shards, which are left out:",
             "\n".join(map(str, given_up)),
         )
         raise typer.Exit(1)
-    msg.good(f"{counts.n_texts} texts are in {output}")
+    verb = "is" if counts.n_texts == 1 else "are"
+    msg.good(f"{count(counts.n_texts, 'text')} {verb} in {output}")
+
+
+def name_options(message: str, id_column: str | None) -> str:
+    """Say by which option a column is named that isn't there, and such things."""
+    message = as_options(message)
+    if not (absent := re.search(r": no column (.*?); there is ", message)):
+        return message
+    option = "--id" if absent[1] == repr(id_column) else "--text"
+    return f"{message}. Name the one to read with {option}"
 
 
 def make_engine(

@@ -15,6 +15,7 @@ from spacy_rnn.corpora.files.rows import (
     Row,
     find_files,
     get_value,
+    is_table,
     join_names,
     read_rows,
     shorten,
@@ -75,7 +76,8 @@ class Texts:
 
         Args:
             path: A file or a folder.
-            text: The column with the texts, strings or null.
+            text: The column with the texts, strings or null, which an empty cell of a
+                table stands for.
             id: The column that says whose they are, strings or whole numbers. None
                 names a text by its file and line, such as "mails.jsonl:12".
             errors: What becomes of text that is not valid Unicode, see `Reading`.
@@ -103,6 +105,8 @@ class Texts:
                 rows = read_rows(file, self.how)
             for location, row in rows:
                 text = get_value(row, self.text, location)
+                if text == "" and is_table(file):
+                    text = None  # as pandas and others write it
                 if text is not None and not isinstance(text, str):
                     raise ValueError(
                         f"{location}: {self.text!r} must be a string or null, got "

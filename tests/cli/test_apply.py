@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,11 +10,14 @@ import time
 
 import pytest
 from spacy.cli import app
+from thinc.api import Config
 from typer.testing import CliRunner
 
 import spacy_rnn.cli  # noqa: F401 (adds the commands to those of spaCy)
+from spacy_rnn.distributed.text_column import read_text_column
 from tests.distributed.pipelines import make_pipeline
 
+pyarrow = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
 
 TEXTS = [f"Ada likes soup number {i}." for i in range(25)]
@@ -85,9 +89,87 @@ def test_errors_of_texts_are_in_their_rows_and_counted(pipeline, tmp_path):
     result = apply(pipeline, path, tmp_path / "out")
     assert result.exit_code == 0
     assert "3 texts have an error" in result.output
+    assert "5 texts are in" in result.output
     assert [bool(row["error"]) for row in read(tmp_path / "out")] == [
         *(False, True, True, True, False)
     ]
+
+
+def test_one_text_is_no_several_texts(pipeline, tmp_path):
+    path = write(tmp_path / "texts.jsonl", [(1, None)])
+    result = apply(pipeline, path, tmp_path / "out")
+    assert "1 text has an error" in result.output
+    assert "1 text is in" in result.output
+
+
+def test_an_empty_cell_has_the_error_that_null_has(pipeline, tmp_path):
+    (tmp_path / "texts.csv").write_text("id,text\n1,\n2,Ada.\n")
+    assert apply(pipeline, tmp_path / "texts.csv", tmp_path / "out").exit_code == 0
+    assert [row["error"] for row in read(tmp_path / "out")] == ["no text", None]
+
+
+@pytest.fixture
+def reader_of(pipeline, tmp_path):
+    """Save the pipeline as one that was evaluated on a column of a corpus."""
+
+    def save(**corpus):
+        model, code = pipeline
+        folder = shutil.copytree(model, tmp_path / "model")
+        config = Config().from_disk(folder / "config.cfg", interpolate=False)
+        config["training"]["dev_corpus"] = "corpora.mails"
+        config["corpora"]["mails"] = {"@readers": "spacy-rnn.TextCorpus.v1", **corpus}
+        config.to_disk(folder / "config.cfg")
+        return folder, code
+
+    return save
+
+
+@pytest.mark.parametrize("setting", ["text_column", "source_column"])
+@pytest.mark.parametrize("name", ["texts.jsonl", "texts.parquet"])
+def test_the_column_is_that_of_the_pipeline_if_it_is_there(
+    reader_of, tmp_path, setting, name
+):
+    rows = {"id": [1], "text": ["fail"], "body": ["Ada."]}
+    if name.endswith("jsonl"):
+        one = {key: value for key, (value,) in rows.items()}
+        (tmp_path / name).write_text(json.dumps(one))
+    else:
+        pq.write_table(pyarrow.table(rows), tmp_path / name)
+    model = reader_of(**{setting: "body"})
+    result = apply(model, tmp_path / name, tmp_path / "out")
+    assert "Texts are read from 'body'" in say(result)
+    assert [row["error"] for row in read(tmp_path / "out")] == [None]
+    result = apply(model, tmp_path / name, tmp_path / "own", "--text", "text")
+    assert "body" not in say(result)
+    assert "as you say" in read(tmp_path / "own")[0]["error"]
+
+
+@pytest.mark.parametrize("column", ["body", None])
+def test_the_column_is_text_if_that_of_the_pipeline_is_not_there(
+    reader_of, texts, tmp_path, column
+):
+    result = apply(reader_of(text_column=column), texts, tmp_path / "out")
+    assert "Texts are read" not in say(result)
+    assert len(read(tmp_path / "out")) == 25
+
+
+def test_without_a_column_for_texts_the_option_is_named(reader_of, tmp_path):
+    (tmp_path / "texts.csv").write_text("id,content\n1,Ada.\n")
+    model = reader_of(text_column="body")
+    result = apply(model, tmp_path / "texts.csv", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "texts.csv:1: no column 'text'; there is 'id', 'content'. Name" in say(
+        result
+    )
+    assert "--text" in say(result)
+
+
+def test_a_package_has_its_config_in_its_folder_for_data(reader_of, tmp_path):
+    model, _ = reader_of(text_column="body")
+    assert read_text_column(model) == "body"
+    assert read_text_column(tmp_path) == "body"
+    (tmp_path / "empty").mkdir()
+    assert read_text_column(tmp_path / "empty") is None
 
 
 def test_another_input_or_setting_is_refused(pipeline, texts, tmp_path):
@@ -109,8 +191,16 @@ def test_another_input_or_setting_is_refused(pipeline, texts, tmp_path):
     ("rows", "args", "message"),
     [
         ([(1, "a"), (2, "b"), (1, "c")], [], "the id '1' is that of"),
-        ([(1, "a")], ["--text", "body"], "no column 'body'; there is 'id', 'text'"),
-        ([(1, "a")], ["--id", "key"], "no column 'key'; there is 'id', 'text'"),
+        (
+            [(1, "a")],
+            ["--text", "body"],
+            "no column 'body'; there is 'id', 'text'. Name the one to read with --text",
+        ),
+        (
+            [(1, "a")],
+            ["--id", "key"],
+            "no column 'key'; there is 'id', 'text'. Name the one to read with --id",
+        ),
     ],
 )
 def test_what_can_not_be_is_one_message_and_no_folder(

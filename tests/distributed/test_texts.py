@@ -2,6 +2,7 @@ import csv
 import gzip
 import json
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -92,6 +93,22 @@ def test_a_wrong_value_is_an_error_with_its_line(tmp_path, row, message):
         file.write(json.dumps(row))
     with pytest.raises(ValueError, match=rf"t.jsonl:2: .*{message}"):
         Texts(path, text="text", id="id").check()
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv.gz"])
+def test_an_empty_cell_is_no_text_as_in_what_pandas_writes(tmp_path, name):
+    frame = pd.DataFrame({"text": ["Ada", None, " "], "n": [1, 2, 3]})
+    for columns in (["text", "n"], ["text"]):
+        separator = "," if name == "t.csv" else "\t"
+        frame.to_csv(tmp_path / name, columns=columns, sep=separator, index=False)
+        found = list(Texts(tmp_path / name, text="text", id=None))
+        assert [each.text for each in found] == ["Ada", None, " "]
+
+
+@pytest.mark.parametrize("name", ["t.jsonl", "t.parquet"])
+def test_an_empty_text_is_one_where_null_is_something_else(tmp_path, name):
+    path = write(tmp_path / name, [("a", ""), ("b", None)])
+    assert [each.text for each in Texts(path, text="text", id="id")] == ["", None]
 
 
 def test_no_text_and_a_damaged_file_are_errors(tmp_path):
