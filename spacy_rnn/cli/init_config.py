@@ -37,8 +37,8 @@ def init_config_cli(
             "--task",
             "-t",
             help="What to train: ner, spans, tagger, morphologizer, summarizer, "
-            "textcat or textcat-multilabel, or several with a comma between them, "
-            "which share an encoder",
+            "abstractive-summarizer, translator, textcat or textcat-multilabel, or "
+            "several with a comma between them, which share an encoder",
             show_default="what the data are fit for",
         ),
     ] = None,
@@ -85,6 +85,26 @@ def init_config_cli(
     summary_column: Annotated[
         str | None, typer.Option(help="Key or column that holds the summary")
     ] = None,
+    source_column: Annotated[
+        str | None, typer.Option(help="Key or column that holds the source of a pair")
+    ] = None,
+    target_column: Annotated[
+        str | None,
+        typer.Option(
+            help="Key or column that holds the target, or several with a comma between "
+            "them"
+        ),
+    ] = None,
+    target_path: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Text file whose lines are the targets of those in --train; once for "
+            "each such file"
+        ),
+    ] = None,
+    dev_target_path: Annotated[
+        list[str] | None, typer.Option(help="The same for --dev")
+    ] = None,
     token_column: Annotated[
         str | None, typer.Option(help="Key or column that holds the tokens")
     ] = None,
@@ -121,7 +141,8 @@ def init_config_cli(
     With --train, looks at the data: finds the task, the columns and the labels, names
     them in the config, and says what it found. Reads labelled texts in .jsonl, .csv and
     .tsv, annotated tokens in .jsonl, .conll, .iob, .tsv and .txt, articles with
-    summaries, and .spacy files. Only the language is never guessed.
+    summaries, pairs of texts in .jsonl, .csv, .tsv or two files of lines, and .spacy
+    files. Only the language is never guessed.
 
     For example:
 
@@ -130,6 +151,9 @@ def init_config_cli(
     python -m spacy rnn init-config ner.cfg --task ner --lang de
 
     python -m spacy rnn init-config - --task tagger,ner --vectors en_core_web_md
+
+    python -m spacy rnn init-config mt.cfg --train train.tsv --source-column en
+    --target-column de
     """
     from spacy_rnn.cli.starter import configs
     from spacy_rnn.cli.starter.data import look_at
@@ -139,6 +163,9 @@ def init_config_cli(
         "label_column": label_column,
         "label_separator": label_separator,
         "summary_column": summary_column,
+        "source_column": source_column,
+        "target_column": _split(target_column),
+        "target_path": target_path or None,
         "token_column": token_column,
         "tag_column": tag_column,
         "pos_column": pos_column,
@@ -148,6 +175,7 @@ def init_config_cli(
         "errors": None if errors is RowErrorsOption.STRICT else errors.value,
     }
     given = {key: value for key, value in named.items() if value is not None}
+    dev_given = {"target_path": dev_target_path} if dev_target_path else {}
     tasks = task.split(",") if task else None
     reader, settings = None, {}
     is_stdout = output_path == STDOUT
@@ -158,6 +186,7 @@ def init_config_cli(
     ):
         if not is_stdout:
             inputs = [path for path in (train, dev) if path is not None]
+            inputs += map(Path, [*(target_path or []), *(dev_target_path or [])])
             check_file(output_path, inputs=inputs, force=force)
         if tasks is None and train is None:
             raise ValueError(
@@ -166,11 +195,16 @@ def init_config_cli(
             )
         if train is None and (dev is not None or given):
             raise ValueError("--dev and the names of columns need --train")
-        configs.check_tasks(tasks or ())
+        targets = [target_path, dev_target_path]
+        if any(targets) and not all([dev, *targets]):
+            raise ValueError("--target-path, --dev and --dev-target-path go together")
+        configs.check_tasks(tasks or (), vectors=vectors, pretraining=pretraining)
         if vectors is not None:
             configs.check_vectors(vectors)
         if train is not None:
-            found = look_at(train, dev, tasks=tasks, lang=lang, given=given)
+            found = look_at(
+                train, dev, tasks=tasks, lang=lang, given=given, dev_given=dev_given
+            )
             print_findings(found, is_guess=tasks is None, lang=lang)
             tasks, reader = found.tasks, found.reader
             settings = {"paths.train": str(train), **found.settings}
@@ -224,6 +258,11 @@ def print_findings(found: "Findings", *, is_guess: bool, lang: str) -> None:
         msg.warn(f"Labels of {task} that training data lack: {', '.join(names)}")
     if found.dev is None:
         msg.warn("No development data: name it by --dev now, or by --paths.dev later")
+
+
+def _split(names: str | None) -> str | list[str] | None:
+    """Split names with commas between them; a single one stays what it is."""
+    return names.split(",") if names and "," in names else names
 
 
 def _print(text: str) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import spacy
 
-from spacy_rnn.cli.readers import SUMMARIES
+from spacy_rnn.cli.readers import PAIRS, SUMMARIES, options_of
+from spacy_rnn.cli.starter.configs import WRITERS
 from spacy_rnn.cli.starter.text_columns import find_texts
 from spacy_rnn.cli.starter.token_columns import (
     find_token_columns,
@@ -46,9 +47,12 @@ def find_ways(path: Path, given: Given) -> list[Way]:
     Raises:
         ValueError: If it can't be read, or there is nothing in it that a task is for.
     """
+    if "target_path" in given:
+        return [Way(PAIRS, {}, WRITERS)]
     file = find_files(path, SUFFIXES)[0]
     if has_suffix(file, DOCBIN_SUFFIX):
-        return [Way(None, {}, {task: {} for task in _find_annotations(file)})]
+        found = _find_annotations(file)
+        return [Way(None, {}, {task: WRITERS.get(task, {}) for task in found})]
     is_table = has_suffix(file, *TABLE_SUFFIXES) and not has_token_lines(file, given)
     if is_table or has_suffix(file, *JSON_SUFFIXES):
         columns = _gather(row for _, row in read_rows(file, Reading()))
@@ -65,9 +69,11 @@ def find_ways(path: Path, given: Given) -> list[Way]:
     if not ways:
         raise ValueError(
             f"{file}: no task fits the columns {join_names(columns)}. Name those that "
-            "hold the texts and the labels, or the tokens and their tags, by options"
+            "hold the texts and the labels, the tokens and their tags, or the sources "
+            "and their targets, by options"
         )
-    return ways
+    # What a reader has no option for is meant for another one.
+    return sorted(ways, key=lambda way: not options_of(way.reader) >= given.keys())
 
 
 def _gather(rows: Iterable[Mapping[str, Any]]) -> Columns:
@@ -81,7 +87,8 @@ def _gather(rows: Iterable[Mapping[str, Any]]) -> Columns:
 
 def _find_annotations(path: Path) -> list[str]:
     """List the tasks that a .spacy file has annotation for, the best guess first."""
-    register_text(SUMMARY)
+    for settings in WRITERS.values():
+        register_text(settings["extension"])
     docs = list(islice(read_docs(path, spacy.blank("xx").vocab, Reading()), SAMPLE))
     groups = {key for doc in docs for key in doc.spans}
     has_cats = any(doc.cats for doc in docs)
@@ -93,6 +100,10 @@ def _find_annotations(path: Path) -> list[str]:
         "summarizer": SUMMARY in groups or any(doc._.get(SUMMARY) for doc in docs),
         "textcat": has_cats,
         "textcat-multilabel": has_cats,
+        **{
+            task: any(doc._.get(settings["extension"]) for doc in docs)
+            for task, settings in WRITERS.items()
+        },
     }
     found = [task for task, is_there in has.items() if is_there]
     if not found:

@@ -27,8 +27,15 @@ TASKS = {
     "tagger": "rnn_tagger",
     "morphologizer": "rnn_morphologizer",
     "summarizer": "rnn_summarizer",
+    "abstractive-summarizer": "rnn_abstractive_summarizer",
+    "translator": "rnn_translator",
     "textcat": "rnn_textcat",
     "textcat-multilabel": "rnn_textcat_multilabel",
+}
+# Tasks that write texts, and what the reader has to know: where the component does.
+WRITERS = {
+    "translator": {"extension": "translation"},
+    "abstractive-summarizer": {"extension": "summary"},
 }
 SHARED = "tok2vec"  # name of the component that several listen to
 LISTENER = {
@@ -67,7 +74,7 @@ def make_config(
         ValueError: If there is no such task, or one excludes another.
         ImportError: If there is no such language.
     """
-    check_tasks(tasks)
+    check_tasks(tasks, vectors=vectors, pretraining=pretraining)
     parts = {task: _make_part(task, lang, optimize) for task in TASKS if task in tasks}
     config = next(iter(parts.values()))
     if len(parts) > 1:
@@ -82,15 +89,19 @@ def make_config(
             block["include_static_vectors"] = True
     if reader is not None:
         config["corpora"]["train"] = {"path": "${paths.train}", **reader}
-    config = config.merge(dot_to_dict(dict(settings or {})))
     config["corpora"]["dev"] = config["corpora"]["train"] | {"path": "${paths.dev}"}
     if config["corpora"]["train"].get("labels") is not None:
         config["corpora"]["dev"]["labels"] = "${corpora.train.labels}"
-    return _fill(config)
+    return _fill(config.merge(dot_to_dict(dict(settings or {}))))
 
 
-def check_tasks(tasks: Sequence[str]) -> None:
-    """Raise a ValueError for tasks that aren't there, or not in one pipeline."""
+def check_tasks(
+    tasks: Sequence[str], *, vectors: str | None = None, pretraining: bool = False
+) -> None:
+    """Raise a ValueError for tasks that aren't there, or not in one pipeline.
+
+    The other arguments are those of `make_config`, which not all tasks have a use for.
+    """
     for task in tasks:
         if task not in TASKS:
             raise ValueError(
@@ -100,6 +111,12 @@ def check_tasks(tasks: Sequence[str]) -> None:
         raise ValueError(
             "textcat gives each text one label, textcat-multilabel any number, in the "
             "same doc.cats: a pipeline has one of them"
+        )
+    writer = next((task for task in tasks if task in WRITERS), None)
+    if writer and (len(set(tasks)) > 1 or vectors is not None or pretraining):
+        raise ValueError(
+            f"{writer} reads pieces of words with an encoder of its own: it is the "
+            "only task of a pipeline, without vectors of words and without pretraining"
         )
 
 

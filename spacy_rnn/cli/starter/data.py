@@ -14,12 +14,20 @@ from spacy.tokens import Doc
 from tqdm import tqdm
 
 from spacy_rnn.cli.output import add_counts
-from spacy_rnn.cli.readers import READERS, SUMMARIES, TEXTS, TOKENS, options_of
+from spacy_rnn.cli.readers import (
+    PAIRS,
+    READERS,
+    SUMMARIES,
+    TEXTS,
+    TOKENS,
+    options_of,
+)
 from spacy_rnn.cli.starter.columns import SPANS_KEY, find_ways
-from spacy_rnn.cli.starter.configs import TASKS, sentencizer_of
+from spacy_rnn.cli.starter.configs import TASKS, WRITERS, sentencizer_of
 from spacy_rnn.cli.starter.ways import Given, Way
 from spacy_rnn.corpora.file_corpus import FileCorpus
 from spacy_rnn.corpora.files.rows import join_names, shorten
+from spacy_rnn.corpora.pairs.corpus import PairCorpus
 from spacy_rnn.corpora.summaries.corpus import SummaryCorpus
 from spacy_rnn.corpora.summaries.docs import SUMMARY
 
@@ -74,6 +82,7 @@ def look_at(
     tasks: Sequence[str] | None = None,
     lang: str = "en",
     given: Given,
+    dev_given: Given,
 ) -> Findings:
     """Read all data once, and find out what a config has to say of it.
 
@@ -83,6 +92,7 @@ def look_at(
         tasks: What to train. None guesses a task.
         lang: Code of the language, whose tokenizer makes the documents.
         given: Settings of the readers that the user has named.
+        dev_given: Other ones for `dev`, in the place of these.
 
     Raises:
         ValueError: If a file can't be read, or isn't fit for the tasks, or `dev` has
@@ -104,12 +114,16 @@ def look_at(
         options["labels"] = sorted(part.labels[chosen[0]])
     dev_part = None
     if dev is not None:
-        dev_part = Tally(make_corpus(dev, keep=False, **options), nlp).describe(chosen)
+        dev_corpus = make_corpus(dev, keep=False, **{**options, **dev_given})
+        dev_part = Tally(dev_corpus, nlp).describe(chosen)
         _check_dev(part, dev_part)
     reader = {"@readers": READERS[kind], **options}
     settings = tally.suggest(chosen, part, kind)
-    places = {LABELS_IN.get(task) for task in chosen}
-    others = [task for task in _list_tasks(ways) if LABELS_IN.get(task) not in places]
+    settings |= {f"corpora.dev.{k}": value for k, value in dev_given.items()}
+    places = {LABELS_IN.get(task, task) for task in chosen}
+    others = [
+        task for task in _list_tasks(ways) if LABELS_IN.get(task, task) not in places
+    ]
     return Findings(chosen, others, reader, settings, part, dev_part)
 
 
@@ -141,6 +155,8 @@ def _choose_way(ways: Sequence[Way], tasks: Sequence[str] | None, path: Path) ->
 
 def _choose_reader(tasks: Sequence[str]) -> str:
     """Choose the reader of .spacy files: all read them, each with its own tokens."""
+    if set(tasks) <= WRITERS.keys():
+        return PAIRS
     if "summarizer" in tasks:
         return SUMMARIES
     return TEXTS if set(tasks) <= {"textcat", "textcat-multilabel"} else TOKENS
@@ -181,11 +197,12 @@ class Tally:
         self.chosen: list[int] = []  # sentences in the summaries of a sample
         self.extracts: list[bool] = []  # whether the summaries are sentences
         self.has_features = False  # whether any token has some
-        is_slow = isinstance(corpus, SummaryCorpus)
+        # What is slow to read, or has nothing to count.
+        is_sampled = isinstance(corpus, SummaryCorpus | PairCorpus)
         docs: Iterable[Doc] = corpus.read_references(nlp)
         with tqdm(
-            islice(docs, SAMPLE) if is_slow else docs,
-            total=min(self.n_docs, SAMPLE) if is_slow else self.n_docs,
+            islice(docs, SAMPLE) if is_sampled else docs,
+            total=min(self.n_docs, SAMPLE) if is_sampled else self.n_docs,
             unit="doc",
             disable=None,
             delay=2,

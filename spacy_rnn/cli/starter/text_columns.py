@@ -1,9 +1,10 @@
-"""Find the columns of texts with labels, and of articles with summaries."""
+"""Find the columns of texts with labels, with summaries, or with what they become."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from spacy_rnn.cli.readers import SUMMARIES, TEXTS
+from spacy_rnn.cli.readers import PAIRS, SUMMARIES, TEXTS
+from spacy_rnn.cli.starter.pair_columns import SUMMARIZING, find_pairs
 from spacy_rnn.cli.starter.ways import Columns, Given, Way, is_list_of, pick
 from spacy_rnn.corpora.summaries.rows import (
     LABEL_COLUMN,
@@ -20,7 +21,7 @@ MIN_SUMMARY = 3  # words of what may be one, where only lengths tell
 
 
 def find_texts(columns: Columns, given: Given) -> Iterator[Way]:
-    """Look for texts with summaries or labels, by names and then by values."""
+    """Look for texts with anything about them, by names and then by values."""
     lengths = {  # in words, of rows that have a value: which haven't, readers tell
         name: sum(len(value.split()) for value in found) / len(found)
         for name, values in columns.items()
@@ -35,6 +36,7 @@ def find_texts(columns: Columns, given: Given) -> Iterator[Way]:
     if text is None:
         return
     labels = _find_labels(columns, text, given)
+    texts = []
     for name in labels:
         settings = {"text_column": text, "label_column": name}
         tasks: dict[str, dict[str, Any]] = {"textcat": {}, "textcat-multilabel": {}}
@@ -44,7 +46,14 @@ def find_texts(columns: Columns, given: Given) -> Iterator[Way]:
                 "textcat-multilabel": {"label_separator": separator},
                 "textcat": {},
             }
-        yield Way(TEXTS, settings, tasks)
+        texts.append(Way(TEXTS, settings, tasks))
+    pairs = list(find_pairs(columns, given, labels))
+    if any("translator" in way.tasks for way in pairs):
+        # Their names tell more than that others look like labels, or are shorter.
+        are_named = not set(labels).isdisjoint(LABEL_COLUMNS)
+        yield from texts + pairs if are_named else pairs + texts
+        return
+    yield from texts
     shorter = {
         name: length
         for name, length in lengths.items()
@@ -54,6 +63,9 @@ def find_texts(columns: Columns, given: Given) -> Iterator[Way]:
         summary = pick(shorter, key=lambda name: shorter[name])
         settings = {"text_column": text, "summary_column": summary}
         yield Way(SUMMARIES, settings, {"summarizer": {}})
+        settings = {"source_column": text, "target_column": summary}
+        pairs = pairs or [Way(PAIRS, settings, SUMMARIZING)]
+    yield from pairs
 
 
 def _find_summaries(columns: Columns, given: Given) -> Iterator[Way]:

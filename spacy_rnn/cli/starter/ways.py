@@ -12,9 +12,13 @@ Given = Mapping[str, Any]  # settings of readers that the user has named
 class Way(NamedTuple):
     """A way to read a file."""
 
-    reader: str | None  # TEXTS, TOKENS or SUMMARIES; None: .spacy, which any reads
+    reader: (
+        str | None
+    )  # TEXTS, TOKENS, SUMMARIES or PAIRS; None: .spacy, which any reads
     settings: dict[str, Any]  # of the reader, whatever the task
-    tasks: dict[str, dict[str, Any]]  # settings for each task that the file is fit for
+    tasks: Mapping[
+        str, Mapping[str, Any]
+    ]  # settings for each task that the file is fit for
 
 
 def is_list_of(kind: Any, value: Any) -> bool:

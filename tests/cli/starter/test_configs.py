@@ -11,6 +11,7 @@ from spacy.util import load_config
 from spacy_rnn.cli.starter.configs import (
     TASKS,
     TEMPLATES,
+    WRITERS,
     check_vectors,
     format_config,
     list_commands,
@@ -24,7 +25,17 @@ SHIPPED = {  # the name of a config: its task and its corpus
     "tagger": ("tagger", "tagging"),
     "ner": ("ner", "entities"),
     "summarizer": ("summarizer", "summaries"),
+    "abstractive_summarizer": ("abstractive-summarizer", "notices"),
+    "translator": ("translator", "translation"),
     "pretrain": ("ner", "entities"),
+}
+READERS = {  # where the corpus has columns of other names than the template
+    "translator": {
+        "@readers": "spacy-rnn.PairCorpus.v1",
+        "source_column": "en",
+        "target_column": "de",
+        "extension": "translation",
+    }
 }
 SETS = [*([task] for task in TASKS), ["tagger", "ner"], ["textcat", "summarizer"]]
 set_ids = [",".join(tasks) for tasks in SETS]
@@ -45,7 +56,12 @@ def test_a_shipped_config_is_what_its_template_gives(name):
         settings["paths.raw_text"] = "corpus/sentiment/train.jsonl"
     if name == "sentiment":  # a small corpus, of which the best comes early
         settings["training.patience"] = 600
-    config = make_config([task], pretraining=name == "pretrain", settings=settings)
+    config = make_config(
+        [task],
+        pretraining=name == "pretrain",
+        reader=READERS.get(name),
+        settings=settings,
+    )
     path = Path("configs") / f"{name}.cfg"
     comment, _, body = format_config(config, [task], path).partition("\n\n")
     shipped, _, shipped_body = (ROOT / path).read_text().partition("\n\n")
@@ -68,7 +84,8 @@ def test_the_other_configs_differ_in_data_and_model_only(name):
 @pytest.mark.parametrize("optimize", ["accuracy", "efficiency"])
 @pytest.mark.parametrize("tasks", SETS, ids=set_ids)
 def test_fill_config_changes_nothing(tasks, optimize, tmp_path):
-    config = make_config(tasks, optimize=optimize, pretraining=True)
+    pretraining = WRITERS.keys().isdisjoint(tasks)
+    config = make_config(tasks, optimize=optimize, pretraining=pretraining)
     (tmp_path / "config.cfg").write_text(config.to_str(interpolate=False))
     before = load_config(tmp_path / "config.cfg", interpolate=False)
     fill_config(tmp_path / "filled.cfg", tmp_path / "config.cfg", silent=True)
@@ -136,11 +153,29 @@ def test_dev_gets_the_labels_of_train():
         (["parser"], "no task 'parser'; the tasks are ner, spans"),
         ([""], "no task ''"),
         (["textcat", "textcat-multilabel"], "a pipeline has one of them"),
+        (["ner", "translator"], "translator .* is the only task of a pipeline"),
+        (["translator", "abstractive-summarizer"], "is the only task of a pipeline"),
     ],
 )
 def test_tasks_that_cannot_be_are_refused(tasks, message):
     with pytest.raises(ValueError, match=message):
         make_config(tasks)
+
+
+@pytest.mark.parametrize("task", WRITERS)
+@pytest.mark.parametrize("option", [{"vectors": "some"}, {"pretraining": True}])
+def test_what_reads_pieces_of_words_takes_no_vectors_of_words(task, option):
+    with pytest.raises(ValueError, match=f"{task} .* without vectors of words and wit"):
+        make_config([task], **option)
+
+
+@pytest.mark.parametrize("task", WRITERS)
+def test_a_component_writes_where_its_reader_keeps_the_targets(task):
+    config = make_config([task], lang="de")
+    extension = config["components"][TASKS[task]]["extension"]
+    for reader in config["corpora"].values():
+        assert reader["extension"] == WRITERS[task]["extension"] == extension
+    assert config["nlp"]["lang"] == "de"
 
 
 def test_vectors_are_looked_for_before_training(tmp_path):
