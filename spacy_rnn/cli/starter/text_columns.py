@@ -36,17 +36,14 @@ def find_texts(columns: Columns, given: Given) -> Iterator[Way]:
     if text is None:
         return
     labels = _find_labels(columns, text, given)
-    texts = []
-    for name in labels:
-        settings = {"text_column": text, "label_column": name}
-        tasks: dict[str, dict[str, Any]] = {"textcat": {}, "textcat-multilabel": {}}
-        separator = _find_separator(name, columns.get(name, ()))
-        if separator is not None and "label_separator" not in given:
-            tasks = {
-                "textcat-multilabel": {"label_separator": separator},
-                "textcat": {},
-            }
-        texts.append(Way(TEXTS, settings, tasks))
+    texts = [
+        Way(
+            TEXTS,
+            {"text_column": text, "label_column": name},
+            _find_labelling(name, columns.get(name, ()), given),
+        )
+        for name in labels
+    ]
     pairs = list(find_pairs(columns, given, labels))
     if any("translator" in way.tasks for way in pairs):
         # Their names tell more than that others look like labels, or are shorter.
@@ -95,6 +92,16 @@ def _find_labels(columns: Columns, text: str, given: Given) -> list[str]:
         for name, values in others.items()
         if _are_labels([value for value in values if value not in (None, "")])
     ]
+
+
+def _find_labelling(
+    name: str, values: Sequence[Any], given: Given
+) -> dict[str, dict[str, Any]]:
+    """List the tasks that labels are for, the best guess first."""
+    separator = None if "label_separator" in given else _find_separator(name, values)
+    if separator is None:
+        return {"textcat": {}, "textcat-multilabel": {}}
+    return {"textcat-multilabel": {"label_separator": separator}, "textcat": {}}
 
 
 def _find_separator(name: str, values: Sequence[Any]) -> str | None:
