@@ -8,7 +8,7 @@ import typer
 from wasabi import msg
 
 from spacy_rnn.cli.debugging.topics import count
-from spacy_rnn.cli.messages import as_options, one_message
+from spacy_rnn.cli.messages import as_options, one_message, print_lines
 from spacy_rnn.cli.options import CodeOption, ModelArgument
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
@@ -127,10 +127,8 @@ def apply_cli(
         n_errors = count(counts.n_errors, "text")
         msg.warn(f"{n_errors} {verb} an error; the column 'error' has it")
     if given_up:
-        msg.fail(
-            "Workers died each time with these shards, which are left out:",
-            "\n".join(map(str, given_up)),
-        )
+        msg.fail("Workers died each time with these shards, which are left out:")
+        print_lines(map(str, given_up))
         raise typer.Exit(1)
     verb = "is" if counts.n_texts == 1 else "are"
     msg.good(f"{count(counts.n_texts, 'text')} {verb} in {output}")
