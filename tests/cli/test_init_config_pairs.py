@@ -133,8 +133,9 @@ def test_options_for_pairs_make_pairs_of_articles_and_summaries(tmp_path):
     rows = [(ARTICLE, "Nine sentences in other words.")] * 4
     path = write_table(tmp_path / "a.csv", ["text", "summary"], rows)
     named = ["--source-column", "text", "--target-column", "summary"]
-    config, output = make(tmp_path, "--train", path, *named)
+    config, output = make(tmp_path, "--train", path, *named, "--errors", "skip")
     assert config["nlp"]["pipeline"] == ["rnn_abstractive_summarizer"]
+    assert config["corpora"]["dev"]["errors"] == "skip"
     assert "Also fit for: summarizer" in output
 
 

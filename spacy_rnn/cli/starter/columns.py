@@ -73,7 +73,7 @@ def find_ways(path: Path, given: Given) -> list[Way]:
             "and their targets, by options"
         )
     # What a reader has no option for is meant for another one.
-    return sorted(ways, key=lambda way: not options_of(way.reader) >= given.keys())
+    return sorted(ways, key=lambda way: len(given.keys() - options_of(way.reader)))
 
 
 def _gather(rows: Iterable[Mapping[str, Any]]) -> Columns:
