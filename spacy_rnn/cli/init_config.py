@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # the command line loads this module, whatever the command
     from spacy_rnn.cli.starter.data import Findings
 
 STDOUT = Path("-")
+SCORE_WEIGHTS = "training.score_weights"
 
 
 class OptimizeOption(Enum):
@@ -176,7 +177,7 @@ def init_config_cli(
     }
     given = {key: value for key, value in named.items() if value is not None}
     dev_given = {"target_path": dev_target_path} if dev_target_path else {}
-    tasks = task.split(",") if task else None
+    tasks = list(dict.fromkeys(map(str.strip, task.split(",")))) if task else None
     reader, settings = None, {}
     is_stdout = output_path == STDOUT
     # Whatever else there is to say, standard output gets nothing but the config.
@@ -246,10 +247,15 @@ def print_findings(found: "Findings", *, is_guess: bool, lang: str) -> None:
         msg.text(f"- Also fit for: {', '.join(found.others)}")
     shown = {**found.reader, **found.settings}
     for place, value in shown.items():
-        name = place.rpartition(".")[2]
-        if name != "labels" and not name.startswith("@"):
-            value = ", ".join(map(str, value)) if isinstance(value, list) else value
-            msg.text(f"- {name.replace('_', ' ').capitalize()}: {value}")
+        block, _, name = place.rpartition(".")
+        if name == "labels" or name.startswith("@") or block == SCORE_WEIGHTS:
+            continue
+        value = ", ".join(map(str, value)) if isinstance(value, list) else value
+        value = repr(value) if name == "label_separator" else value
+        of = "dev " if block.startswith("corpora.dev") else ""
+        msg.text(f"- {(of + name.replace('_', ' ')).capitalize()}: {value}")
+    if f"{SCORE_WEIGHTS}.morph_acc" in shown:
+        msg.text("- Features: none, so they have no weight in the score")
     msg.text(f"- Language: {lang} (by --lang)")
     for task, labels in found.train.labels.items():
         dev_labels = None if found.dev is None else found.dev.labels[task]

@@ -3,7 +3,7 @@
 from itertools import chain
 from pathlib import Path
 
-from spacy.util import load_config
+from spacy.util import dot_to_object, load_config
 
 from spacy_rnn.corpora.files.lines import RowErrors
 from spacy_rnn.distributed.texts import Texts
@@ -40,8 +40,9 @@ def read_text_column(folder: Path) -> str | None:
     places = chain(folder.glob("config.cfg"), folder.glob("*/config.cfg"))
     if (place := next(places, None)) is None:
         return None
-    found = load_config(place, interpolate=True)
-    name = found.get("training", {}).get("dev_corpus") or ""
-    for key in name.split("."):
-        found = found.get(key, {})
-    return next((found[key] for key in SETTINGS if found.get(key)), None)
+    config = load_config(place, interpolate=True)
+    try:
+        corpus = dot_to_object(config, config["training"]["dev_corpus"])
+        return next((corpus[key] for key in SETTINGS if corpus.get(key)), None)
+    except (KeyError, AttributeError, TypeError):
+        return None

@@ -101,7 +101,7 @@ def list_strongest(
     tokens, shades = list(tokens), find_shades(values, strength)
     order = np.argsort(-np.abs(values), kind="stable").tolist()
     chosen = [i for i in order if shades[i] and not tokens[i].is_space][:LISTED]
-    form = ".0%" if are_shares else "+.2f"
+    form = ".0%" if are_shares else "+z.2f"
     parts = [f"{' '.join(tokens[i].text.split())} {values[i]:{form}}" for i in chosen]
     if not are_shares and len(chosen) < len(tokens):
         parts.append(f"the rest {values.sum() - values[chosen].sum():{form}}")

@@ -170,6 +170,10 @@ def test_a_package_has_its_config_in_its_folder_for_data(reader_of, tmp_path):
     assert read_text_column(tmp_path) == "body"
     (tmp_path / "empty").mkdir()
     assert read_text_column(tmp_path / "empty") is None
+    for place in ("system.seed.x", "corpora.none", "system.seed"):
+        config = f"[system]\nseed = 0\n[training]\ndev_corpus = {place!r}\n"
+        (tmp_path / "empty" / "config.cfg").write_text(config.replace("'", '"'))
+        assert read_text_column(tmp_path / "empty") is None
 
 
 def test_another_input_or_setting_is_refused(pipeline, texts, tmp_path):

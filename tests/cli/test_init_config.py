@@ -216,14 +216,20 @@ def test_several_labels_in_a_cell_are_told_from_one(separator, tmp_path):
     config, output = make(tmp_path, "--train", path)
     assert config["nlp"]["pipeline"] == ["rnn_textcat_multilabel"]
     assert config["corpora"]["train"]["labels"] == ["fear", "joy", "love"]
-    assert f"Label separator: {separator.strip()}" in output
+    assert f"Label separator: {separator.strip()!r}" in output
     config, _ = make(tmp_path, "--train", path, "--task", "textcat", "--force")
     assert len(config["corpora"]["train"]["labels"]) == 5
 
 
-def test_labels_with_a_separator_in_them_stay_whole(tmp_path):
-    labels = ["Arts, Crafts", "Arts, Music", "Sports"]
-    rows = [(f"a text of many words {i}", labels[i % 3]) for i in range(30)]
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ["Arts, Crafts", "Arts, Music", "Sports"],
+        ["Paris, FR", "Paris, TX", "Rome, IT", "Rome, TX", "York, TX", "York, UK"],
+    ],
+)
+def test_labels_with_a_separator_in_them_stay_whole(labels, tmp_path):
+    rows = [(f"a text of many words {i}", labels[i % len(labels)]) for i in range(60)]
     path = write_table(tmp_path / "train.csv", ["body", "topics"], rows)
     config, _ = make(tmp_path, "--train", path)
     assert config["corpora"]["train"]["labels"] == labels
@@ -239,6 +245,45 @@ def test_rows_without_a_label_can_be_left_out(tmp_path):
     assert config["corpora"]["train"]["errors"] == "skip"
     assert "train.csv: 9 documents" in output
     assert "left out: 2, the first" in output
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".conll"])
+@pytest.mark.parametrize("errors", ["skip", "replace"])
+def test_records_that_cannot_be_read_are_left_out_of_the_sample_too(
+    suffix, errors, tmp_path
+):
+    lines = {
+        ".csv": ["body,topic"] + ["a few words,x", "some more words,y"] * 4,
+        ".jsonl": [
+            '{"body": "a few words", "topic": "x"}',
+            '{"body": "b", "topic": "y"}',
+        ]
+        * 4,
+        ".conll": ["Ada NNP B-PER", "saw VBD O", ""] * 4,
+    }[suffix]
+    lines.insert(4, lines[4].replace("w", "\udce9"))
+    path = tmp_path / f"train{suffix}"
+    path.write_text("\n".join(lines), encoding="utf8", errors="surrogateescape")
+    exit_code, output = run(tmp_path / "config.cfg", "--train", path)
+    assert exit_code == 1
+    assert f"train{suffix}:5: byte 0xe9 is not UTF-8; --errors replace" in output
+    config, _ = make(tmp_path, "--train", path, "--errors", errors)
+    assert config["corpora"]["train"]["errors"] == errors
+
+
+def test_tasks_may_be_named_twice_and_with_spaces(tmp_path):
+    config, _ = make(tmp_path, "--task", "ner, tagger,ner")
+    assert config["nlp"]["pipeline"] == ["tok2vec", "rnn_ner", "rnn_tagger"]
+
+
+def test_texts_of_which_no_label_is_right_are_counted(tmp_path):
+    rows = [
+        (f"a text of many words {i}", ["a;b", "a", "b", ""][i % 4]) for i in range(40)
+    ]
+    path = write_table(tmp_path / "train.csv", ["body", "labels"], rows)
+    _, output = make(tmp_path, "--train", path)
+    assert "Label separator: ';'" in output
+    assert "No label is right for 10 of the texts" in output
 
 
 @pytest.mark.parametrize(
@@ -359,7 +404,7 @@ def test_a_closed_pipe_is_one_line_and_a_failure():
         (["--train", "none.csv"], "none.csv: no such file or folder"),
         (["--train", "odd.xml"], "odd.xml: expected a file that ends in"),
         (["--train", "odd.conllu"], "python -m spacy convert makes a .spacy file of"),
-        (["--train", "odd.parquet"], "pandas makes a .csv of it"),
+        (["--train", "odd.parquet"], "pandas makes a .jsonl of it"),
         (["--train", "bad.csv"], "bad.csv:2: expected 2 cells"),
         (["--train", "empty.csv"], "empty.csv: no document with a text"),
         (["--train", "plain.txt"], "plain.txt: no task fits the columns '1', '2', '3'"),

@@ -17,7 +17,7 @@ from spacy_rnn.cli.starter.token_columns import (
     has_token_lines,
 )
 from spacy_rnn.cli.starter.ways import SAMPLE, Columns, Given, Way
-from spacy_rnn.corpora.files.lines import Reading, has_suffix
+from spacy_rnn.corpora.files.lines import MAX_SIZE, Reading, has_suffix
 from spacy_rnn.corpora.files.rows import (
     DOCBIN_SUFFIX,
     JSON_SUFFIXES,
@@ -26,7 +26,7 @@ from spacy_rnn.corpora.files.rows import (
     join_names,
     read_rows,
 )
-from spacy_rnn.corpora.references import read_docs
+from spacy_rnn.corpora.references import make_reading, read_docs
 from spacy_rnn.corpora.summaries.docs import SUMMARY
 from spacy_rnn.corpora.summaries.files import SUMMARY_SUFFIXES
 from spacy_rnn.corpora.texts.records import TEXT_SUFFIXES
@@ -50,16 +50,18 @@ def find_ways(path: Path, given: Given) -> list[Way]:
     if "target_path" in given:
         return [Way(PAIRS, {}, WRITERS)]
     file = find_files(path, SUFFIXES)[0]
+    how = make_reading(given.get("errors", "strict"), MAX_SIZE)
     if has_suffix(file, DOCBIN_SUFFIX):
-        found = _find_annotations(file)
+        found = _find_annotations(file, how)
         return [Way(None, {}, {task: WRITERS.get(task, {}) for task in found})]
-    is_table = has_suffix(file, *TABLE_SUFFIXES) and not has_token_lines(file, given)
+    has_lines = has_token_lines(file, given, how)
+    is_table = has_suffix(file, *TABLE_SUFFIXES) and not has_lines
     if is_table or has_suffix(file, *JSON_SUFFIXES):
-        columns = _gather(row for _, row in read_rows(file, Reading()))
+        columns = _gather(row for _, row in read_rows(file, how))
         tokens = None if is_table else find_token_lists(columns, given)
         ways = [*([tokens] if tokens else []), *find_texts(columns, given)]
     elif has_suffix(file, *TOKEN_SUFFIXES):
-        columns = gather_cells(file, given)
+        columns = gather_cells(file, given, how)
         ways = [find_token_columns(columns, given)]
     else:
         return [Way(SUMMARIES, {}, {"summarizer": {}})]
@@ -85,11 +87,11 @@ def _gather(rows: Iterable[Mapping[str, Any]]) -> Columns:
     return columns
 
 
-def _find_annotations(path: Path) -> list[str]:
+def _find_annotations(path: Path, how: Reading) -> list[str]:
     """List the tasks that a .spacy file has annotation for, the best guess first."""
     for settings in WRITERS.values():
         register_text(settings["extension"])
-    docs = list(islice(read_docs(path, spacy.blank("xx").vocab, Reading()), SAMPLE))
+    docs = list(islice(read_docs(path, spacy.blank("xx").vocab, how), SAMPLE))
     groups = {key for doc in docs for key in doc.spans}
     has_cats = any(doc.cats for doc in docs)
     has = {

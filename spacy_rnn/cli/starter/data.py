@@ -193,6 +193,7 @@ class Tally:
         self.counts: Counter[tuple[str, str]] = Counter()
         self.n_docs = corpus.contents.n_docs or 0
         self.several: list[str] = []  # the texts that have not exactly one label
+        self.n_none = 0  # texts of which no label is right
         self.lengths: Counter[int] = Counter()  # of spans, in tokens
         self.chosen: list[int] = []  # sentences in the summaries of a sample
         self.extracts: list[bool] = []  # whether the summaries are sentences
@@ -212,8 +213,10 @@ class Tally:
 
     def _add(self, doc: Doc) -> None:
         add_counts(self.counts, doc)
-        if doc.cats and sum(value > 0 for value in doc.cats.values()) != 1:
+        n_labels = sum(value > 0 for value in doc.cats.values())
+        if doc.cats and n_labels != 1:
             self.several.append(doc.text)
+            self.n_none += not n_labels
         self.lengths.update(len(span) for span in doc.spans.get(SPANS_KEY, ()))
         self.has_features = self.has_features or any(str(each.morph) for each in doc)
         if SUMMARY in doc.spans:
@@ -243,6 +246,8 @@ class Tally:
                 f"and a classifier learns from two or more"
             )
         remarks = self.corpus.contents.report.take()
+        if self.n_none and "textcat-multilabel" in tasks:
+            remarks.append(f"No label is right for {self.n_none:,} of the texts")
         return Part(Path(path), self.n_docs, labels, remarks)
 
     def _count(self, task: str) -> Counter[str]:

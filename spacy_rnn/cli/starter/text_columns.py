@@ -40,7 +40,7 @@ def find_texts(columns: Columns, given: Given) -> Iterator[Way]:
         Way(
             TEXTS,
             {"text_column": text, "label_column": name},
-            _find_labelling(name, columns.get(name, ()), given),
+            _find_labelling(columns.get(name, ()), given),
         )
         for name in labels
     ]
@@ -82,7 +82,7 @@ def _find_summaries(columns: Columns, given: Given) -> Iterator[Way]:
 
 def _find_labels(columns: Columns, text: str, given: Given) -> list[str]:
     """List the columns that may hold labels; by its name, there is only one."""
-    named = [name for name in LABEL_COLUMNS if name in columns]
+    named = [name for name in LABEL_COLUMNS if name in columns and name != text]
     if given.get("label_column") or named:
         return [given.get("label_column") or named[0]]
     others = {name: values for name, values in columns.items() if name != text}
@@ -94,22 +94,22 @@ def _find_labels(columns: Columns, text: str, given: Given) -> list[str]:
     ]
 
 
-def _find_labelling(
-    name: str, values: Sequence[Any], given: Given
-) -> dict[str, dict[str, Any]]:
+def _find_labelling(values: Sequence[Any], given: Given) -> dict[str, dict[str, Any]]:
     """List the tasks that labels are for, the best guess first."""
-    separator = None if "label_separator" in given else _find_separator(name, values)
+    separator = None if "label_separator" in given else _find_separator(values)
     if separator is None:
         return {"textcat": {}, "textcat-multilabel": {}}
     return {"textcat-multilabel": {"label_separator": separator}, "textcat": {}}
 
 
-def _find_separator(name: str, values: Sequence[Any]) -> str | None:
+def _find_separator(values: Sequence[Any]) -> str | None:
     """Find what parts strings into labels, of which there are fewer than strings."""
     strings = {each for each in values if isinstance(each, str)}
-    for separator in () if name == "labels" else SEPARATORS:
+    for separator in SEPARATORS:
         parts = {part for each in strings for part in part_labels(each, separator)}
-        if any(separator in each for each in strings) and len(parts) < len(strings):
+        is_there = any(separator in each for each in strings)
+        # One stands alone at least, which in "Paris, TX" and "Rome, TX" none does.
+        if is_there and len(parts) < len(strings) and parts & strings:
             return separator
     return None
 

@@ -76,23 +76,23 @@ def find_token_columns(columns: Columns, given: Given) -> Way:
     )
 
 
-def has_token_lines(file: Path, given: Given) -> bool:
+def has_token_lines(file: Path, given: Given, how: Reading) -> bool:
     """Tell a table with a token a line, in sentences, from one of texts."""
     if given.get("columns"):
         return True
     if not has_suffix(file, ".tsv", ".tsv.gz"):
         return False
-    lines = [line.strip() for line in islice(_read(file), SAMPLE)]
+    lines = [line.strip() for line in islice(_read(file, how), SAMPLE)]
     return "" in lines[:-1] or any(line.startswith(DOCUMENT_MARK) for line in lines[:1])
 
 
-def _read(file: Path) -> Iterator[str]:
-    return read_lines(file, Reading(), newline="\n")
+def _read(file: Path, how: Reading) -> Iterator[str]:
+    return read_lines(file, how, newline="\n")
 
 
-def gather_cells(file: Path, given: Given) -> Columns:
+def gather_cells(file: Path, given: Given, how: Reading) -> Columns:
     """Collect the cells of each column, under its name if it has one, or its number."""
-    lines = (line.strip("\r\n") for line in _read(file))
+    lines = (line.strip("\r\n") for line in _read(file, how))
     filled = (
         line for line in lines if line.strip() and not line.startswith(DOCUMENT_MARK)
     )

@@ -30,7 +30,8 @@ OTHERS = {  # what becomes one of these, and how
     ".conllu": "python -m spacy convert makes a .spacy file of it",
     ".json": "python -m spacy convert makes a .spacy file of it, if it is spaCy's; "
     "others need an object on each line, and .jsonl",
-    ".parquet": "pandas makes a .csv of it, read_parquet(...).to_csv(...)",
+    ".parquet": "pandas makes a .jsonl of it, "
+    "read_parquet(...).to_json(..., orient='records', lines=True)",
     ".xlsx": "spreadsheets save it as .csv",
 }
 

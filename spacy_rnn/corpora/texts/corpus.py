@@ -9,6 +9,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
+from spacy_rnn.checks import check_text
 from spacy_rnn.corpora.file_corpus import FileCorpus
 from spacy_rnn.corpora.files.lines import MAX_SIZE, Reading, RowErrors, has_suffix
 from spacy_rnn.corpora.files.rows import DOCBIN_SUFFIX, find_files
@@ -81,10 +82,14 @@ class TextCorpus(FileCorpus[Labels]):
         errors: RowErrors = "strict",
         max_size: int = MAX_SIZE,
     ) -> None:
-        if labels is not None and not 0 < len(set(labels)) == len(labels):
+        if labels is not None and (
+            not all(isinstance(label, str) for label in labels)
+            or not 0 < len(set(labels)) == len(labels)
+        ):
             raise ValueError(
                 f"labels = {json.dumps(labels)} must be one or more different labels"
             )
+        check_text("label_separator", label_separator)
         if label_separator == "":
             raise ValueError("label_separator has to be a character or more")
         super().__init__(

@@ -107,9 +107,12 @@ def read_records(
 
 
 def part_labels(cell: str, separator: str) -> list[str]:
-    """Part several labels in a string, which may end in the separator."""
-    cell = cell.strip().removesuffix(separator.rstrip())
-    return [label.strip() for label in cell.split(separator)] if cell.strip() else []
+    """Part several labels in a string; where two separators meet, there is none."""
+    return [
+        label
+        for each in cell.split(separator.strip() or separator)
+        if (label := each.strip())
+    ]
 
 
 def check_labels(
