@@ -1,7 +1,7 @@
 """Labels of both parts of the data, side by side."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import pi, sqrt
 from typing import Any, Self
 
@@ -31,6 +31,8 @@ class LabelTally:
     title = "Label"  # what a label is called
     if_rare: Level = "warn"  # how to speak of labels that hardly anything has
     contradictions: Contradictions
+    facts: Callable[[], dict[str, Any]]  # the counts
+    judge: Callable[[Topic, str], None]  # says what is wrong with a part
 
     def __init__(self, component: Component) -> None:
         self.component = component
@@ -40,14 +42,6 @@ class LabelTally:
     def follow(self) -> Self:
         """Return an empty one."""
         return type(self)(self.component)
-
-    def facts(self) -> dict[str, Any]:
-        """Return the counts."""
-        raise NotImplementedError
-
-    def judge(self, topic: Topic, part: str) -> None:
-        """Say what is wrong with a part."""
-        raise NotImplementedError
 
     def judge_both(self, topic: Topic, dev: Self) -> None:
         """Say what else is odd about the training data, or about `dev` beside them."""

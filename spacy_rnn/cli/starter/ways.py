@@ -10,15 +10,17 @@ Given = Mapping[str, Any]  # settings of readers that the user has named
 
 
 class Way(NamedTuple):
-    """A way to read a file."""
+    """A way to read a file.
 
-    reader: (
-        str | None
-    )  # TEXTS, TOKENS, SUMMARIES or PAIRS; None: .spacy, which any reads
-    settings: dict[str, Any]  # of the reader, whatever the task
-    tasks: Mapping[
-        str, Mapping[str, Any]
-    ]  # settings for each task that the file is fit for
+    Attributes:
+        reader: TEXTS, TOKENS, SUMMARIES or PAIRS. None: .spacy, which any reads.
+        settings: Those of the reader, whatever the task.
+        tasks: Further settings for each task that the file is fit for.
+    """
+
+    reader: str | None
+    settings: dict[str, Any]
+    tasks: Mapping[str, Mapping[str, Any]]
 
 
 def is_list_of(kind: Any, value: Any) -> bool:
