@@ -81,6 +81,7 @@ def read_records(
             cell of the column "labels", and nothing elsewhere.
         labels: Those that there may be. None: any.
     """
+    is_of_cells = is_table(path)
 
     def parse(location: Location, row: Row) -> Record:
         text = get_text(row, text_column, location)
@@ -88,13 +89,13 @@ def read_records(
         if column is None:
             return Record(location, row.keys(), text)
         value = row[column]
-        if is_table(path):
+        separator = label_separator
+        if is_of_cells:
             value = _parse_cell(column, value, location, how.errors)
-        parted_by = label_separator
-        if parted_by is None and is_table(path) and column == "labels":
-            parted_by = LABEL_SEPARATOR
-        if parted_by is not None and isinstance(value, str):
-            value = part_labels(value, parted_by)
+            if column == "labels" and separator is None:
+                separator = LABEL_SEPARATOR
+        if separator is not None and isinstance(value, str):
+            value = part_labels(value, separator)
         record = Record(
             location, row.keys(), text, *_read_annotation(column, value, location)
         )
