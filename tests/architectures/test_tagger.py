@@ -7,6 +7,7 @@ from confection import ConfigValidationError
 from numpy.testing import assert_allclose, assert_array_equal
 from spacy.ml.models.tagger import build_tagger_model
 from spacy.tokens import Doc
+from spacys_cnn import SPACYS_CNN
 from thinc.api import Adam, set_dropout_rate
 
 from spacy_rnn.architectures.hash_embed import build_hash_embed_rnn
@@ -276,17 +277,7 @@ def test_a_single_label_and_batches_of_nothing_are_fine(docs):
 
 
 def test_every_tok2vec_can_be_tagged_from(docs):
-    config = {
-        "@architectures": "spacy.HashEmbedCNN.v2",
-        "width": 8,
-        "depth": 1,
-        "embed_size": 50,
-        "window_size": 1,
-        "maxout_pieces": 2,
-        "subword_features": True,
-        "pretrained_vectors": None,
-    }
-    tok2vec = spacy.registry.resolve({"model": config})["model"]
+    tok2vec = spacy.registry.resolve({"model": SPACYS_CNN})["model"]
     model = build_tagger(tok2vec)
     model.initialize(X=docs, Y=one_hot(docs))
     update(model, docs, one_hot(docs), Adam(0.1))

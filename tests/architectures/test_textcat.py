@@ -4,6 +4,7 @@ import spacy
 from confection import ConfigValidationError
 from numpy.testing import assert_allclose, assert_array_equal
 from spacy.tokens import Doc
+from spacys_cnn import SPACYS_CNN
 from thinc.api import Adam, NumpyOps, set_dropout_rate
 
 from spacy_rnn.architectures.hash_embed import build_hash_embed_rnn
@@ -264,20 +265,8 @@ def test_a_batch_of_empty_documents_is_trained_on(docs, pooling):
 
 
 def test_every_tok2vec_can_be_classified_from(docs):
-    for config in (
-        {
-            "@architectures": "spacy.HashEmbedCNN.v2",
-            "width": 8,
-            "depth": 1,
-            "embed_size": 50,
-            "window_size": 1,
-            "maxout_pieces": 2,
-            "subword_features": True,
-            "pretrained_vectors": None,
-        },
-    ):
-        tok2vec = spacy.registry.resolve({"model": config})["model"]
-        model = build_textcat(tok2vec, True, ["last", "mean"])
-        model.initialize(X=docs, Y=np.zeros((len(docs), 2), dtype="f"))
-        assert model.predict(docs).shape == (len(docs), 2)
-        update(model, docs, np.eye(2, dtype="f")[[0] * len(docs)], Adam(0.1))
+    tok2vec = spacy.registry.resolve({"model": SPACYS_CNN})["model"]
+    model = build_textcat(tok2vec, True, ["last", "mean"])
+    model.initialize(X=docs, Y=np.zeros((len(docs), 2), dtype="f"))
+    assert model.predict(docs).shape == (len(docs), 2)
+    update(model, docs, np.eye(2, dtype="f")[[0] * len(docs)], Adam(0.1))

@@ -1,38 +1,19 @@
 """`python -m spacy rnn init-config` on texts with what they become."""
 
-import csv
 import gzip
-import re
 
 import pytest
 import spacy
 import srsly
-from spacy.cli import app
+from init_configs import make, run, write_table
 from spacy.cli.train import train
 from spacy.tokens import DocBin
-from spacy.util import load_config
-from typer.testing import CliRunner
 
-import spacy_rnn.cli  # noqa: F401 (adds the commands to those of spaCy)
 from spacy_rnn.cli.starter.configs import TASKS, WRITERS
 from spacy_rnn.extensions import register_text
 
 PAIRS = [(f"The dog sees {i} cats.", f"Der Hund sieht {i} Katzen.") for i in range(9)]
 ARTICLE = " ".join(f"This is sentence {i} of the article." for i in range(9))
-
-
-def run(*arguments):
-    result = CliRunner().invoke(app, ["rnn", "init-config", *map(str, arguments)])
-    # Output is wrapped at the width of the terminal, and may have colours.
-    plain = re.sub("\x1b\\[[0-9;]*m", "", result.output)
-    return result.exit_code, " ".join(plain.split())
-
-
-def make(tmp_path, *options):
-    """Write a config, and return what it says with what was printed."""
-    exit_code, output = run(tmp_path / "config.cfg", "--force", *options)
-    assert exit_code == 0, output
-    return load_config(tmp_path / "config.cfg", interpolate=True), output
 
 
 def train_briefly(tmp_path, task):
@@ -43,13 +24,6 @@ def train_briefly(tmp_path, task):
     train(tmp_path / "config.cfg", tmp_path / "out", overrides=short | few)
     nlp = spacy.load(tmp_path / "out" / "model-last")
     return nlp(PAIRS[0][0])._.get(WRITERS[task]["extension"])
-
-
-def write_table(path, header, rows):
-    with path.open("w", newline="", encoding="utf8") as file:
-        delimiter = "\t" if path.suffix == ".tsv" else ","
-        csv.writer(file, delimiter=delimiter).writerows([header, *rows])
-    return path
 
 
 @pytest.mark.parametrize("header", ["source,target", "text,translation"])

@@ -15,6 +15,7 @@ from small_writer import (
 from spacy.language import Language
 from spacy.training import Example
 from spacy.vectors import Vectors
+from spacys_cnn import SPACYS_CNN
 
 LISTENER = {"@architectures": "spacy.Tok2VecListener.v1", "width": 8}
 EXPECTED = [target for _, target in PAIRS]
@@ -136,17 +137,7 @@ def test_a_sourced_component_writes_the_same_and_learns_on(saved, tmp_path):
 
 
 def test_token_vectors_may_be_those_of_spacy(tmp_path):
-    cnn = {
-        "@architectures": "spacy.HashEmbedCNN.v2",
-        "pretrained_vectors": None,
-        "width": 8,
-        "depth": 1,
-        "embed_size": 100,
-        "window_size": 1,
-        "maxout_pieces": 2,
-        "subword_features": True,
-    }
-    nlp = make_nlp(model=small_model(tok2vec=cnn))
+    nlp = make_nlp(model=small_model(tok2vec=SPACYS_CNN))
     check_learning(nlp, make_examples(nlp), tmp_path)
 
 
