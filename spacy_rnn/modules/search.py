@@ -193,17 +193,25 @@ class Search:
         # No piece makes a text more probable, and no length divides by more.
         divisor = self.settings.divisor(self.settings.max_length + 1)
         is_kept = totals[:, 0] / divisor > self.going_on.wanted
+        stays = totals.shape[1] == self.totals.shape[1] == 1
         if not is_kept.all():
-            kept = self.close_up(is_kept)
+            kept, stays = self.close_up(is_kept), False
             totals, rows, pieces = totals[kept], rows[kept], pieces[kept]
         if totals.shape[1] > 1:
             n_places = int((totals > -torch.inf).any(dim=0).sum()) or 1
             totals, rows, pieces = (x[:, :n_places] for x in (totals, rows, pieces))
-        rows, self.last = rows.flatten(), pieces.flatten()
-        own = totals.flatten() - self.totals.flatten()[rows]
+        if not stays:
+            self.move(rows.flatten())
+        self.last = pieces.flatten()
+        own = totals.flatten() - self.totals.flatten()
+        self.log_probs = append(self.log_probs, own)
+        self.pieces = append(self.pieces, self.last)
         self.totals = totals.contiguous()
-        self.log_probs = append(self.log_probs[rows], own)
-        self.pieces = append(self.pieces[rows], self.last)
+
+    def move(self, rows: Tensor) -> None:
+        """Let a hypothesis, by its row, stand where each number of a row does."""
+        self.totals = self.totals.flatten()[rows]
+        self.log_probs, self.pieces = self.log_probs[rows], self.pieces[rows]
         self.shares, self.copies = self.shares[rows], self.copies[rows]
         self.state = self.state.take(rows)
 
