@@ -6,7 +6,7 @@ Python, unless the block is large. A CUDA graph launches them all at once.
 """
 
 import warnings
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import chain, count
@@ -56,8 +56,8 @@ class Graph:
                 module: [each.detach() for each in end_to_end(parameters)]
                 for module, parameters in weights.items()
             }
-            self.weights = flat(own)
-            sources = [self.inputs[0], *self.weights]
+            kept = [*self.inputs, *flat(own)]
+            sources = [kept[0], *kept[len(inputs) :]]
             for source in sources:
                 source.requires_grad_(trains)
 
@@ -74,15 +74,24 @@ class Graph:
                     backward()
 
             warm_up(warm)
+            # Parts of it would be shared, though they are of another stream than that
+            # of a capture, of which torch warns.
+            del self.output
             self.forward, Y = record(forward)
             if trains:
                 self.backward, self.gradients = record(backward, self.forward)
         self.Y = Y.detach()
+        # Those of one type are copied by one launch.
+        places: dict[torch.dtype, list[int]] = defaultdict(list)
+        for i, each in enumerate(kept):
+            places[each.dtype].append(i)
+        self.copies = [([kept[i] for i in same], same) for same in places.values()]
         self.memory = used_memory() - before
 
     def run(self, tensors: Sequence[Tensor]) -> Tensor:
         """Return the output for inputs and weights. The next run overwrites it."""
-        torch._foreach_copy_([*self.inputs, *self.weights], list(tensors))
+        for own, places in self.copies:
+            torch._foreach_copy_(own, [tensors[i] for i in places])
         self.forward.replay()
         return self.Y
 

@@ -2,6 +2,7 @@
 
 import copy
 import random
+import weakref
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
@@ -120,6 +121,26 @@ def test_a_shape_is_captured_when_it_comes_again(recorder, weights):
             runner.run(scale, make_inputs(3, trains=False), weights)
         counts.append(recorder.n_recorded)
     assert counts == [0, 1, 1, 1]
+
+
+def test_what_was_computed_before_a_capture_is_gone(recorder, weights, monkeypatch):
+    # It is of another stream, and torch warns if a captured pass shares parts of it.
+    computed, alive = [], []
+
+    def work(inputs, weights):
+        Y = scale(inputs, weights)
+        computed.append(weakref.ref(Y))
+        return Y
+
+    def record(work, earlier=None):
+        alive.append([Y() is not None for Y in computed])
+        return recorder.record(work, earlier)
+
+    monkeypatch.setattr(graphs, "record", record)
+    runner = Graphs()
+    for _ in range(2):
+        runner.run(work, make_inputs(3), weights)
+    assert alive[0] == [False, False]  # without a graph, and to choose kernels
 
 
 @pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode])
