@@ -10,7 +10,7 @@ from thinc.types import Floats2d
 from torch import Tensor
 
 from spacy_rnn.layers.batches import no_docs, split, to_device
-from spacy_rnn.layers.features import hash_rows, token_features
+from spacy_rnn.layers.features import distinct_keys, hash_rows, token_features
 from spacy_rnn.layers.hash_embed import run_for_update
 from spacy_rnn.layers.row_cache import RowCache
 from spacy_rnn.layers.torch_layer import backprop_nothing, run, torch_layer
@@ -62,9 +62,7 @@ def forward(
         return nothing, no_docs if is_train else backprop_nothing
     words = token_features(docs, [model.attrs["attr"]])[:, 0]
     if is_train:
-        _, tokens, distinct_of = np.unique(
-            words, return_index=True, return_inverse=True
-        )
+        tokens, distinct_of = distinct_keys(words)
         return run_for_update(
             model,
             lengths,

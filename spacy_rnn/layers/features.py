@@ -52,6 +52,32 @@ def mix_keys(features: np.ndarray) -> np.ndarray:
     return keys
 
 
+def distinct_keys(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Find the distinct ones of some keys.
+
+    Numbers are sorted that begin as mixed keys do and end in their places, which takes
+    a fraction of the time of `np.unique`. Two keys that begin alike, which is as good
+    as impossible, may be found more than once.
+
+    Args:
+        keys: Shape (N,), uint64.
+
+    Returns:
+        Where the distinct ones are, shape (M,), and which of those each key is, shape
+        (N,), both int64.
+    """
+    low = np.uint64(2 ** len(keys).bit_length() - 1)
+    numbers = (keys * MIX & ~low) | np.arange(len(keys), dtype=np.uint64)
+    numbers.sort()
+    order = (numbers & low).astype(np.int64)
+    ordered = keys[order]
+    is_new = np.ones(len(keys), dtype=bool)
+    is_new[1:] = ordered[1:] != ordered[:-1]
+    which = np.empty(len(keys), dtype=np.int64)
+    which[order] = is_new.cumsum() - 1
+    return order[is_new], which
+
+
 def hash_rows(features: np.ndarray, rows: list[int]) -> np.ndarray:
     """Choose four rows of each attribute's table. Shape (M, A, 4), int64.
 

@@ -19,6 +19,7 @@ from spacy_rnn.layers.batches import (
 )
 from spacy_rnn.layers.features import (
     content_keys,
+    distinct_keys,
     hash_rows,
     mix_keys,
     static_vectors,
@@ -185,9 +186,7 @@ def distinct_tokens(
         Their features, in M rows; which of them each token is, shape (N,); and their
         static vectors, shape (M, nM), where the model reads them.
     """
-    _, first, distinct_of = np.unique(
-        mix_keys(features), return_index=True, return_inverse=True
-    )
+    first, distinct_of = distinct_keys(mix_keys(features))
     features, static = features[first], None
     if model.has_dim("nM"):
         found = static_vectors(vocab, features[:, -1], model.get_dim("nM"))

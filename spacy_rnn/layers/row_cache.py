@@ -8,6 +8,8 @@ import numpy as np
 from thinc.api import Model
 from thinc.types import ArrayXd, Floats2d
 
+from spacy_rnn.layers.features import distinct_keys
+
 MAX_ROWS = 32_768  # 16 MiB of width 128
 
 
@@ -75,9 +77,7 @@ class RowCache:
             hits = found.nonzero()[0]
             known = self._rows[on_device(slots[hits])] if len(hits) else None
         missing = (~found).nonzero()[0]
-        _, first, which = np.unique(
-            keys[missing], return_index=True, return_inverse=True
-        )
+        first, which = distinct_keys(keys[missing])
         new = compute(missing[first])
         with self._lock:
             self._add(model, keys[missing[first]], new)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from spacy.tokens import Doc
 
-from spacy_rnn.layers.features import token_features
+from spacy_rnn.layers.features import distinct_keys, mix_keys, token_features
 from spacy_rnn.layers.subwords import SPACE, Spelling
 from spacy_rnn.ragged import count
 
@@ -74,23 +74,19 @@ def token_pieces(
     # space. So has the first one, as words look the same wherever they stand.
     is_spaced = is_first(doc_of)
     is_spaced[1:] |= features[:-1, 1:].any(axis=1)
-    kinds, at, kind_of = np.unique(
-        np.stack([features[:, 0], is_spaced.astype(np.uint64)], axis=1),
-        axis=0,
-        return_index=True,
-        return_inverse=True,
-    )
+    words = np.stack([features[:, 0], is_spaced.astype(np.uint64)], axis=1)
+    at, kind_of = distinct_keys(mix_keys(words))
     # Of the first document that has it: not all need have one vocabulary.
     strings = [docs[i].vocab.strings for i in doc_of[at]]
     texts = [
-        SPACE * int(spaces) + known[int(orth)]
-        for known, (orth, spaces) in zip(strings, kinds, strict=True)
+        SPACE * spaces + known[orth]
+        for known, (orth, spaces) in zip(strings, words[at].tolist(), strict=True)
     ]
     cut = spelling(texts)
     per_kind = np.array([len(each) for each in cut])
     flat = np.array([piece for each in cut for piece in each], dtype=np.int64)
-    sizes = per_kind[kind_of.ravel()]
-    starts = (np.cumsum(per_kind) - per_kind)[kind_of.ravel()]
+    sizes = per_kind[kind_of]
+    starts = (np.cumsum(per_kind) - per_kind)[kind_of]
     within = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     return flat[np.repeat(starts, sizes) + within], sizes
 

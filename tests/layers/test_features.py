@@ -10,6 +10,7 @@ from thinc.api import HashEmbed, NumpyOps
 
 from spacy_rnn.layers.features import (
     content_keys,
+    distinct_keys,
     hash_rows,
     mix_keys,
     static_vectors,
@@ -58,6 +59,14 @@ def test_keys_are_equal_for_equal_rows_only(rows):
 def test_swapped_features_have_another_key():
     table = np.array([[1, 2], [2, 1], [0, 3], [3, 0]], dtype=np.uint64)
     assert len(set(mix_keys(table).tolist())) == 4
+
+
+@given(st.lists(keys | st.integers(0, 9), max_size=50))
+def test_the_distinct_keys_are_those_where_each_comes_first(wanted):
+    table = np.array(wanted, dtype=np.uint64)
+    first, which = distinct_keys(table)
+    assert sorted(first.tolist()) == sorted({wanted.index(key) for key in wanted})
+    assert_array_equal(table[first][which], table)
 
 
 def test_rows_are_those_of_the_hash_embedding_of_thinc():

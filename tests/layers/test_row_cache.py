@@ -33,7 +33,7 @@ class Fetcher:
         keys = np.array(keys, dtype=np.uint64)
 
         def compute(chosen):
-            self.computed.append(keys[chosen].tolist())
+            self.computed.append(sorted(keys[chosen].tolist()))
             return make_rows(keys[chosen])
 
         rows = self.cache.fetch(self.model, keys, compute)
