@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from spacy.language import Language
+from spacy.pipeline import TrainablePipe
 from spacy.pipeline.textcat import TextCategorizer, textcat_score
 from spacy.pipeline.textcat_multilabel import (
     MultiLabel_TextCategorizer,
@@ -56,6 +57,8 @@ class RNNTextCategorizer(TextCategorizer):
     """
 
     exclusive = True
+    # spaCy's own one checks all categories before `get_loss` reads and checks them.
+    update = TrainablePipe.update
     rehearse = rehearse
 
     def __init__(
@@ -131,7 +134,9 @@ class RNNTextCategorizer(TextCategorizer):
 
     def set_annotations(self, docs: Iterable[Doc], scores: Floats2d) -> None:
         # One transfer from a GPU, where spaCy's method makes one for each score.
-        super().set_annotations(docs, to_numpy(scores))
+        labels = self.labels
+        for doc, row in zip(docs, to_numpy(scores).tolist(), strict=True):
+            doc.cats.update(zip(labels, row, strict=True))
 
     def get_loss(
         self, examples: Iterable[Example], scores: Floats2d
@@ -147,20 +152,17 @@ class RNNTextCategorizer(TextCategorizer):
             self._validate_categories(examples)
             if not self.cfg.get("labels_given"):
                 check_known(examples, self.labels)
-        xp: Any = self.model.ops.xp
-        truths: Any = xp.asarray(np.nan_to_num(values))
+        truths = np.nan_to_num(values)
         class_weights = self.cfg["label_weights"]
-        weights: Any = xp.asarray(
-            [class_weights.get(label, 1.0) for label in self.labels]
-        )
+        weights = np.array([class_weights.get(label, 1.0) for label in self.labels])
         if self.exclusive:
             weights = (truths * weights).sum(axis=1, keepdims=True)
         else:
-            weights = xp.asarray(~np.isnan(values)) * xp.where(truths, weights, 1.0)
+            weights = ~np.isnan(values) * np.where(truths, weights, 1.0)
         return cross_entropy(
             self.model.ops,
             scores,
-            truths,
+            self.model.ops.asarray2f(truths),
             self.model.ops.asarray2f(weights),
             exclusive=self.exclusive,
             label_smoothing=self.cfg["label_smoothing"],
