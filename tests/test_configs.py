@@ -75,7 +75,7 @@ def test_a_config_is_valid(path, capsys):
 def test_a_config_opens_with_its_command(path):
     head = path.read_text().partition("[")[0]
     assert head.startswith("#")
-    assert f"python -m spacy train configs/{path.name}" in head
+    assert f"python -m spacy rnn train configs/{path.name}" in head
 
 
 def test_a_config_trains_and_reloads(path, tmp_path):

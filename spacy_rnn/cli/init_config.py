@@ -137,7 +137,7 @@ def init_config_cli(
         ),
     ] = RowErrorsOption.STRICT,
 ) -> None:
-    """Write a complete config for spacy train, fit for your data.
+    """Write a complete config for spacy rnn train, fit for your data.
 
     With --train, looks at the data: finds the task, the columns and the labels, names
     them in the config, and says what it found. Reads labelled texts in .jsonl, .csv and

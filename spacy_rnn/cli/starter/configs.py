@@ -1,4 +1,4 @@
-"""Complete configs for `spacy train`, from a template for each task."""
+"""Complete configs for `spacy rnn train`, from a template for each task."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -156,7 +156,7 @@ def list_commands(config: Config, path: Path) -> list[str]:
     """List what to call next: pretraining, if there is any, and training."""
     file = Path("config.cfg") if str(path) == "-" else path
     name, output = quote(file.as_posix()), quote(f"training/{file.stem}")
-    train = f"python -m spacy train {name} --output {output}"
+    train = f"python -m spacy rnn train {name} --output {output}"
     for part in ("train", "dev"):
         if config["paths"][part] is None:
             train += f" --paths.{part} {part.upper()}"

@@ -196,6 +196,7 @@ def test_commands_name_what_is_open_and_quote_what_has_spaces():
     assert "'my configs/ner.cfg'" in pretrain
     assert "--paths.raw_text RAW_TEXT" in pretrain
     assert "--paths.train TRAIN --paths.dev DEV" in train
+    assert train.startswith("python -m spacy rnn train ")
     assert "--paths.init_tok2vec" in train
 
 
