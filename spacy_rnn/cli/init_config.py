@@ -210,6 +210,11 @@ def init_config_cli(
             tasks, reader = found.tasks, found.reader
             settings = {"paths.train": str(train), **found.settings}
             settings["paths.dev"] = None if dev is None else str(dev)
+        if missing := configs.missing_packages(tasks or ()):
+            msg.warn(
+                f"Training needs {' and '.join(missing)}, which the extra 'seq2seq' "
+                "brings: pip install 'spacy-rnn[seq2seq]'"
+            )
         config = configs.make_config(
             tasks or (),
             lang=lang,

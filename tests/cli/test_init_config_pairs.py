@@ -13,6 +13,7 @@ from spacy_rnn.cli.starter.configs import TASKS, WRITERS
 from spacy_rnn.extensions import register_text
 
 PAIRS = [(f"The dog sees {i} cats.", f"Der Hund sieht {i} Katzen.") for i in range(9)]
+SUMMARIZE = ["--task", "abstractive-summarizer"]
 ARTICLE = " ".join(f"This is sentence {i} of the article." for i in range(9))
 
 
@@ -96,8 +97,7 @@ def test_summaries_that_are_found_by_length_can_be_written_in_own_words(
     path = write_table(tmp_path / "a.csv", names, rows)
     _, output = make(tmp_path, "--train", path)
     assert "Task: summarizer (guessed) - Also fit for: abstractive-summ" in output
-    task = ["--task", "abstractive-summarizer"]
-    config, _ = make(tmp_path, "--train", path, *task)
+    config, _ = make(tmp_path, "--train", path, *SUMMARIZE)
     reader = config["corpora"]["train"]
     assert reader["source_column"] == names[0]
     assert reader["target_column"] in (names[1], None)
@@ -183,3 +183,30 @@ def test_a_pair_that_lacks_its_target_is_told_with_its_line(tmp_path):
     exit_code, output = run(tmp_path / "config.cfg", "--train", path)
     assert exit_code == 1
     assert "a.tsv:11: there is nothing in the target" in output
+
+
+@pytest.mark.parametrize(
+    ("n_words", "max_source"), [(50, 100), (200, 250), (2000, 400)]
+)
+def test_half_of_the_texts_are_read_to_their_end_within_bounds(
+    n_words, max_source, tmp_path
+):
+    sizes = [10, n_words, n_words, n_words, 3000]
+    rows = [("word " * size, f"Text {i}.") for i, size in enumerate(sizes)]
+    path = write_table(tmp_path / "a.csv", ["text", "summary"], rows)
+    config, output = make(tmp_path, "--train", path, *SUMMARIZE)
+    model = config["components"]["rnn_abstractive_summarizer"]["model"]
+    assert model["max_source"] == max_source
+    assert f"Max source: {max_source}" in output
+
+
+@pytest.mark.parametrize("task", WRITERS)
+def test_a_package_that_training_needs_and_that_is_missing_is_named(
+    task, tmp_path, monkeypatch
+):
+    assert "Training needs" not in make(tmp_path, "--task", task)[1]
+    monkeypatch.setattr("spacy_rnn.cli.starter.configs.find_spec", lambda _: None)
+    _, output = make(tmp_path, "--task", task)
+    assert "Training needs sentencepiece" in output
+    assert ("sacrebleu" in output) == (task == "translator")
+    assert "pip install 'spacy-rnn[seq2seq]'" in output

@@ -1,6 +1,7 @@
 """Complete configs for `spacy rnn train`, from a template for each task."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from shlex import quote
 from typing import Any, Literal
@@ -36,6 +37,10 @@ TASKS = {
 WRITERS = {
     "translator": {"extension": "translation"},
     "abstractive-summarizer": {"extension": "summary"},
+}
+EXTRA = {  # packages that only these need, to cut texts and to score them
+    "translator": ("sentencepiece", "sacrebleu"),
+    "abstractive-summarizer": ("sentencepiece",),
 }
 SHARED = "tok2vec"  # name of the component that several listen to
 LISTENER = {
@@ -149,6 +154,12 @@ def format_config(config: Config, tasks: Sequence[str], path: Path) -> str:
     # confection writes "$" twice, which is not undone where variables stay as they are,
     # and so spaCy's commands read them.
     body = config.to_str(interpolate=False).replace("$$", "$")
+def missing_packages(tasks: Sequence[str]) -> list[str]:
+    """List the packages of an extra that tasks need and that aren't installed."""
+    needed = [name for task in tasks for name in EXTRA.get(task, ())]
+    return [name for name in needed if find_spec(name) is None]
+
+
     return "\n".join([*head, "", body])
 
 

@@ -32,6 +32,10 @@ LABELS_IN = {  # as `add_counts` names the places
 DENIED = "!"  # what a tag begins with that a token is only known not to have
 COVERED = 0.99  # of spans, by the sizes that a suggester tries
 SAMPLE = 200  # articles whose summaries are looked at
+PIECES = 1.25  # of a token, where pieces of words are read
+# How many pieces of a text are read: what subject lines were measured with, and as many
+# as the component reads by default.
+MIN_SOURCE, MAX_SOURCE = 100, 400
 MANY = 1000  # articles, of which chosen sentences are learned well, soft labels or not
 
 
@@ -54,6 +58,7 @@ class Tally:
         self.several: list[str] = []  # the texts that have not exactly one label
         self.n_none = 0  # texts of which no label is right
         self.lengths: Counter[int] = Counter()  # of spans, in tokens
+        self.sizes: Counter[int] = Counter()  # of texts, in tokens
         self.chosen: list[int] = []  # sentences in the summaries of a sample
         self.extracts: list[bool] = []  # whether the summaries are sentences
         self.has_features = False  # whether any token has some
@@ -72,6 +77,7 @@ class Tally:
 
     def _add(self, doc: Doc) -> None:
         add_counts(self.counts, doc)
+        self.sizes[len(doc)] += 1
         n_labels = sum(value > 0 for value in doc.cats.values())
         if doc.cats and n_labels != 1:
             self.several.append(doc.text)
@@ -138,6 +144,11 @@ class Tally:
             settings["components.rnn_summarizer.budget"] = budget
             if self.n_docs >= MANY and not all(self.extracts):
                 settings["components.rnn_summarizer.soft_labels"] = 0.0
+        if "abstractive-summarizer" in tasks:
+            size = round(PIECES * median(self.sizes.elements()))
+            settings["components.rnn_abstractive_summarizer.model.max_source"] = min(
+                MAX_SOURCE, max(MIN_SOURCE, size)
+            )
         return settings
 
     def _cover_spans(self) -> int:
