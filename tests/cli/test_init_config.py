@@ -212,6 +212,9 @@ def test_a_closed_pipe_is_one_line_and_a_failure():
         (["--train", "two.csv"], "the labels may be in 'stars', 'kind'"),
         (["--train", "same.csv"], "same.csv: all texts have the label 'x'"),
         (["--train", "train.csv", "--tag-column", "x"], "--tag-column is no option of"),
+        (["--train", "a.spacy", "--label-separator", ";"], "separator is for files of"),
+        (["--train", "dollar.csv"], "labels '${a}': a config takes '${' for the begi"),
+        (["--train", "train.csv", "--label-separator", "${"], "separator '${': a con"),
         (["--train", "train.csv", "--dev", "same.csv"], "no column 'review'"),
         (["--train", "train.csv", "--dev", "more.csv"], "more.csv:2: label 'odd' is"),
         (
@@ -233,6 +236,9 @@ def test_a_failure_is_told_and_leaves_the_previous_config(
     rows = [(*row, "long" if i % 2 else "short") for i, row in enumerate(TEXTS)]
     write_table(tmp_path / "two.csv", ["review", "stars", "kind"], rows)
     write_table(tmp_path / "same.csv", ["text", "label"], [["a b", "x"], ["c d", "x"]])
+    rows = [["a b", "x"], ["c", "${a}"]] * 4
+    write_table(tmp_path / "dollar.csv", ["text", "label"], rows)
+    DocBin(docs=[spacy.blank("en")("A text.")]).to_disk(tmp_path / "a.spacy")
     write_table(tmp_path / "more.csv", ["review", "stars"], [["a goat", "odd"], *TEXTS])
     labelled = [{"text": text, "label": [label]} for text, label in TEXTS]
     labelled[0]["label"] = ["good", "bad"]

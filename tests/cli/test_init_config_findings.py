@@ -62,6 +62,15 @@ def test_several_labels_in_a_cell_are_told_from_one(separator, tmp_path):
     assert len(config["corpora"]["train"]["labels"]) == 5
 
 
+def test_a_separator_that_parts_no_label_is_told_of(tmp_path):
+    rows = [(f"a text of many words {i}", ["a;b", "b", "c;b"][i % 3]) for i in range(9)]
+    path = write_table(tmp_path / "train.csv", ["body", "labels"], rows)
+    _, output = make(tmp_path, "--train", path, "--label-separator", "|")
+    assert "--label-separator '|' parts no label: no text has several" in output
+    _, output = make(tmp_path, "--train", path, "--label-separator", ";")
+    assert "parts no label" not in output
+
+
 @pytest.mark.parametrize(
     "labels",
     [

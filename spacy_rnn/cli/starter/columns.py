@@ -52,6 +52,12 @@ def find_ways(path: Path, given: Given) -> list[Way]:
     file = find_files(path, SUFFIXES)[0]
     how = make_reading(given.get("errors", "strict"), MAX_SIZE)
     if has_suffix(file, DOCBIN_SUFFIX):
+        if named := sorted(given.keys() - {"errors"}):
+            option = named[0].replace("_", "-")
+            raise ValueError(
+                f"{file}: --{option} is for files of other kinds; a {DOCBIN_SUFFIX} "
+                "file has documents, whose annotation needs no names"
+            )
         found = _find_annotations(file, how)
         return [Way(None, {}, {task: WRITERS.get(task, {}) for task in found})]
     has_lines = has_token_lines(file, given, how)

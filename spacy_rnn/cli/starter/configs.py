@@ -76,10 +76,12 @@ def make_config(
         settings: Other values by their place, such as "paths.train".
 
     Raises:
-        ValueError: If there is no such task, or one excludes another.
+        ValueError: If there is no such task, or one excludes another, or a value has
+            what a config takes for a variable.
         ImportError: If there is no such language.
     """
     check_tasks(tasks, vectors=vectors, pretraining=pretraining)
+    _check_dollars({**(reader or {}), **(settings or {})})
     parts = {task: _make_part(task, lang, optimize) for task in TASKS if task in tasks}
     config = next(iter(parts.values()))
     if len(parts) > 1:
@@ -125,6 +127,19 @@ def check_tasks(
         )
 
 
+def _check_dollars(values: Mapping[str, Any]) -> None:
+    """Refuse what confection has no way to write: a "${" that begins no variable."""
+    for place, value in values.items():
+        texts = value if isinstance(value, list) else [value]
+        for text in texts:
+            if isinstance(text, str) and "${" in text:
+                name = place.rpartition(".")[2].replace("_", " ")
+                raise ValueError(
+                    f"{name} {text!r}: a config takes '${{' for the beginning of a "
+                    "variable, so that no value of it can have these characters"
+                )
+
+
 def check_vectors(name: str) -> None:
     """Raise a ValueError if a name or path is not that of a pipeline with vectors."""
     path = get_package_path(name) if is_package(name) else Path(name)
@@ -137,6 +152,12 @@ def check_vectors(name: str) -> None:
         ) from error
     if not n_vectors:
         raise ValueError(f"{name}: the pipeline has no word vectors")
+
+
+def missing_packages(tasks: Sequence[str]) -> list[str]:
+    """List the packages of an extra that tasks need and that aren't installed."""
+    needed = [name for task in tasks for name in EXTRA.get(task, ())]
+    return [name for name in needed if find_spec(name) is None]
 
 
 def format_config(config: Config, tasks: Sequence[str], path: Path) -> str:
@@ -154,12 +175,6 @@ def format_config(config: Config, tasks: Sequence[str], path: Path) -> str:
     # confection writes "$" twice, which is not undone where variables stay as they are,
     # and so spaCy's commands read them.
     body = config.to_str(interpolate=False).replace("$$", "$")
-def missing_packages(tasks: Sequence[str]) -> list[str]:
-    """List the packages of an extra that tasks need and that aren't installed."""
-    needed = [name for task in tasks for name in EXTRA.get(task, ())]
-    return [name for name in needed if find_spec(name) is None]
-
-
     return "\n".join([*head, "", body])
 
 

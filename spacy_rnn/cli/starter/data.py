@@ -78,6 +78,11 @@ def look_at(
     if tasks is None and chosen == ["textcat"] and tally.several:
         chosen = ["textcat-multilabel"]
     part = tally.describe(chosen)
+    if "label_separator" in given and len(tally.several) == tally.n_none:
+        separator = given["label_separator"]
+        part.remarks.append(
+            f"--label-separator {separator!r} parts no label: no text has several"
+        )
     if kind == TEXTS:
         options["labels"] = sorted(part.labels[chosen[0]])
     dev_part = None
