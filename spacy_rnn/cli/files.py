@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from spacy_rnn.atomic import check_writable
+from spacy_rnn.cli.readers import SUFFIXES
+from spacy_rnn.corpora.files.lines import has_suffix
 
 
 def check_file(
@@ -14,7 +16,7 @@ def check_file(
     Args:
         path: The file.
         suffixes: What its name may end in; none: anything.
-        inputs: The files that are read.
+        inputs: The files, or folders of them, that are read.
         force: Whether to replace it if it is there.
     """
     if suffixes and path.suffix not in suffixes:
@@ -22,8 +24,13 @@ def check_file(
         raise ValueError(f"{path}: the output must end in {endings}")
     if path.is_dir():
         raise ValueError(f"{path}: the output is a folder")
-    if path.resolve() in (each.resolve() for each in inputs):
-        raise ValueError(f"{path}: the output is one of the files to read")
+    target, may_be_read = path.resolve(), has_suffix(path, *SUFFIXES)
+    for each in map(Path.resolve, inputs):
+        if target == each or (may_be_read and target.is_relative_to(each)):
+            raise ValueError(
+                f"{path}: the output is one of the files to read, or would be one the "
+                "next time. Write it elsewhere"
+            )
     if path.exists() and not force:
         raise ValueError(f"{path}: the file is there already; --force replaces it")
     check_writable(path)

@@ -15,10 +15,11 @@ from spacy_rnn.corpora.file_corpus import FileCorpus
 from spacy_rnn.corpora.files.archives import ARCHIVE_SUFFIXES
 from spacy_rnn.corpora.files.lines import has_suffix
 from spacy_rnn.corpora.files.rows import walk_folder
-from spacy_rnn.corpora.summaries.files import STORY_SUFFIXES
+from spacy_rnn.corpora.summaries.files import STORY_SUFFIXES, SUMMARY_SUFFIXES
 from spacy_rnn.corpora.texts.records import TEXT_SUFFIXES
-from spacy_rnn.corpora.tokens.records import COLUMN_SUFFIXES
+from spacy_rnn.corpora.tokens.records import COLUMN_SUFFIXES, TOKEN_SUFFIXES
 
+SUFFIXES = tuple(dict.fromkeys((*TEXT_SUFFIXES, *TOKEN_SUFFIXES, *SUMMARY_SUFFIXES)))
 TEXTS = "labelled texts"
 TOKENS = "annotated tokens"
 SUMMARIES = "articles with summaries"

@@ -7,7 +7,7 @@ from typing import Any
 
 import spacy
 
-from spacy_rnn.cli.readers import PAIRS, SUMMARIES, options_of
+from spacy_rnn.cli.readers import PAIRS, SUFFIXES, SUMMARIES, options_of
 from spacy_rnn.cli.starter.configs import WRITERS
 from spacy_rnn.cli.starter.text_columns import find_texts
 from spacy_rnn.cli.starter.token_columns import (
@@ -28,12 +28,9 @@ from spacy_rnn.corpora.files.rows import (
 )
 from spacy_rnn.corpora.references import make_reading, read_docs
 from spacy_rnn.corpora.summaries.docs import SUMMARY
-from spacy_rnn.corpora.summaries.files import SUMMARY_SUFFIXES
-from spacy_rnn.corpora.texts.records import TEXT_SUFFIXES
 from spacy_rnn.corpora.tokens.records import TOKEN_SUFFIXES
 from spacy_rnn.extensions import register_text
 
-SUFFIXES = tuple(dict.fromkeys((*TEXT_SUFFIXES, *TOKEN_SUFFIXES, *SUMMARY_SUFFIXES)))
 SPANS_KEY = "sc"  # as spaCy's spancat and the reader have it
 
 
