@@ -21,6 +21,7 @@ NAMES = {  # of scores, whole or up to the last underscore; as spaCy's evaluate 
     "sents": "SENT",
     "token": "TOK",
 }
+AREAS = "_auc_per_type"
 GROUPS = ("_per_type", "_per_feat")  # how the names of mappings end
 DESCRIPTION = "_desc"  # of the score that is named before it
 TOKENS = ("token_acc", "token_p", "token_r", "token_f")
@@ -37,7 +38,7 @@ def print_scores(
     """Print a table of the plain scores, and one of each mapping among them.
 
     Scores of tokens that spaCy's scorer has no numbers for, since nobody knows where
-    spaces were, are not printed.
+    spaces were, are not printed. Of areas under a curve there may be none.
 
     Args:
         scores: By their names. Numbers are shares, which are printed in percent.
@@ -47,7 +48,7 @@ def print_scores(
     """
     scores = {
         key: value
-        for key, value in scores.items()
+        for key, value in blank_areas(scores).items()
         if not key.startswith(without) and (value is not None or key not in TOKENS)
     }
     if spans_key is not None:
@@ -66,6 +67,21 @@ def print_scores(
     for key, value in scores.items():
         if isinstance(value, Mapping) and value:
             print_group(name_group(key), value)
+
+
+def blank_areas(scores: Mapping[str, Any]) -> dict[str, Any]:
+    """Put None for areas of which spaCy means to say 0 where no label has one.
+
+    A label has one if it is right for some texts and wrong for others.
+    """
+    found = dict(scores)
+    for key, areas in scores.items():
+        if key.endswith(AREAS) and all(area is None for area in areas.values()):
+            prefix = key.removesuffix(AREAS)
+            found[f"{prefix}_macro_auc"] = None
+            if scores.get(f"{prefix}_score{DESCRIPTION}") == "macro AUC":
+                found[f"{prefix}_score"] = None
+    return found
 
 
 def print_group(title: str, group: Mapping[str, Any]) -> None:

@@ -133,6 +133,30 @@ def test_the_corpus_of_the_config_reads_the_data_in_whole(classifier, tmp_path):
     assert set(scores["cats_f_per_type"]) == {"good", "bad"}  # not the first text only
 
 
+def test_an_output_that_would_be_read_the_next_time_is_refused(classifier, tmp_path):
+    write(tmp_path / "data.jsonl", ROWS)
+    exit_code, output = run(classifier, tmp_path, "-o", tmp_path / "scores.jsonl")
+    assert exit_code == 1
+    assert "or would be one the next time" in output
+    exit_code, _ = run(classifier, tmp_path, "-o", tmp_path / "scores.json")
+    assert exit_code == 0
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_without_anything_to_rank_there_is_no_area(classifier, tmp_path):
+    data = write(tmp_path / "data.jsonl", ROWS[:1])
+    _, output = run(classifier, data, "--corpora.dev.labels", '["good", "bad"]')
+    assert "TEXTCAT macro AUC -" in output
+    _, output = run(classifier, write(tmp_path / "all.jsonl", ROWS))
+    assert "TEXTCAT macro AUC 100.00" in output
+
+
+def test_the_score_is_no_number_where_it_is_an_area_of_nothing(capsys):
+    scores = {"cats_score": 0.0, "cats_score_desc": "macro AUC", "cats_macro_auc": 0.0}
+    print_scores({**scores, "cats_auc_per_type": {"a": None}}, title="Results")
+    assert "0.00" not in capsys.readouterr().out
+
+
 def test_rouge_is_printed_with_what_else_a_summarizer_scores(summarizer, tmp_path):
     data = write(tmp_path / "data.jsonl", ARTICLES)
     exit_code, output = run(summarizer, data, "--output", tmp_path / "scores.json")
