@@ -146,11 +146,13 @@ class TextWriter(TrainablePipe):
     ) -> None:
         """Write the best text of each document, an empty one if it hasn't a word."""
         extension, n_best = self.cfg["extension"], self.cfg["n_best"]
+        name = f"{extension}_candidates"
         for doc, found in zip(docs, candidates, strict=True):
             doc._.set(extension, found[0].text if found else "")
             if n_best:
-                several = [each.as_dict() for each in found]
-                doc._.set(f"{extension}_candidates", several)
+                doc._.set(name, [each.as_dict() for each in found])
+            elif doc._.get(name) is not None:
+                doc._.set(name, None)  # those of another text
 
     def target(self, example: Example) -> str | None:
         """Return the text that is learned from a reference: the first, of several."""

@@ -161,6 +161,15 @@ def test_the_n_best_come_with_what_is_known_of_them(trained):
     assert sum(each["probability"] for each in found) < 1.0
 
 
+def test_what_is_known_of_another_text_does_not_stay(trained):
+    writer = trained.get_pipe("rnn_translator")
+    writer.configure(n_best=1)
+    doc = trained(TEXTS[1])
+    assert doc.to_json(underscore=["translation_candidates"])["_"]
+    writer.configure(n_best=0)
+    assert writer(doc)._.translation_candidates is None
+
+
 def test_of_all_that_was_found_what_agrees_most_with_the_others_is_written(trained):
     writer = trained.get_pipe("rnn_translator")
     writer.configure(beam_width=8, n_best=8)
