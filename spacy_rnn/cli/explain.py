@@ -75,8 +75,12 @@ def explain_cli(
         ),
     ] = WeightsOption.contributions,
     text_column: Annotated[
-        str, typer.Option(help="The column of a file with the text")
-    ] = "text",
+        str | None,
+        typer.Option(
+            help="The column of a file with the text",
+            show_default="that of the corpus in the pipeline's config, or text",
+        ),
+    ] = None,
     limit: Annotated[int, typer.Option(min=0, help="Texts to explain, 0 for all")] = 0,
     output: Annotated[
         Path | None,
@@ -111,7 +115,7 @@ def explain_cli(
         if is_written and labels:
             raise ValueError("--label is of no use with --weights alignment")
         setup_gpu(use_gpu, silent=as_json or output is None)
-        chosen = list(islice(read_all(texts, text_column), limit or None))
+        chosen = list(islice(read_all(texts, model, text_column), limit or None))
         nlp = spacy.load(model)
         texts_explained: Iterator[tuple[Doc, list[Any]]] = (
             align_texts(nlp, chosen, component=component)
@@ -205,13 +209,21 @@ def align_texts(
         yield doc, [doc]
 
 
-def read_all(texts: Sequence[str], column: str) -> Iterator[str]:
+def read_all(texts: Sequence[str], model: str, column: str | None) -> Iterator[str]:
     """Yield texts that are given, and those of files.
+
+    Args:
+        texts: Texts, or files with texts.
+        model: The pipeline, whose config names the column where `column` doesn't.
+        column: The column of files with the text.
 
     Raises:
         ValueError: For a file that isn't there, or can't be read as texts, with its
             line.
     """
+    from spacy_rnn.distributed.apply import find_model
+    from spacy_rnn.distributed.text_column import find_text_column
+
     for text in texts:
         if text == "-":
             yield sys.stdin.read()
@@ -221,7 +233,8 @@ def read_all(texts: Sequence[str], column: str) -> Iterator[str]:
         if is_there and path.is_dir():
             raise ValueError(f"{text} is a folder: name files in it, or texts")
         if is_there and is_readable:
-            yield from read_texts([path], Reading(), text_column=column)
+            found = column or find_text_column(find_model(model), path, "strict")
+            yield from read_texts([path], Reading(), text_column=found)
         elif is_there:
             endings = ", ".join(SUFFIXES)
             raise ValueError(f"{text}: expected a file that ends in one of {endings}")

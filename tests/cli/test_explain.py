@@ -9,6 +9,7 @@ import spacy
 import srsly
 from spacy.cli import app
 from spacy.training import Example
+from thinc.api import Config
 from typer.testing import CliRunner
 
 import spacy_rnn.cli  # noqa: F401 (adds the commands to those of spaCy)
@@ -160,6 +161,21 @@ def test_texts_are_read_from_a_file(classifier, tmp_path, name):
         explain(classifier, path, "--text-column", "body", "--json", "--limit", 1)
     )
     assert row["tokens"] == ["Good", "soup", "."]
+
+
+def test_texts_are_read_from_the_column_that_the_config_of_the_pipeline_names(
+    classifier, tmp_path
+):
+    nlp = spacy.load(classifier)
+    corpus = {"@readers": "spacy-rnn.TextCorpus.v1", "text_column": "body"}
+    corpora = {"dev": {**corpus, "path": "dev.csv"}}
+    nlp.config = Config({**nlp.config, "corpora": corpora})
+    nlp.to_disk(tmp_path / "model")
+    for column in ("body", "text"):
+        path = tmp_path / f"{column}.csv"
+        path.write_text(f"n,{column}\n1,Good soup.\n")
+        (row,) = read(explain(tmp_path / "model", path, "--json"))
+        assert row["tokens"] == ["Good", "soup", "."]
 
 
 def test_a_text_may_name_a_file(classifier):
