@@ -31,7 +31,7 @@ def read_log(path: Path) -> list[Line]:
     """Read the lines of a log, by rising step.
 
     Of a run that was resumed, or followed by another one, what counts is what was
-    written last. A last line that isn't whole is left out.
+    written last. Blank lines are left out, and a last one that isn't whole.
 
     Raises:
         ValueError: With file and line, for what the logger can't have written, or for
@@ -43,7 +43,7 @@ def read_log(path: Path) -> list[Line]:
             line = json.loads(text)
             step, _ = line["step"], line["components"].items()
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            if not text.endswith("\n"):
+            if not text.endswith("\n") or not text.strip():
                 continue
             raise ValueError(
                 f"{path}:{number}: expected a line of spacy-rnn.GradientLogger.v1, got "

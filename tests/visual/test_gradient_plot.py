@@ -62,6 +62,12 @@ def test_a_last_line_that_is_being_written_is_left_out(path):
     assert steps_of(path) == [0]
 
 
+def test_blank_lines_are_left_out(path):
+    first, second = json.dumps(make_line(0)), json.dumps(make_line(10))
+    path.write_text(f"\n{first}\n \n\n{second}\n")
+    assert steps_of(path) == [0, 10]
+
+
 @pytest.mark.parametrize("text", ["nonsense", "[]", '{"step": 1}', "3"])
 def test_foreign_lines_are_refused_with_their_place(path, text):
     path.write_text(json.dumps(make_line(0)) + "\n" + text + "\n")
