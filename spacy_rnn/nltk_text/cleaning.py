@@ -82,7 +82,11 @@ def clean(
 
 
 def check_steps(steps: Sequence[CleaningStep]) -> None:
-    """Raise a ValueError if there is no such step."""
+    """Raise a ValueError if there is no such step, or a text instead of a list."""
+    if isinstance(steps, str):
+        raise ValueError(
+            f"steps has to be a list of names of cleaning steps, but it is {steps!r}"
+        )
     for step in steps:
         check_choice("a cleaning step", step, get_args(CleaningStep))
 

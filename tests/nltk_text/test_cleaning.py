@@ -260,7 +260,7 @@ def test_steps_are_done_in_their_order():
     ("steps", "language", "message"),
     [
         (["lower", "upper"], "english", "step has to be one of .*'stem'.*'upper'"),
-        ("lower", "english", "but it is 'l'"),
+        ("lower", "english", "steps has to be a list of .* but it is 'lower'"),
         (["stem"], "klingon", "stemmer has to be one of .*'english'.*'klingon'"),
         (["remove_stop_words"], "latin", "has to be one of .*'german'.*'latin'"),
     ],
