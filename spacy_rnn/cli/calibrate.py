@@ -22,6 +22,7 @@ from spacy_rnn.cli.options import (
     NewPipelineOption,
 )
 from spacy_rnn.cli.pipelines import find_target, save, say_what_was_saved
+from spacy_rnn.cli.tables import print_rows
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
     from spacy_rnn.cli.calibration.report import Report
@@ -151,7 +152,7 @@ def print_report(report: "Report") -> None:
             ("right", "Accuracy", 100),
         )
     ]
-    msg.table(
+    print_rows(
         rows,
         title=f"{report.component}: {report.n_predictions} {report.kind}",
         header=("", "Before", "After", "On new data"),
@@ -175,7 +176,7 @@ def show(value: float | None, scale: int) -> str:
 
 def print_labels(report: "Report") -> None:
     """Print a row for each label of several that may be right."""
-    msg.table(
+    print_rows(
         [
             (
                 row.label,

@@ -11,6 +11,7 @@ from spacy_rnn.cli.messages import one_message, print_lines
 from spacy_rnn.cli.options import RowErrorsOption, SchemeOption, SentencesOption
 from spacy_rnn.cli.output import check_output, count_labels, write_docs
 from spacy_rnn.cli.readers import open_corpus, spell
+from spacy_rnn.cli.tables import print_rows
 from spacy_rnn.corpora.files.lines import MAX_SIZE
 
 SHOWN = 20  # records that are left out, of a kind
@@ -282,7 +283,7 @@ def convert_cli(
         rows = [(*names, n) for names, n in counts.items()]
         rows.sort(key=lambda row: (row[0], -row[2]))
         header = ("Annotation", "Label", "Count")
-        msg.table(rows, header=header, aligns=("l", "l", "r"))
+        print_rows(rows, header=header, aligns=("l", "l", "r"))
     for kind, places in corpus.contents.report.places.items():
         lines = list(dict.fromkeys(map(spell, places)))
         more = [f"and {len(lines) - SHOWN} more"] * (len(lines) > SHOWN)

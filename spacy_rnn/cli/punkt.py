@@ -11,6 +11,7 @@ from spacy_rnn.cli.files import check_file
 from spacy_rnn.cli.messages import one_message
 from spacy_rnn.cli.options import RowErrorsOption
 from spacy_rnn.cli.readers import spell
+from spacy_rnn.cli.tables import print_rows
 from spacy_rnn.corpora.files.lines import MAX_SIZE
 from spacy_rnn.corpora.files.plain import SUFFIXES, read_texts
 from spacy_rnn.corpora.files.rows import find_files
@@ -82,4 +83,4 @@ def punkt_cli(
     ]
     for line in report.describe():
         msg.warn(line)
-    msg.table(rows, header=("Found", "Count", "Such as"), aligns=("l", "r", "l"))
+    print_rows(rows, header=("Found", "Count", "Such as"), aligns=("l", "r", "l"))

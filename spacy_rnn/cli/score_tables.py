@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from wasabi import msg
+from spacy_rnn.cli.tables import print_rows
 
 NAMES = {  # of scores, whole or up to the last underscore; as spaCy's evaluate has them
     "cats": "TEXTCAT",
@@ -63,7 +63,7 @@ def print_scores(
         if not isinstance(value, Mapping) and not key.endswith(DESCRIPTION)
     ]
     if rows:
-        msg.table(rows, title=title, aligns=("l", "r"))
+        print_rows(rows, title=title, aligns=("l", "r"))
     for key, value in scores.items():
         if isinstance(value, Mapping) and value:
             print_group(name_group(key), value)
@@ -91,7 +91,7 @@ def print_group(title: str, group: Mapping[str, Any]) -> None:
         for label, value in group.items()
     }
     columns = list(dict.fromkeys(key for value in several.values() for key in value))
-    msg.table(
+    print_rows(
         [
             (label, *(format_score(key, value.get(key)) for key in columns))
             for label, value in several.items()

@@ -25,6 +25,7 @@ from spacy_rnn.cli.options import (
 )
 from spacy_rnn.cli.pipelines import find_target, save, say_what_was_saved
 from spacy_rnn.cli.progress import predict
+from spacy_rnn.cli.tables import print_rows
 from spacy_rnn.cli.tuning import Report, tune
 
 
@@ -172,7 +173,7 @@ def print_report(
         f"{100 * value:.2f}" for value in (report.before, report.after, report.expected)
     )
     mean = None if report.threshold is None else ("mean", "", before, after, "")
-    msg.table(
+    print_rows(
         rows,
         title=f"Thresholds of {report.component}",
         header=("", "Threshold", f"{metric} before", "after", "Support"),

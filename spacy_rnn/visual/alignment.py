@@ -98,11 +98,12 @@ def draw_alignment_html(picture: Alignment) -> str:
 
 def draw_alignment_text(picture: Alignment, *, colours: bool = True) -> str:
     """Draw a text for a terminal: a line for each piece, with what was read for it."""
-    tokens = [token.text for token in picture.doc]
-    width = max(map(len, picture.pieces))
+    tokens = [paint(token.text) for token in picture.doc]
+    pieces = list(map(paint, picture.pieces))
+    width = max(map(len, pieces))
     title = paint(picture.title, BOLD, colours=colours)
-    lines = [f"{title} {picture.text} {picture.probability:.1%}"]
-    for piece, shares in zip(picture.pieces, picture.attention, strict=True):
+    lines = [f"{title} {paint(picture.text)} {picture.probability:.1%}"]
+    for piece, shares in zip(pieces, picture.attention, strict=True):
         read = [
             f"{' '.join(tokens[i].split())} "
             f"{paint(f'{shares[i]:.0%}', BLUE, colours=colours)}"

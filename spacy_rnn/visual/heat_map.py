@@ -206,6 +206,7 @@ def draw_text(
     if underlined:
         start, end = explanation.span.start_char, explanation.span.end_char
         text = f"{text[:start]}[{text[start:end]}]{text[end:]}"
+    text = paint(text)
     strongest = list_strongest(doc, values, are_shares=weights == "attention")
     return f"{title}\n{text}\n{strongest}"
 

@@ -23,6 +23,10 @@ SHADES = 5  # of a colour in the terminal
 MORE = (189, 153, 117, 75, 33)  # blue, of the 256 colours of a terminal
 LESS = (223, 216, 215, 209, 202)  # orange
 BOLD, BLUE = "1", "38;5;33"
+# Control characters, which a terminal would obey, spelled out; all but white space.
+SPELLED = {
+    i: f"\\x{i:02x}" for i in (*range(32), *range(127, 160)) if not chr(i).isspace()
+}
 LISTED = 10  # tokens with their numbers, where there are no colours
 
 
@@ -102,14 +106,19 @@ def list_strongest(
     order = np.argsort(-np.abs(values), kind="stable").tolist()
     chosen = [i for i in order if shades[i] and not tokens[i].is_space][:LISTED]
     form = ".0%" if are_shares else "+z.2f"
-    parts = [f"{' '.join(tokens[i].text.split())} {values[i]:{form}}" for i in chosen]
+    words = {i: " ".join(paint(tokens[i].text).split()) for i in chosen}
+    parts = [f"{words[i]} {values[i]:{form}}" for i in chosen]
     if not are_shares and len(chosen) < len(tokens):
         parts.append(f"the rest {values.sum() - values[chosen].sum():{form}}")
     return "  ".join(parts)
 
 
 def paint(text: str, *codes: str, colours: bool = True) -> str:
-    """Give a text what codes of a terminal say, if it has colours."""
+    """Give a text what codes of a terminal say, if it has colours.
+
+    Codes that are in the text itself are spelled out, so that none has an effect.
+    """
+    text = text.translate(SPELLED)
     return f"\x1b[{';'.join(codes)}m{text}\x1b[0m" if codes and colours else text
 
 

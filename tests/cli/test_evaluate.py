@@ -143,6 +143,11 @@ def test_an_output_that_would_be_read_the_next_time_is_refused(classifier, tmp_p
     assert len(list(tmp_path.iterdir())) == 2
 
 
+def test_codes_in_a_label_have_no_effect_on_the_terminal(capsys):
+    print_scores({"cats_f_per_type": {"\x1b[31mgood": {"f": 1.0}}}, title="Results")
+    assert "\\x1b[31mgood" in capsys.readouterr().out
+
+
 def test_without_anything_to_rank_there_is_no_area(classifier, tmp_path):
     data = write(tmp_path / "data.jsonl", ROWS[:1])
     _, output = run(classifier, data, "--corpora.dev.labels", '["good", "bad"]')

@@ -44,6 +44,13 @@ def cells_of(html):
     return cells, labels
 
 
+def test_codes_in_what_was_read_or_written_have_no_effect_on_the_terminal():
+    doc = make_doc(words=["The\x1b[0m", "dog", "\x9b"], pieces=["\x1b", *PIECES[1:]])
+    (drawn,) = draw_texts([doc], colours=False)
+    assert "\x1b" not in drawn
+    assert "The\\x1b[0m" in drawn
+
+
 def test_each_piece_has_a_row_with_what_was_read_for_it():
     html = render([make_doc()], jupyter=False)
     cells, labels = cells_of(html)
