@@ -33,7 +33,7 @@ class References:
         self,
         read: Callable[[Language], Iterable[Doc]],
         *,
-        limit: int = 0,
+        limit: int,
         keep: bool = True,
     ) -> None:
         """Remember how to read the documents.

@@ -82,14 +82,14 @@ def strip_bylines(text: str) -> str:
     while credit := _CREDIT.search(text, max(0, end - _MAX_CREDIT), end):
         end = credit.start()
     lines = text[:end].split("\n")
-    first, name_follows = 0, False
+    has_byline = name_follows = False
     for n, line in enumerate(lines):
         line = line.strip(" \t\r|.")
         is_by = _is_by(line)
         if is_by or _STAMP.fullmatch(line) or (name_follows and _is_name(line)):
-            first, name_follows = n + 1, bool(_BY.fullmatch(line))
+            has_byline, name_follows = True, bool(_BY.fullmatch(line))
         elif line:
-            return "\n".join(lines[n if first else 0 :])
+            return "\n".join(lines[n if has_byline else 0 :])
     return text
 
 
