@@ -4,19 +4,18 @@ import inspect
 import re
 
 import pytest
+import spacy
 from spacy import registry
 from spacy.language import Language
 from thinc.api import Config
 
 import spacy_rnn.pipeline.seq2seq  # noqa: F401 (makes its factories)
-from spacy_rnn.pipeline.morphologizer import RNNMorphologizer
 from spacy_rnn.pipeline.ner import RNNEntityRecognizer
 from spacy_rnn.pipeline.sentencizer import NLTKSentencizer
 from spacy_rnn.pipeline.summarizer import RNNSummarizer
 from spacy_rnn.pipeline.tagger import RNNTagger
 from spacy_rnn.pipeline.text_writer import TextWriter
 from spacy_rnn.pipeline.textcat import RNNTextCategorizer
-from spacy_rnn.tokenizers import NLTKTokenizer
 from tests.test_readme import FENCE, ROOT, entry_points, sections
 
 COMPONENTS = {  # the factories that a page describes
@@ -28,18 +27,13 @@ COMPONENTS = {  # the factories that a page describes
     ROOT / "docs" / "nltk.md": ["nltk_sentencizer"],
 }
 WITH_MODEL = {page: names for page, names in COMPONENTS.items() if page.stem != "nltk"}
-CLASSES = {
-    each.__name__: each
-    for each in (
-        NLTKSentencizer,
-        NLTKTokenizer,
-        RNNEntityRecognizer,
-        RNNMorphologizer,
-        RNNSummarizer,
-        RNNTagger,
-        RNNTextCategorizer,
-        TextWriter,
-    )
+CLASSES = {  # whose methods a page lists
+    "nltk": NLTKSentencizer,
+    "rnn_ner": RNNEntityRecognizer,
+    "rnn_summarizer": RNNSummarizer,
+    "rnn_tagger": RNNTagger,
+    "rnn_textcat": RNNTextCategorizer,
+    "seq2seq": TextWriter,
 }
 
 
@@ -61,13 +55,22 @@ def documented_functions():
 
 
 def documented_methods():
+    """Find the signatures in the tables of methods."""
     found = []
     for page in COMPONENTS:
-        for title, section in sections(page).items():
-            owner, _, method = title.replace("\\", "").partition(".")
-            if owner in CLASSES and method:
-                found.append(pytest.param(CLASSES[owner], method, section, id=title))
+        table = sections(page)["Methods"]
+        for written in re.findall(r"^\| `(\w+\(.*?\))` \|", table, re.MULTILINE):
+            owner = CLASSES[page.stem]
+            found.append(pytest.param(owner, written, id=f"{owner.__name__}.{written}"))
     return found
+
+
+def signature(owner, name):
+    """Write a method as the tables do: without types, or `**kwargs` beside others."""
+    _, *given = inspect.signature(getattr(owner, name)).parameters.values()
+    kept = [each for each in given if each.kind is not each.VAR_KEYWORD] or given
+    kept = [each.replace(annotation=each.empty) for each in kept]
+    return f"{name}{inspect.Signature(kept)}"
 
 
 @pytest.mark.parametrize(("group", "name", "section"), documented_functions())
@@ -88,25 +91,16 @@ def test_whatever_has_arguments_has_a_table():
     }
 
 
-@pytest.mark.parametrize(("owner", "method", "section"), documented_methods())
-def test_a_table_of_arguments_is_that_of_the_method(owner, method, section):
-    described = arguments(section)
-    function = inspect.getattr_static(owner, method)
-    try:
-        parameters = dict(inspect.signature(getattr(owner, method)).parameters)
-    except (TypeError, ValueError):  # a property, or compiled without a signature
-        assert isinstance(function, property) or "doc" in described
-        return
-    del parameters["self"]
-    parameters = {
-        key: value
-        for key, value in parameters.items()
-        if value.kind is not inspect.Parameter.VAR_KEYWORD
-    }
-    assert list(described) == list(parameters)
-    for key, parameter in parameters.items():
-        if described[key] and "As in the config" not in described[key]:
-            check_default(key, parameter, described[key])
+@pytest.mark.parametrize(("owner", "written"), documented_methods())
+def test_a_signature_in_a_table_is_that_of_the_method(owner, written):
+    assert written == signature(owner, written.partition("(")[0])
+
+
+@pytest.mark.parametrize("name", sum(COMPONENTS.values(), []))
+def test_a_class_takes_the_settings_of_the_config_as_keywords(name):
+    made = inspect.signature(type(spacy.blank("en").add_pipe(name))).parameters
+    keywords = {key for key, each in made.items() if each.kind is each.KEYWORD_ONLY}
+    assert keywords == set(Language.get_factory_meta(name).default_config) - {"model"}
 
 
 def check_default(key, parameter, description):
