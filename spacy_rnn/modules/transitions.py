@@ -173,14 +173,22 @@ class Transitions:
             # The documents come last: so the maximum is taken for many of them at once.
             return (X.T[:, None] + self.dense[:, :, None]).amax(0).T
         Y, targets = self.make_room(X, -torch.inf)
-        self.best_dense(X[:, self.sources], targets)
+        # A GPU would be waited for to learn which ways can be left out.
+        find = self.best_of_all if X.is_cuda else self.best_dense
+        find(X[:, self.sources], targets)
         for (source, target, scores), is_first in self.in_turn:
             way, y = X[:, source] + scores, Y[:, target]
             y.copy_(way) if is_first else torch.maximum(y, way, out=y)
         return Y
 
+    def best_of_all(self, X: Tensor, Y: Tensor) -> None:
+        """Fill Y with the best way to each of the targets."""
+        size = max(1, TILE // max(1, self.dense.numel()))
+        for x, y in zip(X.split(size), Y.split(size), strict=True):
+            torch.amax(x[:, :, None] + self.dense, 1, out=y)
+
     def best_dense(self, X: Tensor, Y: Tensor) -> None:
-        """Fill Y with the best way to each of the targets, from the best sources on.
+        """Do what `best_of_all` does, from the best sources on.
 
         A source from which even the best way is worse than the worst one from another
         is on the best way to no target.

@@ -58,12 +58,14 @@ class Origins:
         ways = self.from_sources.index_select(0, tags)
         ways += self.scores[:, self.sources].index_select(0, tokens)
         found = ways.argmax(1)
-        (here,) = self.is_bound[tags].nonzero(as_tuple=True)
-        if len(here):
-            columns, steps = self.columns[tags[here]], self.steps[tags[here]]
-            best = self.scores[tokens[here, None], columns].add_(steps).argmax(1)
-            found[here] = columns.gather(1, best[:, None]).squeeze(1)
-        return found
+        if not self.columns.shape[1]:
+            return found
+        # For all of them, so that a GPU needn't be asked which are bound.
+        columns = self.columns.index_select(0, tags)
+        ways = self.scores[tokens[:, None], columns]
+        ways += self.steps.index_select(0, tags)
+        bound = columns.gather(1, ways.argmax(1, keepdim=True)).squeeze(1)
+        return torch.where(self.is_bound.index_select(0, tags), bound, found)
 
 
 @torch.no_grad()
