@@ -17,7 +17,12 @@ from thinc.api import Model
 from thinc.types import Floats2d
 
 from spacy_rnn.pipeline.default_models import TAGGER
-from spacy_rnn.pipeline.labels import check_enough, count_gold, ignore_others
+from spacy_rnn.pipeline.labels import (
+    check_enough,
+    count_gold,
+    ignore_others,
+    make_room,
+)
 from spacy_rnn.pipeline.settings import note_settings
 from spacy_rnn.pipeline.tagger import RNNTagger
 from spacy_rnn.pipeline.truths import UNKNOWN, Truth, Values
@@ -122,6 +127,8 @@ class RNNMorphologizer(RNNTagger, Morphologizer):
             found = [*self.labels, *count_gold(self, get_examples())]
             check_enough(self.name, found, "token.pos_ and token.morph", 1)
         Morphologizer.initialize(self, get_examples, nlp=nlp, labels=labels)
+        # For labels beside those of an initialization before.
+        make_room(self.name, (self.model, self._rehearsal_model), len(self.labels))
         if labels is not None:
             ignore_others(self, get_examples())
 
