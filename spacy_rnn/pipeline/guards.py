@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 from spacy.pipeline import TrainablePipe
+from spacy.training import Example, validate_examples
 from thinc.api import Model, Optimizer
 from thinc.model import serialize_attr
 from thinc.types import FloatsXd
@@ -33,10 +34,27 @@ PipeT = TypeVar("PipeT", bound=type[TrainablePipe])
 def guarded(pipe: PipeT) -> PipeT:
     """Let a component check gradients, settings, gold labels, and what it loads."""
     saving = (to_bytes, from_bytes, to_disk, from_disk)
-    for method in (finish_update, score, configure, *saving):
+    for method in (update, finish_update, score, configure, *saving):
         if method.__name__ not in vars(pipe):
             setattr(pipe, method.__name__, method)
     return pipe
+
+
+def update(
+    self: TrainablePipe,
+    examples: Iterable[Example],
+    *,
+    drop: float = 0.0,
+    sgd: Optimizer | None = None,
+    losses: dict[str, float] | None = None,
+) -> dict[str, float]:
+    """Learn from a batch of examples.
+
+    Those of spaCy's components look through documents one by one for what `get_loss`
+    checks for all of them at once.
+    """
+    validate_examples(examples, f"{type(self).__name__}.update")
+    return TrainablePipe.update(self, examples, drop=drop, sgd=sgd, losses=losses)
 
 
 def finish_update(self: TrainablePipe, sgd: Optimizer) -> None:

@@ -1,9 +1,11 @@
 """spaCy's tagger on recurrent networks."""
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
+from spacy.errors import Errors
 from spacy.language import Language
 from spacy.pipeline.tagger import Tagger, tagger_score
 from spacy.strings import get_string_id
@@ -174,7 +176,8 @@ class RNNTagger(Tagger):
         """Find the cross-entropy per annotated token, in nats, and its gradient.
 
         Raises:
-            ValueError: If a token has a label that the component doesn't know.
+            ValueError: If a token has a label that the component doesn't know, or
+                scores are NaN.
         """
         examples = list(examples)
         validate_examples(examples, f"{type(self).__name__}.get_loss")
@@ -193,6 +196,8 @@ class RNNTagger(Tagger):
             wrong=ops.asarray1i(truths[:, 1]),
             label_smoothing=self.cfg["label_smoothing"],
         )
+        if math.isnan(loss):
+            raise ValueError(Errors.E940)
         return loss, RaggedList(gradient, flat.lengths)
 
     def divergence(

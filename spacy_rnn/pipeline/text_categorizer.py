@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from spacy.language import Language
-from spacy.pipeline import TrainablePipe
 from spacy.pipeline.textcat import TextCategorizer, textcat_score
 from spacy.pipeline.textcat_multilabel import (
     MultiLabel_TextCategorizer,
@@ -57,8 +56,6 @@ class RNNTextCategorizer(TextCategorizer):
     """
 
     exclusive = True
-    # spaCy's own one checks all categories before `get_loss` reads and checks them.
-    update = TrainablePipe.update
     rehearse = rehearse
 
     def __init__(
