@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, Literal, NamedTuple, TypeVar
 
 RowErrors = Literal["strict", "skip", "replace"]
 OnError = Callable[[ValueError], None]  # told of what cannot be read
+Found = TypeVar("Found")
 Record = TypeVar("Record")
 
 MAX_SIZE = 100_000_000
@@ -100,12 +101,12 @@ class Reading(NamedTuple):
 
 
 def read_each(
-    records: Iterable[Callable[[], Record]], how: Reading
+    read: Callable[[Found], Record], found: Iterable[Found], how: Reading
 ) -> Iterator[Record]:
-    """Read records one at a time, and leave out or refuse what raises a ValueError."""
-    for read in records:
+    """Read what was found, and leave out or refuse what raises a ValueError."""
+    for each in found:
         try:
-            record = read()
+            record = read(each)
         except ValueError as error:
             how.on_error(error)
         else:

@@ -1,7 +1,6 @@
 """Read texts of which nothing but the text is wanted."""
 
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from spacy_rnn.corpora.files.archives import read_text_files
@@ -27,11 +26,11 @@ def read_texts(
             or bytes are no valid Unicode, unless `how` leaves it out.
     """
     for file in files:
-        found: Iterable[Callable[[], str]]
         if has_suffix(file, *WHOLE_SUFFIXES):
             whole = read_text_files(file, WHOLE_SUFFIXES, how)
-            found = (partial(each.decode, how) for each in whole)
+            yield from read_each(lambda text: text.decode(how), whole, how)
         else:
             rows = read_rows(file, how)
-            found = (partial(get_text, row, text_column, at) for at, row in rows)
-        yield from read_each(found, how)
+            yield from read_each(
+                lambda found: get_text(found[1], text_column, found[0]), rows, how
+            )

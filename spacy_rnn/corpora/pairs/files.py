@@ -1,7 +1,6 @@
 """Read pairs from files, one at a time."""
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -59,7 +58,9 @@ def read_pairs(path: Path, columns: Columns, how: Reading) -> Iterator[Pair]:
     """
     cells = is_table(path)
 
-    def parse(location: Location, row: Row) -> Pair:
+    def parse(found: tuple[Location, Row]) -> Pair:
+        location, row = found
+
         def read(column: str) -> Any:
             value = get_value(row, column, location)
             if cells and column == REFERENCE_COLUMN and value:
@@ -68,7 +69,7 @@ def read_pairs(path: Path, columns: Columns, how: Reading) -> Iterator[Pair]:
 
         return parse_row(location, row, columns, read)
 
-    yield from read_each((partial(parse, *each) for each in read_rows(path, how)), how)
+    yield from read_each(parse, read_rows(path, how), how)
 
 
 def parse_row(

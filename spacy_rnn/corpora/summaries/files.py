@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 
 from spacy_rnn.corpora.files.archives import ARCHIVE_SUFFIXES, TextFile, read_text_files
@@ -11,6 +10,7 @@ from spacy_rnn.corpora.files.rows import (
     DOCBIN_SUFFIX,
     JSON_SUFFIXES,
     TABLE_SUFFIXES,
+    Row,
     is_table,
     read_rows,
 )
@@ -43,16 +43,16 @@ def read_articles(
         finish: Completes an article, or raises an error.
         how: How to read it.
     """
-    records: Iterator[Callable[[], Article]]
+    cells = is_table(path)
+
+    def read(found: tuple[Location, Row]) -> Article:
+        return finish(parse_row(*found, columns, is_table=cells, errors=how.errors))
+
     if has_suffix(path, *JSON_SUFFIXES, *TABLE_SUFFIXES):
-        parse = partial(
-            parse_row, columns=columns, is_table=is_table(path), errors=how.errors
-        )
-        records = (partial(parse, *each) for each in read_rows(path, how))
+        yield from read_each(read, read_rows(path, how), how)
     else:
         stories = read_text_files(path, STORY_SUFFIXES, how)
-        records = (partial(_parse_story, each, how) for each in stories)
-    yield from read_each((partial(_finish, make, finish) for make in records), how)
+        yield from read_each(lambda file: finish(_parse_story(file, how)), stories, how)
 
 
 def read_pairs(
@@ -78,13 +78,9 @@ def read_pairs(
         return finish(Article(place, text, references=[reference]))
 
     found = read_text_files(articles, PAIR_SUFFIXES, how)
-    yield from read_each((partial(read, file) for file in found), how)
+    yield from read_each(read, found, how)
     for file in unused.values():
         how.on_error(NoArticle(f"{file.path}: no article of that name in {articles}"))
-
-
-def _finish(make: Callable[[], Article], finish: Finish) -> Article:
-    return finish(make())
 
 
 def _parse_story(file: TextFile, how: Reading) -> Article:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Collection, Iterable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -83,7 +82,8 @@ def read_records(
     """
     is_of_cells = is_table(path)
 
-    def parse(location: Location, row: Row) -> Record:
+    def parse(found: tuple[Location, Row]) -> Record:
+        location, row = found
         text = get_text(row, text_column, location)
         column = _find_label_column(row, label_column, location)
         if column is None:
@@ -102,9 +102,7 @@ def read_records(
         check_labels(location, record.names or (), labels)
         return record
 
-    yield from read_each(
-        (partial(parse, *found) for found in read_rows(path, how)), how
-    )
+    yield from read_each(parse, read_rows(path, how), how)
 
 
 def part_labels(cell: str, separator: str) -> list[str]:

@@ -21,7 +21,6 @@ from spacy_rnn.corpora.files.lines import (
     Reading,
     RowErrors,
     has_suffix,
-    read_each,
 )
 from spacy_rnn.corpora.files.rows import DOCBIN_SUFFIX, JSON_SUFFIXES, find_files
 from spacy_rnn.corpora.references import (
@@ -183,16 +182,13 @@ class TokenCorpus(FileCorpus[dict[str, ChunkScheme]]):
     def _read_sentences(
         self, path: Path, how: Reading, schemes: dict[str, ChunkScheme]
     ) -> Iterator[Sentence]:
-        sentences = read_sentences(
+        return read_sentences(
             path,
             self.annotation.names,
+            partial(complete, annotation=self.annotation, schemes=schemes),
             how,
             token_column=self.token_column,
             columns=self.columns,
-        )
-        yield from read_each(
-            (partial(complete, each, self.annotation, schemes) for each in sentences),
-            how,
         )
 
     def _make_example(

@@ -59,6 +59,9 @@ def complete(
 
 
 def _check_values(sentence: Sentence, annotation: TokenColumns) -> None:
+    if "" in sentence.tokens:
+        where = sentence.tokens.index("")
+        raise ValueError(f"{sentence.locate(where)}: a token without a character")
     if annotation.pos is not None:
         values = sentence.values[annotation.pos]
         wrong = set(values) - UNIVERSAL_POS - UNKNOWN_TAGS

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from spacy_rnn.corpora.files.lines import (
     Location,
     Reading,
+    RowErrors,
     check_unicode,
     has_suffix,
     read_each,
@@ -52,35 +54,36 @@ class Sentence(NamedTuple):
 def read_sentences(
     path: Path,
     names: Collection[str],
+    finish: Callable[[Sentence], Sentence],
     how: Reading,
     *,
-    token_column: str = "tokens",
-    columns: Sequence[str] | None = None,
+    token_column: str,
+    columns: Sequence[str] | None,
 ) -> Iterator[Sentence]:
     """Read the sentences of one file, lazily.
 
     Args:
         path: A file that ends in one of `JSON_SUFFIXES` or `COLUMN_SUFFIXES`.
         names: Keys or columns to read beside the tokens.
+        finish: Completes a sentence, or raises an error.
         how: How to read it.
         token_column: Key or column that holds the tokens.
         columns: Names of all columns of a column file.
     """
+    found: Iterable[Any]
     if has_suffix(path, *JSON_SUFFIXES):
+        found = read_jsonl(path, how)
         read = partial(_read_object, names=names, token_column=token_column)
-        records: Iterable[Callable[[], Sentence]]
-        records = (partial(read, *found) for found in read_jsonl(path, how))
     else:
-        records = _find_blocks(path, names, token_column, columns or (), how)
-    yield from read_each(map(partial(partial, _check_tokens), records), how)
-
-
-def _check_tokens(read: Callable[[], Sentence]) -> Sentence:
-    sentence = read()
-    if "" in sentence.tokens:
-        where = sentence.locate(sentence.tokens.index(""))
-        raise ValueError(f"{where}: a token without a character")
-    return sentence
+        found = _split_blocks(path, how)
+        read = partial(
+            _read_block,
+            names=names,
+            token_column=token_column,
+            columns=columns or (),
+            errors=how.errors,
+        )
+    yield from read_each(lambda each: finish(read(*each)), found, how)
 
 
 def _read_object(
@@ -122,65 +125,64 @@ def _check_list(
         )
 
 
-def _find_blocks(
-    path: Path,
+def _read_block(
+    location: Location,
+    document: int,
+    lines: list[str],
+    has_tabs: bool,
+    *,
     names: Collection[str],
     token_column: str,
     columns: Sequence[str],
-    how: Reading,
-) -> Iterator[Callable[[], Sentence]]:
-    """Find the sentences of a file of columns. Their lines are still to be read."""
-
-    def read(
-        location: Location, document: int, lines: list[str], has_tabs: bool
-    ) -> Sentence:
-        rows = [split_cells(line, has_tabs) for line in lines]
-        for number, (line, cells) in enumerate(
-            zip(lines, rows, strict=True), start=location.line
-        ):
-            if how.errors == "skip":
-                check_unicode(line, path, number)
-            if "\r" in line:
-                raise ValueError(
-                    f"{path}:{number}: a line has to end in \\n or \\r\\n, but here is "
-                    "\\r alone"
-                )
-            if len(cells) != len(columns):
-                raise ValueError(
-                    f"{path}:{number}: expected {len(columns)} columns with "
-                    f"{'tabs' if has_tabs else 'spaces'} between them "
-                    f"({join_names(columns)}), got {len(cells)}"
-                )
-        table = dict(zip(columns, map(list, zip(*rows, strict=True)), strict=True))
-        values = {name: table[name] for name in names}
-        return Sentence(location, 1, table[token_column], None, document, values)
-
-    has_tabs: bool | None = None  # found out in the first line with a token
-    for location, document, lines in _split_blocks(path, how):
-        if has_tabs is None:
-            has_tabs = "\t" in lines[0]
-        yield partial(read, location, document, lines, has_tabs)
+    errors: RowErrors,
+) -> Sentence:
+    """Read the lines of a sentence in a file of columns."""
+    rows = [split_cells(line, has_tabs) for line in lines]
+    for number, (line, cells) in enumerate(
+        zip(lines, rows, strict=True), start=location.line
+    ):
+        if errors == "skip":
+            check_unicode(line, location.path, number)
+        if "\r" in line:
+            raise ValueError(
+                f"{location.path}:{number}: a line has to end in \\n or \\r\\n, but "
+                "here is \\r alone"
+            )
+        if len(cells) != len(columns):
+            raise ValueError(
+                f"{location.path}:{number}: expected {len(columns)} columns with "
+                f"{'tabs' if has_tabs else 'spaces'} between them "
+                f"({join_names(columns)}), got {len(cells)}"
+            )
+    table = dict(zip(columns, map(list, zip(*rows, strict=True)), strict=True))
+    values = {name: table[name] for name in names}
+    return Sentence(location, 1, table[token_column], None, document, values)
 
 
 def _split_blocks(
     path: Path, how: Reading
-) -> Iterator[tuple[Location, int, list[str]]]:
-    """Read the place, the number of the document and the lines of each sentence."""
+) -> Iterator[tuple[Location, int, list[str], bool]]:
+    """Find the sentences of a file of columns. Their lines are still to be read.
+
+    Yields:
+        The place of a sentence, the number of its document, its lines, and whether tabs
+        part cells, as in the first line with a token.
+    """
     lines: list[str] = []
     document = 0
-    number = 0
-    for number, line in enumerate(read_lines(path, how, newline="\n"), start=1):
+    has_tabs: bool | None = None
+    ended = chain(read_lines(path, how, newline="\n"), [""])
+    for number, line in enumerate(ended, start=1):
         line = line.rstrip("\r\n")
         is_mark = line.startswith(DOCUMENT_MARK)
         if is_mark or not line.strip(" \t"):
             if lines:
-                yield Location(path, number - len(lines)), document, lines
+                has_tabs = "\t" in lines[0] if has_tabs is None else has_tabs
+                yield Location(path, number - len(lines)), document, lines, has_tabs
                 lines = []
             document += is_mark
         else:
             lines.append(line)
-    if lines:
-        yield Location(path, number + 1 - len(lines)), document, lines
 
 
 def split_cells(line: str, has_tabs: bool) -> list[str]:
