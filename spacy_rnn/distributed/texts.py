@@ -10,8 +10,7 @@ import numpy as np
 
 from spacy_rnn.corpora.files.lines import Location, Reading, RowErrors, has_suffix
 from spacy_rnn.corpora.files.rows import (
-    JSON_SUFFIXES,
-    TABLE_SUFFIXES,
+    ROW_SUFFIXES,
     Row,
     find_files,
     get_value,
@@ -23,7 +22,7 @@ from spacy_rnn.corpora.files.rows import (
 from spacy_rnn.distributed.extras import need
 
 PARQUET_SUFFIX = ".parquet"
-SUFFIXES = (*JSON_SUFFIXES, *TABLE_SUFFIXES, PARQUET_SUFFIX)
+SUFFIXES = (*ROW_SUFFIXES, PARQUET_SUFFIX)
 BATCH = 1024  # rows of a Parquet file that are read at once
 INT64 = 2**63
 

@@ -6,14 +6,13 @@ from pathlib import Path
 from spacy_rnn.corpora.files.archives import read_text_files
 from spacy_rnn.corpora.files.lines import Reading, has_suffix, read_each
 from spacy_rnn.corpora.files.rows import (
-    JSON_SUFFIXES,
-    TABLE_SUFFIXES,
+    ROW_SUFFIXES,
     get_text,
     read_rows,
 )
 
 WHOLE_SUFFIXES = (".txt", ".txt.gz")  # the file is one text
-SUFFIXES = (*WHOLE_SUFFIXES, *JSON_SUFFIXES, *TABLE_SUFFIXES)
+SUFFIXES = (*WHOLE_SUFFIXES, *ROW_SUFFIXES)
 
 
 def read_texts(

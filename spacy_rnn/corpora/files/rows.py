@@ -25,6 +25,7 @@ from spacy_rnn.corpora.files.lines import (
 DOCBIN_SUFFIX = ".spacy"
 JSON_SUFFIXES = (".jsonl", ".jsonl.gz")
 TABLE_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+ROW_SUFFIXES = (*JSON_SUFFIXES, *TABLE_SUFFIXES)
 
 OTHERS = {  # what becomes one of these, and how
     ".conllu": "python -m spacy convert makes a .spacy file of it",
@@ -95,7 +96,7 @@ def is_table(path: Path) -> bool:
 
 
 def read_rows(path: Path, how: Reading) -> Iterator[tuple[Location, Row]]:
-    """Read a file that ends in one of `JSON_SUFFIXES` or `TABLE_SUFFIXES`."""
+    """Read a file that ends in one of `ROW_SUFFIXES`."""
     return read_csv(path, how) if is_table(path) else read_jsonl(path, how)
 
 

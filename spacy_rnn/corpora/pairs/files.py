@@ -15,8 +15,7 @@ from spacy_rnn.corpora.files.lines import (
 )
 from spacy_rnn.corpora.files.rows import (
     DOCBIN_SUFFIX,
-    JSON_SUFFIXES,
-    TABLE_SUFFIXES,
+    ROW_SUFFIXES,
     Row,
     find_column,
     get_value,
@@ -34,7 +33,7 @@ from spacy_rnn.corpora.summaries.rows import (
     TEXT_COLUMNS,
 )
 
-PAIR_SUFFIXES = (DOCBIN_SUFFIX, *JSON_SUFFIXES, *TABLE_SUFFIXES)
+PAIR_SUFFIXES = (DOCBIN_SUFFIX, *ROW_SUFFIXES)
 
 # Where things are looked for unless the user names the keys or columns.
 SOURCE_COLUMNS = ("source", *TEXT_COLUMNS)

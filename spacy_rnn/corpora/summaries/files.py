@@ -8,8 +8,7 @@ from spacy_rnn.corpora.files.archives import ARCHIVE_SUFFIXES, TextFile, read_te
 from spacy_rnn.corpora.files.lines import Location, Reading, has_suffix, read_each
 from spacy_rnn.corpora.files.rows import (
     DOCBIN_SUFFIX,
-    JSON_SUFFIXES,
-    TABLE_SUFFIXES,
+    ROW_SUFFIXES,
     Row,
     is_table,
     read_rows,
@@ -21,8 +20,7 @@ STORY_SUFFIXES = (".story", ".story.gz")
 PAIR_SUFFIXES = (".txt", ".txt.gz")
 SUMMARY_SUFFIXES = (
     DOCBIN_SUFFIX,
-    *JSON_SUFFIXES,
-    *TABLE_SUFFIXES,
+    *ROW_SUFFIXES,
     *STORY_SUFFIXES,
     *ARCHIVE_SUFFIXES,
 )
@@ -48,7 +46,7 @@ def read_articles(
     def read(found: tuple[Location, Row]) -> Article:
         return finish(parse_row(*found, columns, is_table=cells, errors=how.errors))
 
-    if has_suffix(path, *JSON_SUFFIXES, *TABLE_SUFFIXES):
+    if has_suffix(path, *ROW_SUFFIXES):
         yield from read_each(read, read_rows(path, how), how)
     else:
         stories = read_text_files(path, STORY_SUFFIXES, how)

@@ -15,8 +15,7 @@ from spacy_rnn.corpora.files.lines import (
 )
 from spacy_rnn.corpora.files.rows import (
     DOCBIN_SUFFIX,
-    JSON_SUFFIXES,
-    TABLE_SUFFIXES,
+    ROW_SUFFIXES,
     Row,
     find_column,
     get_text,
@@ -28,7 +27,7 @@ from spacy_rnn.corpora.files.rows import (
     shorten,
 )
 
-TEXT_SUFFIXES = (DOCBIN_SUFFIX, *JSON_SUFFIXES, *TABLE_SUFFIXES)
+TEXT_SUFFIXES = (DOCBIN_SUFFIX, *ROW_SUFFIXES)
 
 # Where a label is looked for unless the user names the column. In a CSV or TSV file,
 # which has only strings, the name also says how a cell is read.
