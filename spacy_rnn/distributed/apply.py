@@ -1,6 +1,7 @@
 """From files with texts to a folder with their annotation."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
@@ -13,7 +14,7 @@ from spacy_rnn.corpora.files.lines import RowErrors
 from spacy_rnn.distributed.annotator import Annotator
 from spacy_rnn.distributed.engines import Engine
 from spacy_rnn.distributed.parts import Counts, Parts
-from spacy_rnn.distributed.run import Run
+from spacy_rnn.distributed.run import annotate_shards
 from spacy_rnn.distributed.texts import Contents, Shard, Texts
 from spacy_rnn.training.identity import PACKAGES, digest
 
@@ -119,15 +120,21 @@ def fill(
         first = next(waiting, None)
         if first is None:
             return []
-        engine = make_engine()
-        try:
-            run = Run(engine, has_numbers=contents.has_numbers)
-            for shard, table in run.annotate(chain([first], waiting), on_death):
-                parts.write(shard.number, table)
-                bar.update(len(shard.ids))
-        finally:
-            engine.close()
-        return run.given_up
+        given_up = []
+        with closing(make_engine()) as engine:
+            annotated = annotate_shards(
+                engine,
+                chain([first], waiting),
+                on_death,
+                has_numbers=contents.has_numbers,
+            )
+            for shard, table in annotated:
+                if table is None:
+                    given_up.append(shard)
+                else:
+                    parts.write(shard.number, table)
+                    bar.update(len(shard.ids))
+        return given_up
 
 
 def identify(model: str, input_path: Path, settings: Settings) -> dict[str, Any]:

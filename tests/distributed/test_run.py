@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from spacy_rnn.corpora.files.lines import Location
-from spacy_rnn.distributed.run import TRIES, Run
+from spacy_rnn.distributed.run import TRIES, annotate_shards
 from spacy_rnn.distributed.texts import Shard
 
 PLACE = Location(Path("texts.jsonl"), 1)
@@ -43,25 +43,28 @@ def shards(n):
 def test_what_a_worker_died_with_is_tried_again_and_nothing_is_lost_or_doubled(
     n_workers,
 ):
-    run = Run(FakeEngine(n_workers, {"0": 2, "4": 1, "9": 2}), has_numbers=True)
-    found = [(s.number, t["id"].to_pylist()) for s, t in run.annotate(shards(10))]
+    engine = FakeEngine(n_workers, {"0": 2, "4": 1, "9": 2})
+    annotated = annotate_shards(engine, shards(10), has_numbers=True)
+    found = [(shard.number, table["id"].to_pylist()) for shard, table in annotated]
     assert sorted(found) == [(i, [i]) for i in range(10)]
-    assert not run.given_up
 
 
 def test_a_shard_that_kills_its_workers_is_given_up_and_no_other():
-    deaths = []
-    run = Run(FakeEngine(2, {"3": 99}), has_numbers=True)
-    found = run.annotate(shards(6), lambda shard, n: deaths.append((shard.number, n)))
-    assert sorted(s.number for s, _ in found) == [0, 1, 2, 4, 5]
-    assert [shard.number for shard in run.given_up] == [3]
+    engine, deaths = FakeEngine(2, {"3": 99}), []
+
+    def note(shard, n):
+        deaths.append((shard.number, n))
+
+    annotated = annotate_shards(engine, shards(6), note, has_numbers=True)
+    is_lost = {shard.number: table is None for shard, table in annotated}
+    assert is_lost == {number: number == 3 for number in range(6)}
     assert deaths == [(3, n + 1) for n in range(TRIES)]
 
 
 def test_workers_that_never_live_end_the_run():
-    run = Run(FakeEngine(2, {str(i): 99 for i in range(100)}), has_numbers=True)
+    engine = FakeEngine(2, {str(i): 99 for i in range(100)})
     with pytest.raises(RuntimeError, match="before they have annotated anything"):
-        list(run.annotate(shards(100)))
+        list(annotate_shards(engine, shards(100), has_numbers=True))
 
 
 def test_no_more_shards_are_read_than_there_are_workers():
@@ -72,6 +75,6 @@ def test_no_more_shards_are_read_than_there_are_workers():
             read.append(shard.number)
             yield shard
 
-    run = Run(FakeEngine(3, {}), has_numbers=True)
-    for n_done, _ in enumerate(run.annotate(reading())):
+    annotated = annotate_shards(FakeEngine(3, {}), reading(), has_numbers=True)
+    for n_done, _ in enumerate(annotated):
         assert len(read) <= n_done + 3
