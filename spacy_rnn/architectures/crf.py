@@ -2,14 +2,11 @@
 
 from typing import Any
 
-from thinc.api import Model, chain, resizable
+from thinc.api import Model, resizable
 from thinc.layers.chain import init as init_chain
-from thinc.layers.resizable import resize_model
 
-from spacy_rnn.checks import check_rate
-from spacy_rnn.layers.contributions import contributions
+from spacy_rnn.architectures.tagger import chain_tagger
 from spacy_rnn.layers.crf import CRF, resize_crf
-from spacy_rnn.layers.dropout import Dropout
 from spacy_rnn.types import CRFTaggerT, Tok2VecT
 
 
@@ -35,31 +32,14 @@ def build_crf_tagger(
     Raises:
         ValueError: If the rate is out of range.
     """
-    check_rate("dropout", dropout)
     output_layer: Model = resizable(
         CRF(nO, tok2vec.maybe_get_dim("nO")), resize_layer=resize_crf
     )
-    layers = [Dropout(dropout), output_layer] if dropout else [output_layer]
-    model: CRFTaggerT = chain(tok2vec, *layers)
-    model.set_ref("tok2vec", tok2vec)
-    model.set_ref("output_layer", output_layer.layers[0])
-    if nO is not None:
-        model.set_dim("nO", nO)
+    model: CRFTaggerT = chain_tagger(tok2vec, output_layer, dropout=dropout, nO=nO)
     model.init = init
-    model.attrs["resize_output"] = resize_output
-    model.attrs["explain"] = contributions
     return model
 
 
 def init(model: CRFTaggerT, X: Any = None, Y: Any = None) -> None:
     init_chain(model, X, Y)
     model.set_dim("nO", model.get_ref("output_layer").get_dim("nO"))
-
-
-def resize_output(model: CRFTaggerT, new_nO: int) -> CRFTaggerT:
-    """Make room for more tags. The scores of the old ones stay as they are."""
-    output_layer = resize_model(model.layers[-1], new_nO)
-    for node in (model, output_layer):
-        node.set_dim("nO", new_nO, force=True)
-    model.set_ref("output_layer", output_layer.layers[0])
-    return model

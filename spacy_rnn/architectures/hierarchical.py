@@ -1,10 +1,9 @@
 """Classifiers of long texts."""
 
 from functools import partial
-from typing import get_args
 
 from spacy_rnn.architectures.textcat import build_classifier
-from spacy_rnn.checks import check_at_least, check_choice, check_two_halves
+from spacy_rnn.checks import check_at_least
 from spacy_rnn.layers.hierarchical import Hierarchical
 from spacy_rnn.layers.pool import Pool, check_pooling, reads_both_ways
 from spacy_rnn.layers.rnn import RNN
@@ -56,12 +55,10 @@ def build_hierarchical_textcat(
         ValueError: If a pooling is empty, unknown or repeats itself, the cell is
             unknown, or a number is out of range.
     """
-    check_choice("cell", cell, get_args(Cell))
     check_at_least("width", width, 2)
     check_at_least("chunk_size", chunk_size, 1)
     check_pooling("word_pooling", word_pooling)
     check_pooling("sentence_pooling", sentence_pooling)
-    check_two_halves("width", width)
     word_width = tok2vec.maybe_get_dim("nO")
     segment_width = None if word_width is None else word_width * len(word_pooling)
     pair_width = None if segment_width is None else segment_width + width

@@ -33,33 +33,43 @@ def build_tagger(
     Raises:
         ValueError: If the rate is out of range.
     """
-    check_rate("dropout", dropout)
     output_layer: Model = resizable(
         Softmax(nO, tok2vec.maybe_get_dim("nO"), normalize=normalize),
         resize_layer=partial(
             resize_linear_weighted, fill_defaults={"W": 0.0, "b": NEW_LABEL_BIAS}
         ),
     )
+    model: TaggerT = chain_tagger(tok2vec, output_layer, dropout=dropout, nO=nO)
+    model.set_ref("softmax", output_layer.layers[0])  # as spaCy's tagger calls it
+    return model
+
+
+def chain_tagger(
+    tok2vec: Tok2VecT, output_layer: Model, *, dropout: float, nO: int | None
+) -> Model:
+    """Put an output layer, which can be resized, on token vectors.
+
+    Raises:
+        ValueError: If the rate is out of range.
+    """
+    check_rate("dropout", dropout)
     layers = [Dropout(dropout), output_layer] if dropout else [output_layer]
-    model: TaggerT = chain(tok2vec, *layers)
+    model: Model = chain(tok2vec, *layers)
     model.set_ref("tok2vec", tok2vec)
+    model.set_ref("output_layer", output_layer.layers[0])
     if nO is not None:
         model.set_dim("nO", nO)
     model.attrs["resize_output"] = resize_output
     model.attrs["explain"] = contributions
-    return name_output(model)
+    return model
 
 
-def resize_output(model: TaggerT, new_nO: int) -> TaggerT:
+def resize_output(model: Model, new_nO: int) -> Model:
     """Make room for more labels. The scores of the old ones stay as they are."""
     output_layer = resize_model(model.layers[-1], new_nO)
     for node in (model, output_layer):
         node.set_dim("nO", new_nO, force=True)
-    return name_output(model)
-
-
-def name_output(model: TaggerT) -> TaggerT:
-    """Let the layer with the weights be found by spaCy's names for it."""
-    for name in ("softmax", "output_layer"):
-        model.set_ref(name, model.layers[-1].layers[0])
+    for name in ("output_layer", "softmax"):
+        if model.has_ref(name):
+            model.set_ref(name, output_layer.layers[0])
     return model
