@@ -75,12 +75,14 @@ class Run:
         self.saved: Checkpoint | None = None
         self.scores: list[float] = []
         batcher: Any = partial(batch_all, settings["batcher"])
-        self.batches = create_train_batches(
-            nlp, train_corpus, batcher, settings["max_epochs"]
-        )
         self.together = Together(ranks, self.models)
         self.together.start(nlp, config, self.identity)
-        self._read(start=0, draws={})
+        self.stream = Stream(
+            create_train_batches(nlp, train_corpus, batcher, settings["max_epochs"]),
+            start=0,
+            draws={},
+            drawing=self.together.shared.drawn,
+        )
         self._evaluate = create_evaluation_callback(
             nlp, dev_corpus, settings["score_weights"]
         )
@@ -91,7 +93,7 @@ class Run:
     def go_on_from(self, checkpoint: Checkpoint) -> None:
         """Let `steps` begin where a checkpoint was written."""
         self.saved, self.start = checkpoint, checkpoint.next_step
-        self._read(start=self.start, draws=checkpoint.draws)
+        self.stream.start, self.stream.draws = self.start, checkpoint.draws
 
     def learned(self) -> list[Example] | None:
         """Return the batch of the step, None if it is only replayed."""
@@ -159,14 +161,6 @@ class Run:
         with self.nlp.use_params(self.optimizer.averages):
             check_weights(self.models)
             output.save(self._before_to_disk(self.nlp), is_best=is_best)
-
-    def _read(self, *, start: int, draws: dict[int, StreamState]) -> None:
-        self.stream = Stream(
-            self.batches,
-            start=start,
-            draws=draws,
-            drawing=self.together.shared.drawn,
-        )
 
     def _loop(self) -> Iterator[Any]:
         return train_while_improving(
