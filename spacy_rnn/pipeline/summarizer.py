@@ -223,25 +223,23 @@ class RNNSummarizer(TrainablePipe):
         """
         examples, share = list(examples), self.cfg["soft_labels"]
         validate_examples(examples, f"{type(self).__name__}.get_loss")
-        truths, known = [], []
+        truths = []
         for example, score in zip(examples, scores, strict=True):
             truth = sentence_truths(example, self.cfg["spans_key"])
-            if truth is not None:
-                truth = soften(truth, example, share)
-            known.append(np.full(len(score), truth is not None))
-            truths.append(np.zeros(len(score)) if truth is None else truth)
+            unknown = np.full(len(score), np.nan)
+            truths.append(unknown if truth is None else soften(truth, example, share))
         ops: Any = self.model.ops
-        weights = np.concatenate(known)
-        flat = ops.xp.concatenate(scores)
+        values = np.concatenate(truths)
+        is_known = ~np.isnan(values)
         loss, gradient = cross_entropy(
             ops,
-            ops.sigmoid(flat)[:, None],
-            ops.asarray2f(np.concatenate(truths)[:, None]),
-            ops.asarray2f(weights[:, None]),
+            ops.sigmoid(ops.xp.concatenate(scores))[:, None],
+            ops.asarray2f(np.nan_to_num(values)[:, None]),
+            ops.asarray2f(is_known[:, None]),
             exclusive=False,
             label_smoothing=0.0,
         )
-        loss *= len(weights) / max(1, int(weights.sum()))
+        loss *= len(values) / max(1, int(is_known.sum()))
         lengths = [len(score) for score in scores]
         return loss, ops.unflatten(gradient[:, 0], lengths)
 
