@@ -47,10 +47,6 @@ def find_kind(missing: Claim, wrong: Iterable[Claim]) -> str:
 
 def overlap(one: Claim, other: Claim) -> bool:
     """Return whether two spans have a token in common."""
-    (start, end), (other_start, other_end) = map(ends_of, (one, other))
+    places: Any = one[0], other[0]
+    (start, end, *_), (other_start, other_end, *_) = places
     return start < other_end and other_start < end
-
-
-def ends_of(claim: Claim) -> tuple[int, int]:
-    place: Any = claim[0]
-    return place[0], place[1]
