@@ -19,7 +19,6 @@ from spacy_rnn.checks import list_names
 from spacy_rnn.gradients import finish_update as clip_and_update
 from spacy_rnn.gradients import layer_names
 from spacy_rnn.pipeline.labels import score
-from spacy_rnn.pipeline.loading import naming_the_path
 from spacy_rnn.pipeline.settings import configure, join_settings
 
 SEAL = "seal"  # attribute of a saved model: digests of what may not change
@@ -108,6 +107,22 @@ def from_disk(
     exclude = list(exclude)
     with naming_the_path(self.name, path), checking(self, exclude):
         return TrainablePipe.from_disk(self, path, exclude=exclude)
+
+
+@contextmanager
+def naming_the_path(name: str, path: str | Path) -> Iterator[None]:
+    """Turn what damaged or foreign weights raise into a ValueError that says where.
+
+    Args:
+        name: Name of the component.
+        path: Its folder.
+    """
+    try:
+        yield
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise ValueError(
+            f"Can't load the component '{name}' from {path}: {error}"
+        ) from error
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from spacy_rnn.nltk_text import (
     split_sentences,
     train_punkt,
 )
-from spacy_rnn.pipeline.loading import naming_the_path
+from spacy_rnn.pipeline.guards import naming_the_path
 from spacy_rnn.pipeline.settings import configure, join_settings, note_settings
 
 YES, NO = np.uint64(1), np.int64(-1).astype("uint64")  # as doc.to_array has them
