@@ -121,24 +121,21 @@ def add_preset(
     return [span for span, _ in both], [score for _, score in both]
 
 
-def write_ents(doc: Doc, spans: list[Span]) -> None:
-    """Write `doc.ents`. Blocked tokens stay blocked, all others become outside."""
-    blocked = []
-    if doc.has_annotation("ENT_IOB"):
-        blocked = [t for t in doc if t.ent_iob == BEGIN and not t.ent_type]
-    doc.set_ents(spans, blocked=[doc[t.i : t.i + 1] for t in blocked])
-
-
 def annotate(
     doc: Doc, entities: Entities, *, annotate_ents: bool, spans_key: str | None
 ) -> None:
-    """Write predicted entities to `doc.ents`, if so, and to a group, if it is named."""
+    """Write predicted entities to `doc.ents`, if so, and to a group, if it is named.
+
+    Blocked tokens stay blocked, all others become outside.
+    """
     spans = [Span(doc, *span) for span in entities.spans]
     confidences = entities.confidences
     if annotate_ents:
+        blocked = []
         if doc.has_annotation("ENT_IOB"):
             spans, confidences = add_preset(doc, spans, confidences)
-        write_ents(doc, spans)
+            blocked = [t for t in doc if t.ent_iob == BEGIN and not t.ent_type]
+        doc.set_ents(spans, blocked=[doc[t.i : t.i + 1] for t in blocked])
     if spans_key is not None:
         attrs = {"scores": np.array(confidences, dtype="f")}
         group = SpanGroup(doc, name=spans_key, spans=spans, attrs=attrs)
