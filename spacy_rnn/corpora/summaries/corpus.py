@@ -159,14 +159,12 @@ class SummaryCorpus(FileCorpus[None]):
         find = cache(partial(find_splitter, nlp, self.sentences, self.language))
         for item in self._read_items(nlp.vocab, self._how):
             if not isinstance(item, Article):
-                yield complete_doc(
-                    item, lambda doc: find()(doc), max_sentences=self.max_sentences
-                )
+                yield complete_doc(item, find, max_sentences=self.max_sentences)
             elif self._is_short_enough(nlp, item.location, item.text):
                 yield make_doc(
                     nlp,
                     item,
-                    lambda doc: find()(doc),
+                    find,
                     max_sentences=self.max_sentences,
                     keep_summary=self.extension is not None,
                 )

@@ -59,7 +59,7 @@ def find_splitter(
 def make_doc(
     nlp: Language,
     article: Article,
-    split: Splitter,
+    find: Callable[[], Splitter],
     *,
     max_sentences: int,
     keep_summary: bool,
@@ -69,14 +69,15 @@ def make_doc(
     Args:
         nlp: Its tokenizer makes the document.
         article: The article.
-        split: Sets sentence boundaries, where the article has no list of sentences.
+        find: Finds what sets sentence boundaries, where the article has no list of
+            sentences.
         max_sentences: Number of sentences to choose at most, where the article does
             not say which; 0: any.
         keep_summary: Whether the reference summaries become `doc._.summary`.
     """
     doc = nlp.make_doc(article.text)
     if article.sentences is None:
-        split_doc(doc, split)
+        split_doc(doc, find())
     else:
         lengths = [len(sentence) + 1 for sentence in article.sentences]
         starts = _find_tokens(doc, accumulate(lengths[:-1], initial=0))
@@ -92,11 +93,11 @@ def make_doc(
     return doc
 
 
-def complete_doc(doc: Doc, split: Splitter, *, max_sentences: int) -> Doc:
+def complete_doc(doc: Doc, find: Callable[[], Splitter], *, max_sentences: int) -> Doc:
     """Choose sentences of a document that has nothing but a reference summary."""
     if SUMMARY not in doc.spans:
         if not doc.has_annotation("SENT_START"):
-            split_doc(doc, split)
+            split_doc(doc, find())
         references = doc._.get(SUMMARY)
         first = references if isinstance(references, str) else references[0]
         choose_by_reference(doc, first, max_sentences)
