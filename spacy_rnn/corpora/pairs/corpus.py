@@ -21,14 +21,10 @@ from spacy_rnn.corpora.files.rows import DOCBIN_SUFFIX, find_files, shorten
 from spacy_rnn.corpora.pairs.files import (
     PAIR_SUFFIXES,
     Columns,
-    read_aligned,
-    read_pairs,
-)
-from spacy_rnn.corpora.pairs.pairs import (
-    EMPTY_PAIRS,
-    LONG_TARGETS,
     Pair,
     make_pair,
+    read_aligned,
+    read_pairs,
 )
 from spacy_rnn.corpora.references import (
     Augmenter,
@@ -38,6 +34,9 @@ from spacy_rnn.corpora.references import (
     read_docs,
 )
 from spacy_rnn.extensions import keep_texts, register_text, written_texts
+
+EMPTY_PAIRS = "Empty pairs"
+LONG_TARGETS = "Pairs with a target that is too long"
 
 
 class PairCorpus(FileCorpus[None]):

@@ -9,6 +9,7 @@ from spacy_rnn.corpora.files.lines import (
     Location,
     NoColumn,
     Reading,
+    Unreadable,
     check_unicode,
     read_each,
     read_lines,
@@ -25,7 +26,6 @@ from spacy_rnn.corpora.files.rows import (
     read_rows,
     shorten,
 )
-from spacy_rnn.corpora.pairs.pairs import Pair, make_pair
 from spacy_rnn.corpora.summaries.articles import join_lines
 from spacy_rnn.corpora.summaries.rows import (
     REFERENCE_COLUMN,
@@ -38,6 +38,22 @@ PAIR_SUFFIXES = (DOCBIN_SUFFIX, *ROW_SUFFIXES)
 # Where things are looked for unless the user names the keys or columns.
 SOURCE_COLUMNS = ("source", *TEXT_COLUMNS)
 TARGET_COLUMNS = ("target", "translation", *SUMMARY_COLUMNS)
+
+
+class NoSource(Unreadable):
+    kind = "Pairs without a source"
+
+
+class NoTarget(Unreadable):
+    kind = "Pairs without a target"
+
+
+class Pair(NamedTuple):
+    """A source and its targets, without white space around them."""
+
+    location: Location | str  # in a file, or what errors call it
+    source: str
+    targets: list[str]  # that are not empty; the first is trained on
 
 
 class Columns(NamedTuple):
@@ -135,6 +151,23 @@ def read_aligned(source: Path, targets: list[Path], how: Reading) -> Iterator[Pa
             how.on_error(error)
         else:
             yield pair
+
+
+def make_pair(location: Location | str, source: str, targets: list[str]) -> Pair:
+    """Make a pair, which is empty on both sides or on neither.
+
+    Raises:
+        NoSource: If nothing but the source is empty.
+        NoTarget: If nothing but the targets is empty.
+    """
+    source = source.strip()
+    targets = [target.strip() for target in targets]
+    targets = [target for target in targets if target]
+    if targets and not source:
+        raise NoSource(f"{location}: there is nothing in the source")
+    if source and not targets:
+        raise NoTarget(f"{location}: there is nothing in the target")
+    return Pair(location, source, targets)
 
 
 def _describe_lengths(paths: list[Path], lengths: list[int]) -> str:
