@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
-from spacy.util import import_file
+from spacy.util import import_file, minibatch
 
 from spacy_rnn.distributed.columns import Columns
 from spacy_rnn.distributed.extras import need
@@ -118,9 +118,9 @@ def annotate(loaded: Loaded, texts: Sequence[Any], batch_size: int) -> Iterator[
 
     What spaCy keeps of a text, such as its words, is freed after each batch.
     """
-    for start in range(0, len(texts), batch_size):
+    for batch in minibatch(texts, batch_size):
         with loaded.nlp.memory_zone():
-            yield from annotate_batch(loaded, texts[start : start + batch_size])
+            yield from annotate_batch(loaded, batch)
 
 
 def annotate_batch(loaded: Loaded, texts: Sequence[Any]) -> list[Row]:

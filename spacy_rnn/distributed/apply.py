@@ -89,7 +89,7 @@ def apply(
             on_death,
         )
         counts = parts.count()
-    n_lost = sum(len(shard.ids) for shard in given_up)
+    n_lost = sum(len(shard.texts) for shard in given_up)
     if counts.n_texts + n_lost != contents.n_texts:
         raise ValueError(
             f"{output} has {counts.n_texts} texts, but {contents.n_texts} were to be "
@@ -111,7 +111,7 @@ def fill(
     def missing() -> Iterator[Shard]:
         for shard in shards:
             if parts.has(shard.number):
-                bar.update(len(shard.ids))
+                bar.update(len(shard.texts))
             else:
                 yield shard
 
@@ -133,7 +133,7 @@ def fill(
                     given_up.append(shard)
                 else:
                     parts.write(shard.number, table)
-                    bar.update(len(shard.ids))
+                    bar.update(len(shard.texts))
         return given_up
 
 

@@ -2,11 +2,12 @@
 
 from array import array
 from collections.abc import Iterator
-from itertools import islice
+from itertools import starmap
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from spacy.util import minibatch
 
 from spacy_rnn.corpora.files.lines import Location, Reading, RowErrors, has_suffix
 from spacy_rnn.corpora.files.rows import (
@@ -39,13 +40,11 @@ class Shard(NamedTuple):
     """Texts that are annotated and written together."""
 
     number: int
-    ids: list[str | int]
-    texts: list[str | None]
-    first: Location
-    last: Location
+    texts: list[Text]
 
     def __str__(self) -> str:
-        return f"shard {self.number} ({self.first} to {self.last})"
+        first, last = self.texts[0].location, self.texts[-1].location
+        return f"shard {self.number} ({first} to {last})"
 
 
 class Contents(NamedTuple):
@@ -163,14 +162,8 @@ class Texts:
             seen[name] = each.location
 
     def cut(self, size: int) -> Iterator[Shard]:
-        """Yield shards of so many texts, the last one of what is left."""
-        rest = iter(self)
-        number = 0
-        while found := list(islice(rest, size)):
-            ids = [each.id for each in found]
-            texts = [each.text for each in found]
-            yield Shard(number, ids, texts, found[0].location, found[-1].location)
-            number += 1
+        """Cut shards of so many texts, the last one of what is left."""
+        return starmap(Shard, enumerate(minibatch(self, size)))
 
 
 def read_parquet(
@@ -198,7 +191,7 @@ def read_parquet(
 def to_table(shard: Shard, *, has_numbers: bool) -> Any:
     """Make the table that is annotated, with the columns id and text."""
     pa = need("pyarrow", "apply")
-    ids = shard.ids if has_numbers else list(map(str, shard.ids))
-    id_type = pa.int64() if has_numbers else pa.string()
-    columns = [pa.array(ids, id_type), pa.array(shard.texts, pa.string())]
-    return pa.table(columns, names=["id", "text"])
+    kind, id_type = (int, pa.int64()) if has_numbers else (str, pa.string())
+    ids = pa.array([kind(each.id) for each in shard.texts], id_type)
+    texts = pa.array([each.text for each in shard.texts], pa.string())
+    return pa.table([ids, texts], names=["id", "text"])

@@ -5,7 +5,7 @@ import pytest
 
 from spacy_rnn.corpora.files.lines import Location
 from spacy_rnn.distributed.run import TRIES, annotate_shards
-from spacy_rnn.distributed.texts import Shard
+from spacy_rnn.distributed.texts import Shard, Text
 
 PLACE = Location(Path("texts.jsonl"), 1)
 
@@ -36,7 +36,7 @@ class FakeEngine:
 
 def shards(n):
     for i in range(n):
-        yield Shard(i, [i], [str(i)], PLACE, PLACE)
+        yield Shard(i, [Text(i, str(i), PLACE)])
 
 
 @pytest.mark.parametrize("n_workers", [1, 2, 5])
