@@ -83,8 +83,8 @@ def apply(
         annotator = Annotator(model, batch_size=settings.batch_size, code=settings.code)
         given_up = fill(
             parts,
-            texts.cut(settings.shard_size),
-            contents,
+            texts.cut(settings.shard_size, has_numbers=contents.has_numbers),
+            contents.n_texts,
             lambda: make_engine(annotator),
             on_death,
         )
@@ -101,12 +101,12 @@ def apply(
 def fill(
     parts: Parts,
     shards: Iterator[Shard],
-    contents: Contents,
+    n_texts: int,
     make_engine: Callable[[], Engine],
     on_death: Callable[[Shard, int], object],
 ) -> list[Shard]:
     """Write the parts that aren't there; return the shards that were given up."""
-    bar = tqdm(total=contents.n_texts, unit="texts", disable=None)
+    bar = tqdm(total=n_texts, unit="texts", disable=None)
 
     def missing() -> Iterator[Shard]:
         for shard in shards:
@@ -122,13 +122,8 @@ def fill(
             return []
         given_up = []
         with closing(make_engine()) as engine:
-            annotated = annotate_shards(
-                engine,
-                chain([first], waiting),
-                on_death,
-                has_numbers=contents.has_numbers,
-            )
-            for shard, table in annotated:
+            to_do = chain([first], waiting)
+            for shard, table in annotate_shards(engine, to_do, on_death):
                 if table is None:
                     given_up.append(shard)
                 else:

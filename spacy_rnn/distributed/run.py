@@ -17,8 +17,6 @@ def annotate_shards(
     engine: Engine,
     shards: Iterable[Shard],
     on_death: Callable[[Shard, int], object] = lambda shard, n: None,
-    *,
-    has_numbers: bool,
 ) -> "Iterator[tuple[Shard, pyarrow.Table | None]]":
     """Yield shards with their annotation, in the order of getting ready.
 
@@ -28,7 +26,6 @@ def annotate_shards(
         engine: The workers.
         shards: Shards, of which there are no more in memory than workers.
         on_death: Told of a shard whose worker died, and how often it has.
-        has_numbers: Whether the ids of texts are whole numbers.
 
     Raises:
         RuntimeError: If a worker can't work, or all die before they have annotated
@@ -43,7 +40,7 @@ def annotate_shards(
     while True:
         while free and (shard := take(again, waiting)) is not None:
             busy[free[-1]] = shard
-            engine.submit(free.pop(), to_table(shard, has_numbers=has_numbers))
+            engine.submit(free.pop(), to_table(shard))
         if not busy:
             return
         worker, table = engine.wait()

@@ -161,9 +161,16 @@ class Texts:
                 )
             seen[name] = each.location
 
-    def cut(self, size: int) -> Iterator[Shard]:
-        """Cut shards of so many texts, the last one of what is left."""
-        return starmap(Shard, enumerate(minibatch(self, size)))
+    def cut(self, size: int, *, has_numbers: bool) -> Iterator[Shard]:
+        """Cut shards of so many texts, the last one of what is left.
+
+        Args:
+            size: Texts in a shard.
+            has_numbers: Whether ids are whole numbers, as `check` says; else, those
+                that are become strings.
+        """
+        texts = self if has_numbers else (x._replace(id=str(x.id)) for x in self)
+        return starmap(Shard, enumerate(minibatch(texts, size)))
 
 
 def read_parquet(
@@ -188,10 +195,9 @@ def read_parquet(
         raise ValueError(f"{path}: damaged Parquet file: {error}") from error
 
 
-def to_table(shard: Shard, *, has_numbers: bool) -> Any:
+def to_table(shard: Shard) -> Any:
     """Make the table that is annotated, with the columns id and text."""
     pa = need("pyarrow", "apply")
-    kind, id_type = (int, pa.int64()) if has_numbers else (str, pa.string())
-    ids = pa.array([kind(each.id) for each in shard.texts], id_type)
+    ids = pa.array([each.id for each in shard.texts])
     texts = pa.array([each.text for each in shard.texts], pa.string())
     return pa.table([ids, texts], names=["id", "text"])

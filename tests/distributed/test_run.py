@@ -44,7 +44,7 @@ def test_what_a_worker_died_with_is_tried_again_and_nothing_is_lost_or_doubled(
     n_workers,
 ):
     engine = FakeEngine(n_workers, {"0": 2, "4": 1, "9": 2})
-    annotated = annotate_shards(engine, shards(10), has_numbers=True)
+    annotated = annotate_shards(engine, shards(10))
     found = [(shard.number, table["id"].to_pylist()) for shard, table in annotated]
     assert sorted(found) == [(i, [i]) for i in range(10)]
 
@@ -55,7 +55,7 @@ def test_a_shard_that_kills_its_workers_is_given_up_and_no_other():
     def note(shard, n):
         deaths.append((shard.number, n))
 
-    annotated = annotate_shards(engine, shards(6), note, has_numbers=True)
+    annotated = annotate_shards(engine, shards(6), note)
     is_lost = {shard.number: table is None for shard, table in annotated}
     assert is_lost == {number: number == 3 for number in range(6)}
     assert deaths == [(3, n + 1) for n in range(TRIES)]
@@ -64,7 +64,7 @@ def test_a_shard_that_kills_its_workers_is_given_up_and_no_other():
 def test_workers_that_never_live_end_the_run():
     engine = FakeEngine(2, {str(i): 99 for i in range(100)})
     with pytest.raises(RuntimeError, match="before they have annotated anything"):
-        list(annotate_shards(engine, shards(100), has_numbers=True))
+        list(annotate_shards(engine, shards(100)))
 
 
 def test_no_more_shards_are_read_than_there_are_workers():
@@ -75,6 +75,6 @@ def test_no_more_shards_are_read_than_there_are_workers():
             read.append(shard.number)
             yield shard
 
-    annotated = annotate_shards(FakeEngine(3, {}), reading(), has_numbers=True)
+    annotated = annotate_shards(FakeEngine(3, {}), reading())
     for n_done, _ in enumerate(annotated):
         assert len(read) <= n_done + 3

@@ -30,7 +30,7 @@ def write(path, rows):
 def test_every_format_gives_the_same_texts_in_shards(tmp_path, name):
     texts = Texts(write(tmp_path / name, ROWS), text="text", id="id")
     assert texts.check() == (7, False)
-    shards = list(texts.cut(3))
+    shards = list(texts.cut(3, has_numbers=False))
     assert [shard.number for shard in shards] == [0, 1, 2]
     assert [len(shard.texts) for shard in shards] == [3, 3, 1]
     found = [each[:2] for shard in shards for each in shard.texts]
@@ -57,7 +57,7 @@ def test_ids_are_numbers_if_all_are(tmp_path, ids, has_numbers):
     path = write(tmp_path / "t.jsonl", [(each, None) for each in ids])
     texts = Texts(path, text="text", id="id")
     assert texts.check().has_numbers is has_numbers
-    table = to_table(next(texts.cut(9)), has_numbers=has_numbers)
+    table = to_table(next(texts.cut(9, has_numbers=has_numbers)))
     assert table["id"].to_pylist() == (ids if has_numbers else list(map(str, ids)))
     assert table["text"].to_pylist() == [None] * 3
 
