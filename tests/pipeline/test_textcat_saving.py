@@ -77,28 +77,16 @@ def test_settings_are_saved(make_nlp, make_examples, factory, tmp_path):
     assert loaded.config["components"] == nlp.config["components"]
 
 
-@pytest.mark.parametrize("damage", ["truncated", "empty", "foreign", "garbage"])
-def test_damaged_weights_raise_an_error_that_names_the_path(
-    trained, saved, make_nlp, make_model, make_examples, factory, damage, tmp_path
+def test_weights_of_another_model_raise_an_error_that_names_the_path(
+    trained, make_nlp, make_model, make_examples, factory, tmp_path
 ):
-    path = tmp_path / "model"
-    trained.to_disk(path)
-    weights = path / factory / "model"
-    data = weights.read_bytes()
-    if damage == "foreign":
-        settings = {"pooling": ["last"]}
-        other = make_nlp(factory, model=make_model(factory, **settings))
-        other.initialize(lambda: make_examples(other, factory))
-        data = other.get_pipe(factory).model.to_bytes()
-    contents = {
-        "truncated": data[: len(data) // 2],
-        "empty": b"",
-        "foreign": data,
-        "garbage": b"version https://git-lfs.github.com/spec/v1\n",
-    }
-    weights.write_bytes(contents[damage])
-    with pytest.raises(ValueError, match=str(path / factory)):
-        spacy.load(path)
+    trained.to_disk(tmp_path)
+    other = make_nlp(factory, model=make_model(factory, pooling=["last"]))
+    other.initialize(lambda: make_examples(other, factory))
+    weights = other.get_pipe(factory).model.to_bytes()
+    (tmp_path / factory / "model").write_bytes(weights)
+    with pytest.raises(ValueError, match=str(tmp_path / factory)):
+        spacy.load(tmp_path)
 
 
 def test_weights_of_another_cell_are_refused(

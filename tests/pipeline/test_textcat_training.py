@@ -63,12 +63,6 @@ def test_each_layer_of_the_tok2vec_drops(trained, texts, factory):
         layer.attrs["dropout_rate"] = 0.0
 
 
-def test_losses_are_recorded_under_the_components_name(trained, make_examples, factory):
-    losses = trained.update(make_examples(trained, factory))
-    assert set(losses) == {factory}
-    assert losses[factory] > 0
-
-
 def test_predictions_follow_every_update(trained, texts, scores_of, make_examples):
     optimizer = trained.resume_training()
     seen = [scores_of(trained, texts)]
