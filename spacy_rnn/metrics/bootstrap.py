@@ -9,14 +9,14 @@ LEVEL = 0.95
 CHUNK = 64  # resamples at once
 
 
-def resamples(n_docs: int, n: int = RESAMPLES, seed: int = 0) -> Iterator[np.ndarray]:
+def resamples(n_docs: int, n: int = RESAMPLES) -> Iterator[np.ndarray]:
     """Draw documents with replacement, as many as there are (Efron, 1979).
 
     Yields:
         How often each document was drawn, the same whenever it is called. Shape
         (up to 64 resamples, documents).
     """
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     for start in range(0, n, CHUNK):
         drawn = generator.integers(n_docs, size=(min(CHUNK, n - start), n_docs))
         drawn += np.arange(len(drawn))[:, None] * n_docs
@@ -28,7 +28,6 @@ def bootstrap(
     columns: np.ndarray,
     score: Callable[[np.ndarray], np.ndarray],
     n: int = RESAMPLES,
-    seed: int = 0,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Find scores that are made of sums over documents, with their intervals.
 
@@ -36,7 +35,6 @@ def bootstrap(
         columns: What is summed. Shape (documents, C).
         score: Makes scores of sums: from shape (n, C) to (n, S).
         n: Number of resamples.
-        seed: Of the random numbers.
 
     Returns:
         The scores, and the lower and upper ends of the intervals that hold 95 % of
@@ -45,7 +43,7 @@ def bootstrap(
     (found,) = score(columns.sum(axis=0, dtype="d", keepdims=True))
     if not len(columns):
         return found, found, found
-    drawn = [score(counts @ columns) for counts in resamples(len(columns), n, seed)]
+    drawn = [score(counts @ columns) for counts in resamples(len(columns), n)]
     return found, *interval(np.concatenate(drawn))
 
 
