@@ -38,7 +38,7 @@ def annotate_shards(
     busy: dict[int, Shard] = {}
     n_done = n_given_up = 0
     while True:
-        while free and (shard := take(again, waiting)) is not None:
+        while free and (shard := again.popleft() if again else next(waiting, None)):
             busy[free[-1]] = shard
             engine.submit(free.pop(), to_table(shard))
         if not busy:
@@ -63,8 +63,3 @@ def annotate_shards(
                 f"pipelines?"
             )
         yield shard, None
-
-
-def take(again: deque[Shard], waiting: Iterator[Shard]) -> Shard | None:
-    """Return the next shard, None if there is none."""
-    return again.popleft() if again else next(waiting, None)
