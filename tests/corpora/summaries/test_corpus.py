@@ -330,20 +330,6 @@ def test_documents_of_max_length_are_left_out_whole(a_file):
         assert [len(doc) for doc in docs] == [n for n in lengths if n < limit]
 
 
-def test_a_kept_corpus_does_not_read_its_file_again(a_file):
-    corpus = SummaryCorpus(a_file)
-    before = references(corpus)
-    a_file.unlink()
-    assert all(a is b for a, b in zip(before, references(corpus), strict=True))
-
-
-def test_a_corpus_that_is_not_kept_reads_its_file_again(a_file):
-    corpus = SummaryCorpus(a_file, keep=False)
-    assert len(references(corpus)) == 4
-    write(a_file, ROWS[1:])
-    assert len(references(corpus)) == 3
-
-
 def test_every_call_gives_predictions_of_its_own(a_file):
     corpus = SummaryCorpus(a_file)
     for example in corpus(NLP):
@@ -395,18 +381,14 @@ def test_an_augmenter_may_leave_out_words_and_keeps_the_summaries(a_file):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"limit": -1}, "limit has to be 0 or more, but it is -1"),
-        ({"max_length": -5}, "max_length has to be 0"),
         ({"max_sentences": -1}, "max_sentences has to be 0"),
         ({"sentences": "nltk"}, "sentences has to be one of .+ it is 'nltk'"),
-        ({"errors": "ignore"}, "errors has to be one of"),
         ({"clean": ["wash"]}, "wash"),
-        ({"path": None}, "E913"),
     ],
 )
 def test_arguments_without_a_meaning_are_refused(a_file, options, message):
     with pytest.raises(ValueError, match=message):
-        SummaryCorpus(**{"path": a_file, **options})
+        SummaryCorpus(a_file, **options)
 
 
 CONFIG = """

@@ -367,14 +367,6 @@ def test_a_corpus_without_a_text_is_refused(tmp_path, suffix):
             next(TextCorpus(path)(NLP))
 
 
-def test_a_kept_corpus_does_not_read_its_file_again(a_file):
-    corpus = TextCorpus(a_file)
-    before = [example.reference for example in corpus(NLP)]
-    a_file.unlink()
-    again = list(corpus(NLP))
-    assert all(a is b.reference for a, b in zip(before, again, strict=True))
-
-
 def test_every_call_gives_predictions_of_its_own(a_file):
     corpus = TextCorpus(a_file)
     for example in corpus(NLP):
@@ -382,7 +374,7 @@ def test_every_call_gives_predictions_of_its_own(a_file):
     assert all(example.predicted.cats == {} for example in corpus(NLP))
 
 
-def test_a_corpus_that_is_not_kept_reads_its_file_again(a_file):
+def test_a_corpus_that_is_not_kept_is_checked_again(a_file):
     corpus = TextCorpus(a_file, keep=False)
     assert len(texts(corpus)) == 4
     write_corpus(a_file, DATA[1:])
@@ -400,15 +392,6 @@ def test_a_corpus_that_is_not_kept_is_read_one_document_at_a_time(a_file, monkey
     )
     next(TextCorpus(a_file, keep=False)(NLP))
     assert len(made) == 2  # the reference and the prediction of one text
-
-
-def test_a_kept_corpus_serves_another_pipeline_with_its_own_vocabulary(a_file):
-    corpus = TextCorpus(a_file)
-    list(corpus(NLP))
-    other = spacy.blank("de")
-    for example in corpus(other):
-        assert example.reference.vocab is other.vocab
-        assert example.predicted.vocab is other.vocab
 
 
 def test_documents_of_a_memory_zone_are_not_kept_beyond_it(tmp_path):
@@ -434,32 +417,19 @@ def test_text_categorizers_of_spacy_learn_all_labels(a_file, factory):
     assert nlp.evaluate(list(corpus(nlp)))["cats_f_per_type"].keys() == set(LABELS)
 
 
-def test_an_augmenter_makes_examples_of_each_example(a_file):
-    def twice(nlp, example):
-        yield example
-        yield example
-
-    assert texts(TextCorpus(a_file, augmenter=twice)) == [
-        text for text, _ in DATA for _ in range(2)
-    ]
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"limit": -1}, "limit has to be 0 or more, but it is -1"),
-        ({"max_length": -5}, "max_length has to be 0"),
         ({"labels": []}, "one or more different labels"),
         ({"labels": ["x", "x"]}, "one or more different labels"),
         ({"labels": list(range(12))}, "one or more different labels"),
         ({"label_separator": 1}, "label_separator has to be a text"),
         ({"label_separator": ""}, "label_separator has to be a character or more"),
-        ({"path": None}, "E913"),
     ],
 )
 def test_arguments_without_a_meaning_are_refused(a_file, options, message):
     with pytest.raises(ValueError, match=message):
-        TextCorpus(**{"path": a_file, **options})
+        TextCorpus(a_file, **options)
 
 
 def test_paths_are_checked_before_training(tmp_path):

@@ -361,16 +361,6 @@ def test_empty_sentences_are_left_out(tmp_path, caplog):
     )
 
 
-def test_a_kept_corpus_does_not_read_its_file_again(a_file):
-    corpus = TokenCorpus(a_file, **MAPPING)
-    before = list(corpus(NLP))
-    a_file.unlink()
-    again = list(corpus(NLP))
-    for first, second in zip(before, again, strict=True):
-        assert first.reference is second.reference
-        assert first.predicted is not second.predicted
-
-
 def test_a_corpus_that_is_not_kept_is_checked_again(a_file):
     corpus = TokenCorpus(a_file, **MAPPING, keep=False)
     assert len(list(corpus(NLP))) == 3
@@ -379,14 +369,6 @@ def test_a_corpus_that_is_not_kept_is_checked_again(a_file):
     write_corpus(a_file, [*ROWS, {**ROWS[2], "ner": ["U-LOC"]}])
     with pytest.raises(ValueError, match="corpus.jsonl:4: 'ner': 'U-LOC' is no tag"):
         list(corpus(NLP))
-
-
-def test_a_kept_corpus_serves_another_pipeline_with_its_own_vocabulary(a_file):
-    corpus = TokenCorpus(a_file, **MAPPING)
-    list(corpus(NLP))
-    other = spacy.blank("de")
-    for example in corpus(other):
-        assert example.reference.vocab is example.predicted.vocab is other.vocab
 
 
 def test_an_augmenter_makes_examples_of_each_example(a_file):

@@ -142,9 +142,6 @@ def test_a_corpus_without_a_token_is_refused(tmp_path, content):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"path": None}, "E913"),
-        ({"limit": -1}, "limit has to be 0 or more, but it is -1"),
-        ({"max_length": -1}, "max_length has to be 0"),
         ({"sentences_per_doc": -1}, "sentences_per_doc has to be 0"),
         ({"scheme": "BILOU"}, "scheme has to be one of"),
         ({"tag_column": None}, "Name at least one of tag_column, pos_column, entity"),
