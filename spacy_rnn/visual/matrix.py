@@ -9,6 +9,7 @@ from spacy_rnn.visual.svg import LETTER, TOP, find_width, shorten, wrap, write
 CELL, SMALL_CELL = 34, 26  # the latter where there are many
 SHARE_CELL = 18  # one without a number
 LEAST = 0.01  # share that can be seen
+WEAKEST = 0.08  # opacity of a cell without anything
 
 
 def draw_matrix(matrix: Matrix) -> str:
@@ -59,14 +60,13 @@ def draw_counts(
         zip(matrix.columns, matrix.counts[i], strict=True)
     ):
         at, share = left + side * j, count / total if total else 0.0
-        kind = "cell" if column == name else "cell wrong"
+        kind = "cell numbered" if column == name else "cell numbered wrong"
         about = f"{name} → {column}: {count:g} ({share:.0%})"
         yield draw_cell(kind, at, top, side, share, about)
         if round(count):
-            over = " over" if share > 0.5 else ""
             text = f"{count:.0f}" if count < 10_000 else f"{count / 1000:.0f}k"
             x, y = at + side / 2 - 0.75, top + side / 2 + 3.5
-            yield f'<text class="count{over}" x="{x:.1f}" y="{y:.1f}">{text}</text>'
+            yield f'<text class="count" x="{x:.1f}" y="{y:.1f}">{text}</text>'
 
 
 def draw_shares(
@@ -76,7 +76,7 @@ def draw_shares(
     width = side * len(matrix.columns) - 1.5
     yield (
         f'<rect class="cell" x="{left:.1f}" y="{top:.1f}" width="{width}" '
-        f'height="{side - 1.5}" rx="2" fill-opacity="0.05"/>'
+        f'height="{side - 1.5}" rx="2" fill-opacity="{WEAKEST}"/>'
     )
     for j, (column, share) in enumerate(
         zip(matrix.columns, matrix.counts[i], strict=True)
@@ -90,8 +90,9 @@ def draw_cell(
     kind: str, left: float, top: float, side: float, share: float, about: str
 ) -> str:
     """Draw a cell, of a class, with a tooltip."""
+    opacity = WEAKEST + (1.0 - WEAKEST) * share
     return (
         f'<rect class="{kind}" x="{left:.1f}" y="{top:.1f}" width="{side - 1.5}" '
-        f'height="{side - 1.5}" rx="2" fill-opacity="{0.05 + 0.9 * share:.2f}">'
+        f'height="{side - 1.5}" rx="2" fill-opacity="{opacity:.2f}">'
         f"<title>{escape(about)}</title></rect>"
     )

@@ -29,9 +29,9 @@ STYLE = """.rnn-chart { display: block; width: 100%; height: auto; overflow: vis
 .rnn-chart .background .bar { opacity: .28; }
 .rnn-chart .background { color: var(--faint); }
 .rnn-chart .cell { fill: rgb(var(--more)); }
+.rnn-chart .numbered { opacity: var(--full); }
 .rnn-chart .wrong { fill: rgb(var(--less)); }
 .rnn-chart .count { fill: var(--ink); text-anchor: middle; }
-.rnn-chart .over { fill: var(--paper); }
 .rnn-charts { display: grid; gap: 1.5rem 2rem; align-items: start; padding: 1rem;
   grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); }
 .rnn .wide { overflow-x: auto; }

@@ -15,8 +15,8 @@ STYLE = """.rnn-texts { font-size: 16px; line-height: 1.9; max-width: 60rem;
 .rnn-texts figcaption b { color: var(--ink); font-size: 1rem; }
 .rnn-texts p { margin: .25rem 0 0; overflow-wrap: anywhere; white-space: pre-wrap; }
 .rnn-texts p span { border-radius: .2em; padding: .1em 0;
-  background: rgb(var(--more) / calc(var(--w) * .65)); }
-.rnn-texts p span.less { background: rgb(var(--less) / calc(var(--w) * .65)); }
+  background: rgb(var(--more) / calc(var(--w) * var(--full))); }
+.rnn-texts p span.less { background: rgb(var(--less) / calc(var(--w) * var(--full))); }
 .rnn-texts u { text-decoration: underline 2px; text-underline-offset: .25em; }
 """
 SHADES = 5  # of a colour in the terminal
