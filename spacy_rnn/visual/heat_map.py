@@ -27,7 +27,9 @@ from spacy_rnn.visual.sentences import (
     weigh_by_summary,
 )
 from spacy_rnn.visual.tokens import (
+    ATTENTION_KEY,
     BOLD,
+    KEY,
     direction_of,
     list_strongest,
     mark_tokens,
@@ -50,9 +52,9 @@ def render(
 ) -> str:
     """Draw explanations as HTML, as `displacy.render` draws documents.
 
-    What adds to the prediction is blue, what takes away from it orange; the number is
-    in the token's tooltip. The tokens that are predicted of are underlined, unless they
-    are all.
+    What adds to the prediction is blue, what takes away from it orange, as a line above
+    the texts says; the number is in the token's tooltip. The tokens that are predicted
+    of are underlined, unless they are all.
 
     Args:
         explanations: Explanations, such as `explain` returns of a document, or
@@ -73,6 +75,8 @@ def render(
     """
     pictures = list(find_pictures(explanations, weights))
     figures = [draw_html(each, weights) for each in pictures]
+    if any(isinstance(each, Explanation) for each in pictures):
+        figures.insert(0, ATTENTION_KEY if weights == "attention" else KEY)
     body = "\n".join(['<div class="rnn rnn-texts">', *figures, "</div>"])
     cell = f"<style>{THEME}{STYLE}</style>\n{body}"
     if jupyter or (jupyter is None and is_in_jupyter()):

@@ -40,7 +40,8 @@ def draw_matrix(matrix: Matrix) -> str:
 def draw_wide_matrix(matrix: Matrix) -> str:
     """Draw a matrix that is scrolled where it would get too small to be read."""
     least = find_side(matrix) * len(matrix.columns) + 120
-    return f'<div class="wide" style="--least:{least}px">{draw_matrix(matrix)}</div>'
+    style = f"--least:{least}px"
+    return f'<div class="wide" tabindex="0" style="{style}">{draw_matrix(matrix)}</div>'
 
 
 def find_side(matrix: Matrix) -> int:

@@ -8,7 +8,9 @@ THEME = """.rnn { color-scheme: light dark; --ink: #1f2328; --faint: #59636e;
   --paper: #fff; --raised: #f6f8fa; --line: #d8dee4; --more: 0 90 181;
   --less: 200 70 0; --full: .65; --c0: #0b62c4; --c1: #c2410c; --c2: #0f766e;
   --c3: #7c3aed; --c4: #be185d; --c5: #4d7c0f; --c6: #0e7490; --c7: #6b7280;
-  font-family: system-ui, sans-serif; color: var(--ink); background: var(--paper); }
+  font-family: system-ui, sans-serif; color: var(--ink); background: var(--paper);
+  print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+.rnn figure, .rnn svg { break-inside: avoid; }
 @media (prefers-color-scheme: dark) { .rnn { --ink: #e6edf3; --faint: #9aa4af;
   --paper: #14171b; --raised: #1c2127; --line: #343b44; --more: 96 165 250;
   --less: 251 146 60; --full: .55; --c0: #6cb0ff; --c1: #ff9f5a; --c2: #4fd1c0;

@@ -11,14 +11,23 @@ STYLE = """.rnn-texts { font-size: 16px; line-height: 1.9; max-width: 60rem;
   margin: 0 auto; padding: 1rem; }
 .rnn-texts figure { margin: 0 0 1.5rem; padding: 0 0 1rem;
   border-bottom: 1px solid var(--line); }
-.rnn-texts figcaption { color: var(--faint); font-size: .875rem; }
+.rnn-texts figcaption, .rnn-texts .key { color: var(--faint); font-size: .875rem;
+  overflow-wrap: anywhere; }
+.rnn-texts .key { margin: 0 0 1.5rem; }
 .rnn-texts figcaption b { color: var(--ink); font-size: 1rem; }
 .rnn-texts p { margin: .25rem 0 0; overflow-wrap: anywhere; white-space: pre-wrap; }
-.rnn-texts p span { border-radius: .2em; padding: .1em 0;
-  background: rgb(var(--more) / calc(var(--w) * var(--full))); }
-.rnn-texts p span.less { background: rgb(var(--less) / calc(var(--w) * var(--full))); }
+.rnn-texts p span, .rnn-texts mark { border-radius: .2em; padding: .1em 0;
+  color: var(--ink); background: rgb(var(--more) / calc(var(--w) * var(--full))); }
+.rnn-texts .less { background: rgb(var(--less) / calc(var(--w) * var(--full))); }
+.rnn-texts mark { --w: .5; padding: .1em .3em; }
 .rnn-texts u { text-decoration: underline 2px; text-underline-offset: .25em; }
 """
+# What colours mean, on pages that may be in any language
+KEY = """<div class="key" lang="en" dir="ltr"><mark>speaks for the prediction</mark>
+<mark class="less">speaks against it</mark> the stronger, the more; tooltips have the
+numbers, in log odds</div>"""
+ATTENTION_KEY = """<div class="key" lang="en" dir="ltr"><mark>was looked at</mark>
+the stronger, the more; tooltips have the numbers</div>"""
 SHADES = 5  # of a colour in the terminal
 MORE = (189, 153, 117, 75, 33)  # blue, of the 256 colours of a terminal
 LESS = (223, 216, 215, 209, 202)  # orange

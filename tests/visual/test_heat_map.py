@@ -92,13 +92,24 @@ def test_a_page_asks_for_nothing_else():
 def test_a_text_runs_in_the_direction_of_its_language(lang, direction):
     found = read(render([explanation(lang)], page=True, jupyter=False))
     assert [a["dir"] for tag, a in found.tags if tag == "p"] == [direction]
-    assert {a["lang"] for tag, a in found.tags if "lang" in a} == {lang}
+    langs = {a["lang"] for tag, a in found.tags if tag in ("html", "figure")}
+    assert langs == {lang}
 
 
 def test_what_is_predicted_of_is_underlined_unless_it_is_all():
     html = render([explanation(start=2, end=4)], jupyter=False)
     assert re.findall(r"<u>(.*?)</u>", html) == ["cold", "soup"]
     assert "<u>" not in render([explanation()], jupyter=False)
+
+
+@pytest.mark.parametrize("weights", ["contributions", "attention"])
+def test_a_line_says_what_the_colours_that_are_there_mean(weights):
+    each = explanation("ar", attention={"words": np.array(VALUES)})
+    html = render([each] * 2, weights=weights, jupyter=False)
+    (key,) = re.findall(r'<div class="key" lang="en" dir="ltr">(.*?)</div>', html, re.S)
+    assert ("speaks against" in key) == (weights == "contributions")
+    assert html.index("</mark>") < html.index("<figure")
+    assert "</mark>" not in render([], jupyter=False)
 
 
 def test_attention_is_drawn_on_request():
@@ -222,7 +233,8 @@ def test_a_page_is_served_until_it_is_interrupted(monkeypatch):
 @pytest.mark.parametrize("width", [1280, 390])
 def test_a_browser_draws_the_page(tmp_path, dark, width):
     page = tmp_path / "page.html"
-    page.write_text(render([explanation()] * 3, page=True, jupyter=False), "utf8")
+    texts = [explanation(), explanation(label="a_label_" * 40)]
+    page.write_text(render(texts, page=True, jupyter=False), "utf8")
     look = look_at(page, width=width, dark=dark, height=600)
     assert (look.width, look.needed, look.outside) == (width, width, "")
     assert look.messages == []

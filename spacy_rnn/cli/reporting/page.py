@@ -12,7 +12,7 @@ from spacy_rnn.cli.reporting.facts import LabelScore, Mistake, Report, Score, Ta
 from spacy_rnn.cli.score_tables import describe
 from spacy_rnn.visual import heat_map
 from spacy_rnn.visual.page import make_page
-from spacy_rnn.visual.tokens import mark_tokens
+from spacy_rnn.visual.tokens import KEY, mark_tokens
 
 MOST_LABELS = 200  # in a table
 STYLE = """
@@ -22,7 +22,7 @@ STYLE = """
   overflow-wrap: anywhere; }
 .report h2 { font-size: 1.25rem; margin: 3rem 0 .25rem; padding-top: 1.5rem;
   border-top: 1px solid var(--line); overflow-wrap: anywhere; }
-.report h3 { font-size: 1rem; margin: 2rem 0 .5rem; }
+.report h3 { font-size: 1rem; margin: 2rem 0 .5rem; break-after: avoid; }
 .report p { margin: .25rem 0; }
 .report .about { color: var(--faint); font-size: .9rem; overflow-wrap: anywhere; }
 .report nav { display: flex; flex-wrap: wrap; gap: .25rem 1rem; margin: 1rem 0 0;
@@ -67,7 +67,7 @@ STYLE = """
 .report dd { margin: 0; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
 .report code { font: .85em ui-monospace, monospace; }
 .report summary { cursor: pointer; color: var(--faint); font-size: .9rem; }
-@media print { .report h2 { break-before: page; } }
+@media print { section + section { break-before: page; } }
 """
 
 
@@ -84,8 +84,9 @@ def draw_parts(report: Report) -> Iterator[str]:
     yield f"<header><h1>{escape(name)}</h1>"
     yield (
         f'<p class="about">{escape(report.card["name"])} on {escape(report.data)}: '
-        f"{report.documents:,} documents, {report.tokens:,} tokens. Intervals hold "
-        f"95 % of the scores of {report.resamples:,} samples of these documents.</p>"
+        f"{report.documents:,} documents, {report.tokens:,} tokens. Scores are in "
+        f"percent, and their intervals hold 95 % of those of {report.resamples:,} "
+        f"samples of these documents.</p>"
     )
     links = [(f"task{i}", name_task(each)) for i, each in enumerate(report.tasks)]
     if report.others:
@@ -120,7 +121,9 @@ def draw_task(task: Task) -> Iterator[str]:
     if task.mistakes:
         yield f"<h3>{title_mistakes(task)}</h3>"
         figures = "".join(draw_mistake(each, task) for each in task.mistakes)
-        yield f'<div class="rnn-texts">{figures}</div>'
+        is_explained = any(each.contributions is not None for each in task.mistakes)
+        key = KEY if is_explained else ""
+        yield f'<div class="rnn-texts">{key}{figures}</div>'
 
 
 def draw_score(score: Score) -> str:
@@ -147,7 +150,7 @@ def draw_labels(task: Task) -> str:
         "<th>Precision</th><th>Recall</th><th>True</th><th>Predicted</th></tr></thead>"
         f"<tbody>{rows}</tbody></table>"
     )
-    return f'<h3>Labels</h3><div class="wide">{table}</div>{more}'
+    return f'<h3>Labels</h3><div class="wide" tabindex="0">{table}</div>{more}'
 
 
 def draw_label(row: LabelScore) -> str:

@@ -1,4 +1,4 @@
-"""What all pages share: colours that can be read."""
+"""Colours that all pages share can be read."""
 
 import re
 
