@@ -92,17 +92,25 @@ def macro_area(
 
     Returns:
         The area, 0 for a label that all documents have or none, as in spaCy, and the
-        ends of the interval that holds 95 % of the resamples' areas.
+        ends of the interval that holds 95 % of the resamples' areas. There a label of
+        which that is so by chance counts as the mean of the others.
     """
-    once = np.ones((1, len(scores)), dtype="f")
 
-    def mean(weights: np.ndarray) -> np.ndarray:
+    def find_areas(weights: np.ndarray) -> np.ndarray:
         areas = [
             area_under_roc(scores[known, k], truths[known, k], weights[:, known])
             for k, known in enumerate(~np.isnan(truths.T))
         ]
-        return np.nan_to_num(areas).sum(axis=0) / max(1, len(areas))
+        return np.array(areas).reshape(-1, len(weights))
 
-    drawn = np.concatenate([mean(counts) for counts in resamples(len(scores), n)])
+    once = find_areas(np.ones((1, len(scores)), dtype="f"))
+    share = (~np.isnan(once)).sum() / max(1, len(once))
+
+    def mean(areas: np.ndarray) -> np.ndarray:
+        n_known = np.maximum((~np.isnan(areas)).sum(axis=0), 1)
+        return share * np.nansum(areas, axis=0) / n_known
+
+    draws = resamples(len(scores), n)
+    drawn = np.concatenate([mean(find_areas(counts)) for counts in draws])
     low, high = interval(drawn[:, None])
     return float(mean(once)[0]), float(low[0]), float(high[0])

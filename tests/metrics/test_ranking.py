@@ -83,3 +83,11 @@ def test_the_mean_area_leaves_out_what_is_unknown():
     area, low, high = macro_area(scores, truths, n=50)
     assert area == 1.0
     assert 0.0 <= low <= high <= 1.0
+
+
+def test_the_interval_of_a_mean_area_holds_it_though_labels_are_rare():
+    generator = np.random.default_rng(0)
+    truths = np.eye(50)[generator.integers(0, 50, 100)]  # two documents have each
+    scores = generator.random((100, 50)) + 0.3 * truths
+    area, low, high = macro_area(scores, truths, n=100)
+    assert low < area < high

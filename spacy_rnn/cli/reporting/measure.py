@@ -1,6 +1,7 @@
 """From what a component said to scores, tables and curves."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -41,7 +42,7 @@ def measure(view: View, lengths: Sequence[int], n: int = RESAMPLES) -> Task:
         n: Number of resamples.
     """
     counts = tally(view.labels, view.true, view.predicted)
-    found = find_rows(counts.columns(), score_sums, n) if counts.labels else []
+    found = find_rows(counts.columns(), make_score(counts), n) if counts.labels else []
     labels = score_labels(counts, found[N_OVERALL:])
     return Task(
         component=view.component,
@@ -61,16 +62,27 @@ def measure(view: View, lengths: Sequence[int], n: int = RESAMPLES) -> Task:
     )
 
 
-def score_sums(sums: np.ndarray) -> np.ndarray:
+def make_score(counts: Tally) -> Callable[[np.ndarray], np.ndarray]:
+    """Return `score_sums` for these labels."""
+    occurs = (counts.right + counts.wrong + counts.missing).any(axis=0)
+    return partial(score_sums, share=float(occurs.mean()))
+
+
+def score_sums(sums: np.ndarray, share: float) -> np.ndarray:
     """Find precision, recall and F1 over all labels, their means, and F1 of each.
 
     Args:
         sums: The columns of a tally, added up. Shape (n, 3 * labels).
+        share: Of the labels that occur in the data, in [0, 1]. The others count as 0
+            in means, as in spaCy. A label that merely wasn't drawn counts as the mean
+            of those that were: else intervals would be lower than their scores.
     """
     by_label = sums.reshape(len(sums), 3, -1).transpose(1, 0, 2)
     each = precision_recall_f1(*by_label)
     micro = precision_recall_f1(*by_label.sum(axis=2))
-    return np.column_stack([*micro, *(x.mean(axis=1) for x in each), each[2]])
+    n_drawn = np.maximum(by_label.any(axis=0).sum(axis=1), 1)
+    means = (share * x.sum(axis=1) / n_drawn for x in each)
+    return np.column_stack([*micro, *means, each[2]])
 
 
 def score_all(view: View, found: Sequence[Sequence[float]], n: int) -> list[Score]:

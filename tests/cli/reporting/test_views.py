@@ -8,6 +8,7 @@ from spacy.training import Example
 from spacy_rnn.cli.reporting.collect import find_views, predict, score_others
 from spacy_rnn.cli.reporting.measure import measure
 from spacy_rnn.cli.reporting.mistakes import find_mistakes
+from spacy_rnn.cli.reporting.view import Prediction, gather
 
 
 def test_scores_are_those_of_the_components_scorers(trained, examples):
@@ -114,3 +115,15 @@ def test_summaries_are_scored_as_by_their_scorer(is_chosen):
         for true, found in zip(view.true, view.predicted, strict=True)
         if found.keys() - true
     ]
+
+
+def test_the_interval_of_a_mean_over_labels_holds_it_though_they_are_rare():
+    labels = [f"label{i}" for i in range(100)]  # one document has each
+    claims = zip(labels, [*labels[:80], *labels[:20]], strict=True)
+    rows = [
+        ({("", true)}, {("", found): Prediction(0.5, 0, 3)}) for true, found in claims
+    ]
+    view = gather("textcat", "doc.cats", "documents", "cats", rows)
+    (macro,) = (each for each in measure(view, [3] * 100, n=100).scores[1:])
+    assert macro.key == "cats_macro_f"
+    assert macro.low < macro.value < macro.high
