@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from html import escape
 
 from spacy_rnn.visual.chart import Matrix
-from spacy_rnn.visual.svg import LETTER, TOP, find_width, shorten, wrap, write
+from spacy_rnn.visual.svg import LETTER, TOP, find_width, fit, wrap, write, write_name
 
 CELL, SMALL_CELL = 34, 26  # the latter where there are many
 SHARE_CELL = 18  # one without a number
@@ -25,11 +25,11 @@ def draw_matrix(matrix: Matrix) -> str:
         at = left + side * (j + 0.5)
         parts.append(
             f'<text transform="translate({at:.1f} {top - 6:.1f}) rotate(-45)">'
-            f"{escape(shorten(name))}</text>"
+            f"{fit(name)}</text>"
         )
     for i, row in enumerate(matrix.rows):
         height = top + side * i
-        parts.append(write(shorten(row), left - 6, height + side / 2 + 4, "end"))
+        parts.append(write_name(row, left - 6, height + side / 2 + 4, "end"))
         parts += draw_cells(matrix, i, left, height, side)
     parts.append(write(matrix.about, 2, 32, "start"))
     height = top + side * len(matrix.rows) + 8

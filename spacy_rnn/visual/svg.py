@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 from spacy_rnn.visual.chart import N_COLOURS, Axis, Chart, Series
 from spacy_rnn.visual.page import THEME
+from spacy_rnn.visual.width import count_columns
 
 WIDTH, HEIGHT = 380, 264  # as wide as a phone, where it is drawn as it is
 TOP, BOTTOM, LEFT, RIGHT = 50, 42, 42, 14
 LETTER = 6.2  # mean width of one, at the size of labels
 LINE = 13  # height of a label
-LONGEST = 18  # letters of a label
+LONGEST = 20  # letters of a label, Chinese ones twice
 STYLE = """.rnn-chart { display: block; width: 100%; height: auto; overflow: visible; }
 .rnn-chart text { font: 11px system-ui, sans-serif; fill: var(--faint);
   font-variant-numeric: tabular-nums; }
@@ -198,8 +199,9 @@ def write_names(series: Sequence[Series], y: Line, left: float) -> Iterator[str]
         heights[i] = min(heights[i], limit)
     for height, (_, each) in zip(heights, rows, strict=True):
         kind = "background" if each.colour is None else f"c{each.colour % N_COLOURS}"
-        name = write(shorten(each.name), left, height + 4, "start", "name")
-        yield f'<g class="{kind}">{name}</g>'
+        yield f'<g class="{kind}">'
+        yield write_name(each.name, left, height + 4, "start", "name")
+        yield "</g>"
 
 
 def wrap(parts: Sequence[str], width: float, height: float, title: str) -> str:
@@ -221,24 +223,46 @@ def draw_line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
 
 def write(text: str, x: float, y: float, anchor: str, kind: str = "") -> str:
     """Write text, which may be anybody's."""
+    return put(escape(text), x, y, anchor, kind)
+
+
+def write_name(name: str, x: float, y: float, anchor: str, kind: str = "") -> str:
+    """Write a label, see `fit`."""
+    return put(fit(name), x, y, anchor, kind)
+
+
+def put(markup: str, x: float, y: float, anchor: str, kind: str) -> str:
     about = f' class="{kind}"' if kind else ""
-    return (
-        f'<text{about} x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">'
-        f"{escape(text)}</text>"
-    )
+    at = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
+    return f"<text{about} {at}>{markup}</text>"
+
+
+def fit(name: str) -> str:
+    """Return the markup of a label, with a tooltip of all of it if it has to be cut."""
+    short = shorten(name)
+    title = "" if short == name else f"<title>{escape(name)}</title>"
+    return f"{title}{escape(short)}"
 
 
 def find_width(names: Sequence[str]) -> float:
     """Guess the width of the longest label; capitals are wider."""
     return max(
-        (LETTER * len(n) + 2 * sum(map(str.isupper, n)) for n in map(shorten, names)),
+        (
+            LETTER * count_columns(name) + 2 * sum(map(str.isupper, name))
+            for name in map(shorten, names)
+        ),
         default=0.0,
     )
 
 
 def shorten(name: str) -> str:
     """Cut a label that is too long to be read beside others."""
-    return name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
+    if count_columns(name) <= LONGEST:
+        return name
+    kept = name[:LONGEST]
+    while count_columns(kept) >= LONGEST:
+        kept = kept[:-1]
+    return kept + "…"
 
 
 def make_sheet(pictures: Sequence[str]) -> str:

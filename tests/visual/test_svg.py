@@ -1,6 +1,7 @@
 """Charts are drawn where their numbers are."""
 
 import re
+import unicodedata
 import xml.etree.ElementTree as ET
 from itertools import pairwise
 from math import log10
@@ -173,3 +174,18 @@ def test_a_logarithmic_axis_takes_whatever_a_float_can_be(values):
     steps = list(range(len(values)))
     svg = draw(Series("", steps, values), y=Axis("", scale="log"))
     assert not re.search("nan|inf", ET.tostring(svg, "unicode"))
+
+
+@pytest.mark.parametrize(
+    "name", ["积极的评论", "nai\u0308ve", "LONG " * 9, "很长的名字" * 9]
+)
+def test_there_is_room_for_names_of_any_script_and_cut_ones_have_a_tooltip(name):
+    svg = draw(Series(name, [0, 1], [0, 2]), Series("b", [0, 1], [0, 1]))
+    text = all_of(svg, "text", "name")[0]
+    title = text.findtext(f"{SVG}title", "")
+    shown = "".join(text.itertext()).removeprefix(title)
+    assert (title or shown) == name
+    letters = [each for each in shown if not unicodedata.combining(each)]
+    widths = [1.0 if unicodedata.east_asian_width(c) == "W" else 0.5 for c in letters]
+    size = 11  # pixels, those of a Chinese character
+    assert float(text.get("x")) + size * sum(widths) <= WIDTH
