@@ -36,7 +36,8 @@ def plot(axes: Any, chart: Chart) -> None:
     for each in chart.series:
         colour = "grey" if each.colour is None else f"C{each.colour}"
         axes.plot(each.x, each.y, STYLES[each.mark], color=colour, label=each.name)
-    axes.set(xlabel=chart.x.label, ylabel=chart.y.label, title=chart.title)
+    axes.set_title(f"{chart.title}\n{chart.y.label}", loc="left", fontsize="medium")
+    axes.set_xlabel(chart.x.label)
     axes.set(xscale=chart.x.scale, yscale=chart.y.scale)
     axes.set_ylim(chart.y.low, chart.y.high)
     axes.text(0.5, 0.5, chart.note, ha="center", transform=axes.transAxes)

@@ -125,8 +125,8 @@ def test_a_png_says_what_its_charts_are(monkeypatch):
     for chart in charts:
         axes = figure.subplots()
         plot(axes, chart)
-        assert axes.get_title() == chart.title
-        assert (axes.get_xlabel(), axes.get_ylabel()) == (chart.x.label, chart.y.label)
+        assert axes.get_title("left") == f"{chart.title}\n{chart.y.label}"
+        assert axes.get_xlabel() == chart.x.label
         assert (axes.get_xscale(), axes.get_yscale()) == (chart.x.scale, chart.y.scale)
         assert chart.y.low is None or axes.get_ylim() == (chart.y.low, chart.y.high)
         assert [text.get_text() for text in axes.texts] == [chart.note]

@@ -99,13 +99,14 @@ def make_chart(rows: Sequence[Row], name: str, label: str) -> Chart:
         )
     values = [each.x[0] for each in series if isfinite(each.x[0])]
     scores = [each for row in series for each in (*row.low, *row.high)]
+    has_spread = any(row.deviation for row in rows)
     margin = 0.1 * (max(scores) - min(scores)) + 0.001
     return Chart(
         f"Score by {label}",
         series,
         Axis(label, scale="log", ticks=list_powers(values)),
         Axis(
-            "score",
+            "score and its standard deviation" if has_spread else "score",
             low=max(0.0, min(scores) - margin),
             high=min(1.0, max(scores) + margin),
             percent=True,

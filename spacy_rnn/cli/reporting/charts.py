@@ -57,11 +57,13 @@ def chart_curves(task: Task) -> Chart:
         )
         for i, each in enumerate(task.curves)
     ]
+    first, *others = task.curves
+    mean = "averages beside names" if others else f"mean {first.average_precision:.2f}"
     return Chart(
         "Precision by recall",
         series,
         Axis("recall", low=0.0, high=1.0, percent=True),
-        Axis("precision", low=0.0, high=1.0, percent=True),
+        Axis(f"precision, {mean}", low=0.0, high=1.0, percent=True),
     )
 
 
