@@ -10,6 +10,7 @@ from spacy.tokens import Doc
 from spacy_rnn.visual.chart import Matrix
 from spacy_rnn.visual.matrix import draw_wide_matrix
 from spacy_rnn.visual.tokens import BLUE, BOLD, direction_of, paint
+from spacy_rnn.visual.width import count_columns
 
 SUFFIX = "_candidates"
 LEAST = 0.1  # share that a terminal is told of
@@ -100,7 +101,7 @@ def draw_alignment_text(picture: Alignment, *, colours: bool = True) -> str:
     """Draw a text for a terminal: a line for each piece, with what was read for it."""
     tokens = [paint(token.text) for token in picture.doc]
     pieces = list(map(paint, picture.pieces))
-    width = max(map(len, pieces))
+    width = max(map(count_columns, pieces))
     title = paint(picture.title, BOLD, colours=colours)
     lines = [f"{title} {paint(picture.text)} {picture.probability:.1%}"]
     for piece, shares in zip(pieces, picture.attention, strict=True):
@@ -109,5 +110,6 @@ def draw_alignment_text(picture: Alignment, *, colours: bool = True) -> str:
             f"{paint(f'{shares[i]:.0%}', BLUE, colours=colours)}"
             for i in np.flatnonzero(shares >= LEAST)
         ]
-        lines.append(f"{piece.ljust(width)}  {'  '.join(read)}")
+        space = " " * (width - count_columns(piece))
+        lines.append(f"{piece}{space}  {'  '.join(read)}")
     return "\n".join(lines)

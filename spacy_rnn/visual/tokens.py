@@ -75,6 +75,8 @@ def shade_tokens(
 ) -> str:
     """Put the weights of tokens behind them, for a terminal with 256 colours.
 
+    White space has none, as a line break would colour what is beside the text.
+
     Args:
         tokens: The tokens.
         values: Their weights, None if there are none. Shape (tokens,).
@@ -85,7 +87,7 @@ def shade_tokens(
     weights = np.zeros(len(tokens)) if values is None else values
     for token, shade in zip(tokens, find_shades(weights, strength), strict=True):
         codes = ["4"] if token.i in underlined else []
-        if shade:
+        if shade and not token.is_space:
             colours = LESS if shade < 0 else MORE
             codes += ["38;5;16", f"48;5;{colours[abs(shade) - 1]}"]
         parts.append(paint(token.text, *codes) + token.whitespace_)

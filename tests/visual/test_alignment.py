@@ -128,6 +128,20 @@ def test_a_terminal_gets_a_line_for_each_piece():
     ]
 
 
+def test_columns_of_a_terminal_are_even_though_some_letters_take_two():
+    (drawn,) = draw_texts(
+        [make_doc(pieces=["汤", "很好", "ok", "</s>"])], colours=False
+    )
+    assert [
+        line.split("The")[0].split("<dog>")[0] for line in drawn.splitlines()[1:]
+    ] == [
+        "汤    ",
+        "很好  ",
+        "ok    ",
+        "</s>  ",
+    ]
+
+
 def test_without_colours_the_same_lines_are_plain():
     (coloured,) = draw_texts([make_doc()])
     (plain,) = draw_texts([make_doc()], colours=False)

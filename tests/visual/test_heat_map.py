@@ -140,6 +140,12 @@ def test_without_colours_the_tokens_that_count_most_are_listed_with_their_number
     assert numbers == "<b>Warm</b> +2.00  cold -1.00  soup +0.50  the rest -0.10"
 
 
+def test_white_space_has_no_colour_in_a_terminal():
+    doc = Doc(spacy.blank("en").vocab, words=["\n\n", "Warm"], spaces=[False] * 2)
+    each = explanation(doc=doc, end=2, contributions=np.array([1.0, 0.5]))
+    assert "m\n" not in draw_text(each).split("\n", 1)[1]
+
+
 def test_without_colours_what_is_predicted_of_is_in_brackets_unless_it_is_all():
     drawn = draw_text(explanation(start=2, end=4), colours=False)
     assert drawn.splitlines()[1] == "<b>Warm</b> & [cold soup]."
