@@ -180,8 +180,8 @@ def print_labels(report: "Report") -> None:
         [
             (
                 row.label,
-                f"{row.temperature:.3g}",
-                f"{row.bias:+.3g}",
+                f"{row.temperature:.3f}",
+                f"{row.bias:+.3f}",
                 f"{100 * row.before:.2f}",
                 f"{100 * row.after:.2f}",
                 row.support,

@@ -97,7 +97,7 @@ def print_group(title: str, group: Mapping[str, Any]) -> None:
             for label, value in several.items()
         ],
         title=title,
-        header=("", *(column.upper() for column in columns)),
+        header=("", *(column.upper() for column in columns)) if any(columns) else None,
         aligns=("l", *"r" * len(columns)),
     )
 

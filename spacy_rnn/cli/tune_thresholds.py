@@ -162,7 +162,7 @@ def print_report(
             row.label,
             "-"
             if row.threshold is None
-            else f"{row.threshold:.3g}" + " *" * (per_label and not row.is_own),
+            else f"{row.threshold:#.3g}" + " *" * (per_label and not row.is_own),
             f"{100 * row.before:.2f}",
             f"{100 * row.after:.2f}",
             row.support,

@@ -452,6 +452,16 @@ def test_any_value_can_be_printed():
     assert format_score("note", "words") == "words"
 
 
+def test_numbers_of_labels_have_no_line_of_names_above_that_would_be_empty(capsys):
+    print_scores({"cats_auc_per_type": {"bad": 0.5, "good": 1.0}}, title="Results")
+    lines = capsys.readouterr().out.splitlines()
+    after = lines[next(i for i, line in enumerate(lines) if "AUC" in line) + 1 :]
+    assert [line.split() for line in after if line] == [
+        ["bad", "50.00"],
+        ["good", "100.00"],
+    ]
+
+
 def test_tokens_without_spaces_have_no_scores_to_print(capsys):
     scores = {"token_acc": None, "token_f": None, "tag_acc": None, "pos_acc": 0.5}
     print_scores(scores, title="Results")

@@ -12,6 +12,7 @@ from spacy.language import Language
 from thinc.api import Model, get_current_ops
 
 from spacy_rnn import __version__
+from spacy_rnn.cli.debugging.topics import count
 from spacy_rnn.cli.starter.configs import find_blocks
 
 
@@ -101,4 +102,4 @@ def device() -> str:
     """Name what was measured on."""
     if get_current_ops().name == "cupy":
         return torch.cuda.get_device_name()
-    return f"CPU, {torch.get_num_threads()} threads"
+    return f"CPU, {count(torch.get_num_threads(), 'thread')}"

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from spacy_rnn.cli.debugging.topics import count
 from spacy_rnn.cli.reporting.charts import draw_charts, draw_training
 from spacy_rnn.cli.reporting.facts import LabelScore, Mistake, Report, Score, Task
 from spacy_rnn.cli.score_tables import describe
@@ -82,11 +83,11 @@ def draw_parts(report: Report) -> Iterator[str]:
     """Draw the parts of a report, in their order."""
     name = "/".join(Path(report.model).parts[-2:])
     yield f"<header><h1>{escape(name)}</h1>"
+    size = f"{count(report.documents, 'document')}, {count(report.tokens, 'token')}"
     yield (
         f'<p class="about">{escape(report.card["name"])} on {escape(report.data)}: '
-        f"{report.documents:,} documents, {report.tokens:,} tokens. Scores are in "
-        f"percent, and their intervals hold 95 % of those of {report.resamples:,} "
-        f"samples of these documents.</p>"
+        f"{size}. Scores are in percent, and their intervals hold 95 % of those "
+        f"of {report.resamples:,} samples of these documents.</p>"
     )
     links = [(f"task{i}", name_task(each)) for i, each in enumerate(report.tasks)]
     if report.others:
@@ -113,7 +114,7 @@ def name_task(task: Task) -> str:
 def draw_task(task: Task) -> Iterator[str]:
     """Draw what a component does."""
     yield f"<h2>{escape(name_task(task))}</h2>"
-    yield f'<p class="about">{task.documents:,} documents with labels</p>'
+    yield f'<p class="about">{count(task.documents, "document")} with labels</p>'
     yield f'<div class="tiles">{"".join(map(draw_score, task.scores))}</div>'
     yield draw_charts(task)
     if len(task.labels) > 1:
@@ -246,7 +247,8 @@ def draw_components(components: dict[str, dict[str, Any]]) -> str:
             for each in about.get("architectures", ())
         )
         facts = [f"<code>{escape(about['factory'])}</code>"]
-        facts += [f"{about[k]:,} {k}" for k in ("labels", "parameters") if k in about]
+        nouns = ("label", "parameter")
+        facts += [count(about[f"{k}s"], k) for k in nouns if f"{k}s" in about]
         rows.append(
             f"<h3>{escape(name)}</h3><p class='about'>{', '.join(facts)}</p>"
             f"<p class='about'>{lines}</p>"

@@ -94,6 +94,17 @@ def test_what_is_unknown_leaves_no_trace():
     assert not re.search(r"\bnan\b|None", draw_report(make_report(task)))
 
 
+def test_one_is_not_written_as_several():
+    task = replace(measure(make_view(5, 3), [3] * 5, n=5), documents=1)
+    report = replace(make_report(task), documents=1, tokens=1)
+    about = {"factory": "ner", "labels": 1, "parameters": 1}
+    report.card = {**CARD, "components": {"ner": about}}
+    html = draw_report(report)
+    assert ": 1 document, 1 token." in html
+    assert ">1 document with labels<" in html
+    assert "1 label, 1 parameter<" in html
+
+
 def test_everything_in_a_report_is_a_fact_that_json_can_hold():
     task = measure(make_view(5, 3), [3] * 5, n=5)
 
