@@ -95,9 +95,9 @@ def report_cli(
         with redirect_stdout(sys.stderr if as_json else sys.stdout):
             import_code(code_path)
             setup_gpu(use_gpu, silent=as_json)
-            training = None if log is None else read_log(log)
             fix_random_seed()
             nlp = spacy.load(model)
+            training = None if log is None else read_log(log, nlp.pipe_names)
             if component is not None and component not in nlp.pipe_names:
                 raise ValueError(
                     f"The pipeline has no component '{component}'. It has "

@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,17 @@ Row = dict[str, Any]
 RULE = re.compile(r"^-{3}(\s+-{3,})+\s*$")  # under the names of columns
 GAP = re.compile(r"\s{2,}")
 LOSS = "LOSS "
+CUT = "..."
 
 
-def read_log(path: Path) -> Training:
+def read_log(path: Path, components: Sequence[str] = ()) -> Training:
     """Read a JSONL file of a console logger, or what it printed.
 
     Of a run that was resumed, what counts is what was written last.
+
+    Args:
+        path: The file.
+        components: Names of the pipeline's components, which a table shortens.
 
     Raises:
         ValueError: If there is no evaluation in it.
@@ -39,10 +44,12 @@ def read_log(path: Path) -> Training:
         for kind in ("losses", "scores")
     }
     nan = float("nan")
+    whole = find_whole_names(names["losses"], components)
     return Training(
         steps=[row["step"] for row in kept],
         losses={
-            k: [row["losses"].get(k, nan) for row in kept] for k in names["losses"]
+            whole.get(k, k): [row["losses"].get(k, nan) for row in kept]
+            for k in names["losses"]
         },
         scores={
             k: [row["scores"].get(k, nan) / 100 for row in kept]
@@ -92,6 +99,17 @@ def tell_apart(names: Iterable[str]) -> Iterator[str]:
     for name in names:
         seen[name] += 1
         yield f"{name} ({seen[name]})" if seen[name] > 1 else name
+
+
+def find_whole_names(names: Sequence[str], components: Sequence[str]) -> dict[str, str]:
+    """Find the components whose names were cut in a table, where there is no doubt."""
+    found: dict[str, str] = {}
+    for stem in {name.partition(CUT)[0] for name in names if CUT in name}:
+        cut = [name for name in names if name.startswith(f"{stem}{CUT}")]
+        whole = [name for name in components if name.lower().startswith(stem)]
+        if len(cut) == len(whole):
+            found |= zip(cut, whole, strict=True)
+    return found
 
 
 def name_values(found: dict[str, float]) -> Row:

@@ -90,3 +90,6 @@ def test_columns_whose_names_are_shortened_alike_are_told_apart(tmp_path):
     assert [*losses.values()] == [[1.5], [2.5]]
     first, second = losses
     assert second == f"{first} (2)"
+    whole = {"rnn_textcat": [1.5], "rnn_tagger": [2.5]}
+    assert read_log(path, ["tok2vec", *nlp.pipe_names]).losses == whole
+    assert read_log(path, ["rnn_textcat"]).losses == losses  # whose is which?
