@@ -31,6 +31,7 @@ from spacy_rnn.visual.tokens import (
     BOLD,
     KEY,
     direction_of,
+    draw_strongest,
     list_strongest,
     mark_tokens,
     paint,
@@ -180,17 +181,16 @@ def draw_html(picture: Picture, weights: Weights) -> str:
         return draw_sentences_html(picture)
     if isinstance(picture, Alignment):
         return draw_alignment_html(picture)
-    doc = picture.doc
-    text = mark_tokens(
-        [token.text for token in doc],
-        [token.whitespace_ for token in doc],
-        find_weights(picture, weights),
-        find_underlined(picture),
-    )
+    doc, values = picture.doc, find_weights(picture, weights)
+    texts = [token.text for token in doc]
+    spaces = [token.whitespace_ for token in doc]
+    text = mark_tokens(texts, spaces, values, find_underlined(picture))
+    are_shares = weights == "attention"
+    numbers = draw_strongest(texts, values, are_shares=are_shares)
     return (
         f'<figure lang="{escape(doc.lang_)}"><figcaption><b>{escape(picture.label)}'
         f"</b> {describe(picture)}</figcaption>"
-        f'<p dir="{escape(direction_of(doc))}">{text}</p></figure>'
+        f'<p dir="{escape(direction_of(doc))}">{text}</p>{numbers}</figure>'
     )
 
 
@@ -210,9 +210,9 @@ def draw_text(
     if underlined:
         start, end = explanation.span.start_char, explanation.span.end_char
         text = f"{text[:start]}[{text[start:end]}]{text[end:]}"
-    text = paint(text)
-    strongest = list_strongest(doc, values, are_shares=weights == "attention")
-    return f"{title}\n{text}\n{strongest}"
+    texts = [token.text for token in doc]
+    strongest = list_strongest(texts, values, are_shares=weights == "attention")
+    return f"{title}\n{paint(text)}\n{strongest}"
 
 
 def find_weights(explanation: Explanation, weights: Weights) -> np.ndarray:

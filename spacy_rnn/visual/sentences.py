@@ -167,9 +167,8 @@ def draw_sentences_text(picture: WeightedSentences, *, colours: bool = True) -> 
         bar = paint(draw_bar(share), BLUE, colours=colours)
         lines.append(f"{sign} {weight:6.1%} {bar} {' '.join(text.split())}")
         if words is not None and not colours:
-            strongest = list_strongest(
-                sentence, words, are_shares=True, strength=strength
-            )
+            texts = [token.text for token in sentence]
+            strongest = list_strongest(texts, words, are_shares=True, strength=strength)
             lines.append(f"{'':{BLOCKS + 10}}{strongest}".rstrip())
     return "\n".join(line for line in lines if line)
 

@@ -13,6 +13,9 @@ STYLE = """.rnn-texts { font-size: 16px; line-height: 1.9; max-width: 60rem;
   border-bottom: 1px solid var(--line); }
 .rnn-texts figcaption, .rnn-texts .key { color: var(--faint); font-size: .875rem;
   overflow-wrap: anywhere; }
+.rnn-texts details { color: var(--faint); font-size: .8125rem;
+  overflow-wrap: anywhere; }
+.rnn-texts summary { cursor: pointer; width: fit-content; }
 .rnn-texts .key { margin: 0 0 1.5rem; }
 .rnn-texts figcaption b { color: var(--ink); font-size: 1rem; }
 .rnn-texts p { margin: .25rem 0 0; overflow-wrap: anywhere; white-space: pre-wrap; }
@@ -94,34 +97,72 @@ def shade_tokens(
     return "".join(parts)
 
 
+def draw_strongest(
+    texts: Sequence[str], values: np.ndarray, *, are_shares: bool
+) -> str:
+    """List the tokens that weigh most as HTML, for who has no mouse to point at them.
+
+    Args:
+        texts: The tokens.
+        values: Their weights. Shape (tokens,).
+        are_shares: See `find_strongest`.
+    """
+    parts = [
+        f"<bdi>{escape(name)}</bdi>&nbsp;{number}"
+        for name, number in find_strongest(texts, values, are_shares=are_shares)
+    ]
+    return (
+        '<details lang="en" dir="ltr"><summary>numbers</summary>'
+        f"{' · '.join(parts)}</details>"
+    )
+
+
 def list_strongest(
-    tokens: Iterable[Token],
+    texts: Sequence[str],
     values: np.ndarray,
     *,
     are_shares: bool,
     strength: float = 1.0,
 ) -> str:
-    """List the tokens that weigh most with their numbers, for where no colours are.
+    """List the tokens that weigh most, for a terminal without colours.
+
+    Args:
+        texts: See `find_strongest`.
+        values: See `find_strongest`.
+        are_shares: See `find_strongest`.
+        strength: See `find_strongest`.
+    """
+    pairs = find_strongest(texts, values, are_shares=are_shares, strength=strength)
+    return "  ".join(f"{paint(name)} {number}" for name, number in pairs)
+
+
+def find_strongest(
+    texts: Sequence[str],
+    values: np.ndarray,
+    *,
+    are_shares: bool,
+    strength: float = 1.0,
+) -> list[tuple[str, str]]:
+    """Find the tokens that weigh most, with their numbers.
 
     White space, which can't be read in a list, counts among the rest.
 
     Args:
-        tokens: The tokens.
+        texts: The tokens.
         values: Their weights. Shape (tokens,).
         are_shares: Whether they are shares of attention, or else contributions, of
             which those of the rest are added up.
         strength: Of the strongest colour that there would be, in [0, 1]: tokens that
             would have none are left out.
     """
-    tokens, shades = list(tokens), find_shades(values, strength)
+    shades = find_shades(values, strength)
     order = np.argsort(-np.abs(values), kind="stable").tolist()
-    chosen = [i for i in order if shades[i] and not tokens[i].is_space][:LISTED]
+    chosen = [i for i in order if shades[i] and not texts[i].isspace()][:LISTED]
     form = ".0%" if are_shares else "+z.2f"
-    words = {i: " ".join(paint(tokens[i].text).split()) for i in chosen}
-    parts = [f"{words[i]} {values[i]:{form}}" for i in chosen]
-    if not are_shares and len(chosen) < len(tokens):
-        parts.append(f"the rest {values.sum() - values[chosen].sum():{form}}")
-    return "  ".join(parts)
+    pairs = [(" ".join(texts[i].split()), f"{values[i]:{form}}") for i in chosen]
+    if not are_shares and len(chosen) < len(texts):
+        pairs.append(("the rest", f"{values.sum() - values[chosen].sum():{form}}"))
+    return pairs
 
 
 def paint(text: str, *codes: str, colours: bool = True) -> str:

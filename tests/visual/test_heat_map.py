@@ -3,6 +3,7 @@
 import re
 import socket
 import sys
+from html import escape
 from html.parser import HTMLParser
 from http.client import HTTPConnection
 from threading import Thread
@@ -120,6 +121,15 @@ def test_attention_is_drawn_on_request():
     assert titles == weights.tolist()
     with pytest.raises(ValueError, match="no attention"):
         render([explanation()], weights="attention", jupyter=False)
+
+
+def test_the_strongest_tokens_are_listed_for_who_cant_point_at_them():
+    html = render([explanation(), explanation("ar")], jupyter=False)
+    lists = re.findall('<details lang="en" dir="ltr">(.*?)</details>', html, re.S)
+    found = [re.findall(r"<bdi>(.*?)</bdi>&nbsp;([-+.\d]+)", each) for each in lists]
+    listed = draw_text(explanation(), colours=False).splitlines()[-1].split("  ")
+    expected = [tuple(escape(each).rsplit(" ", 1)) for each in listed]
+    assert found == [expected] * 2
 
 
 def test_a_terminal_gets_the_text_with_more_colour_for_more_weight():

@@ -13,7 +13,7 @@ from spacy_rnn.cli.reporting.facts import LabelScore, Mistake, Report, Score, Ta
 from spacy_rnn.cli.score_tables import describe
 from spacy_rnn.visual import heat_map
 from spacy_rnn.visual.page import make_page
-from spacy_rnn.visual.tokens import KEY, mark_tokens
+from spacy_rnn.visual.tokens import KEY, draw_strongest, mark_tokens
 
 MOST_LABELS = 200  # in a table
 STYLE = """
@@ -67,7 +67,6 @@ STYLE = """
 .report dt { color: var(--faint); }
 .report dd { margin: 0; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
 .report code { font: .85em ui-monospace, monospace; }
-.report summary { cursor: pointer; color: var(--faint); font-size: .9rem; }
 @media print { section + section { break-before: page; } }
 """
 
@@ -173,19 +172,23 @@ def title_mistakes(task: Task) -> str:
 
 def draw_mistake(mistake: Mistake, task: Task) -> str:
     """Draw a mistake with its text."""
-    is_whole = task.unit == "documents"
-    values = mistake.contributions
+    underlined = range(mistake.start, mistake.end)
+    values, numbers = None, ""
+    if mistake.contributions is not None:
+        values = np.array(mistake.contributions)
+        numbers = draw_strongest(mistake.tokens, values, are_shares=False)
     text = mark_tokens(
         mistake.tokens,
         mistake.spaces,
-        None if values is None else np.array(values),
-        range(0) if is_whole else range(mistake.start, mistake.end),
+        values,
+        range(0) if task.unit == "documents" else underlined,
     )
     before, after = ("… " if cut else "" for cut in mistake.is_cut)
     return (
         f'<figure lang="{escape(mistake.lang)}"><figcaption>'
         f"{describe_mistake(mistake, task)} · document {mistake.document}</figcaption>"
-        f'<p dir="{escape(mistake.direction)}">{before}{text}{after}</p></figure>'
+        f'<p dir="{escape(mistake.direction)}">{before}{text}{after}</p>{numbers}'
+        "</figure>"
     )
 
 
