@@ -67,7 +67,7 @@ STYLE = """
 .report dt { color: var(--faint); }
 .report dd { margin: 0; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
 .report code { font: .85em ui-monospace, monospace; }
-@media print { section + section { break-before: page; } }
+@media print { .report section + section { break-before: page; } }
 """
 
 
