@@ -45,7 +45,7 @@ STYLE = tokens.STYLE + sentences.STYLE + svg.STYLE
 
 
 def render(
-    explanations: Sequence[Explanation | Doc],
+    explanations: Sequence[Explanation | Doc] | Explanation | Doc,
     *,
     weights: Weights = "contributions",
     page: bool = False,
@@ -59,9 +59,9 @@ def render(
 
     Args:
         explanations: Explanations, such as `explain` returns of a document, or
-            documents: those for which a text was written, with its attention, are drawn
-            with that, and those that `rnn_summarizer` has processed with the
-            probabilities of their sentences.
+            documents, or one of either. Documents for which a text was written, with
+            its attention, are drawn with that, and those that `rnn_summarizer` has
+            processed with the probabilities of their sentences.
         weights: "contributions", "attention" of the words, "sentences", which draws a
             row for each of them, with its attention or its probability, or "alignment",
             a row for each piece of a text that was written, with what was read for it.
@@ -92,7 +92,7 @@ def render(
 
 
 def serve(
-    explanations: Sequence[Explanation | Doc],
+    explanations: Sequence[Explanation | Doc] | Explanation | Doc,
     *,
     weights: Weights = "contributions",
     port: int = 5000,
@@ -121,7 +121,7 @@ def serve(
 
 
 def draw_texts(
-    explanations: Sequence[Explanation | Doc],
+    explanations: Sequence[Explanation | Doc] | Explanation | Doc,
     weights: Weights = "contributions",
     *,
     colours: bool = True,
@@ -147,9 +147,11 @@ def draw_texts(
 
 
 def find_pictures(
-    explanations: Sequence[Explanation | Doc], weights: Weights
+    explanations: Sequence[Explanation | Doc] | Explanation | Doc, weights: Weights
 ) -> Iterator[Picture]:
     """Find what there is to draw. All sentences of a summary make one picture."""
+    if isinstance(explanations, Explanation | Doc):
+        explanations = [explanations]
     last: Doc | None = None
     for each in explanations:
         if not isinstance(each, Explanation | Doc):

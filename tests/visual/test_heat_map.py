@@ -261,6 +261,12 @@ def test_a_browser_draws_the_page(tmp_path, dark, width):
     assert min(blue, orange) > 0.1
 
 
+def test_one_that_stands_alone_is_drawn_as_in_a_list():
+    each = explanation()
+    assert render(each, jupyter=False) == render([each], jupyter=False)
+    assert [*draw_texts(each)] == [*draw_texts([each])]
+
+
 def test_the_explanations_of_several_texts_are_refused():
     with pytest.raises(TypeError, match="got a list. `explain` returns a list for"):
         render([[], []], jupyter=False)
