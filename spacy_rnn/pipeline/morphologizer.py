@@ -120,9 +120,10 @@ class RNNMorphologizer(RNNTagger, Morphologizer):
         Labels of the examples other than `labels` are ignored, which is warned of.
 
         Raises:
-            ValueError: If there are no labels.
+            ValueError: If there are no labels, or the model scores sequences of them.
         """
         validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
+        self._check_model()
         if labels is None:
             found = [*self.labels, *count_gold(self, get_examples())]
             check_enough(self.name, found, "token.pos_ and token.morph", 1)

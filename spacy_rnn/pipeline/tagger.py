@@ -143,9 +143,10 @@ class RNNTagger(Tagger):
         Tags of the examples other than `labels` are ignored, which is warned of.
 
         Raises:
-            ValueError: If there are no labels.
+            ValueError: If there are no labels, or the model scores sequences of them.
         """
         validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
+        self._check_model()
         if labels is None:
             labels = sorted(count_gold(self, get_examples()))
             check_enough(self.name, [*self.labels, *labels], "token.tag_", 1)
@@ -232,6 +233,14 @@ class RNNTagger(Tagger):
         """Let another vocabulary know what is written for labels."""
         for label in labels:
             vocab.strings.add(label)
+
+    def _check_model(self) -> None:
+        has_output = self.model.has_ref("output_layer")
+        if has_output and self.model.get_ref("output_layer").name == "crf":
+            raise ValueError(
+                f"The model of '{self.name}' has to score each token by itself, as "
+                f"spacy-rnn.Tagger.v1 does; spacy-rnn.CRFTagger.v1 is for 'rnn_ner'"
+            )
 
     def _known_truths(self) -> dict[Values, Truth]:
         """Say what tags tell of a token."""

@@ -95,9 +95,11 @@ class RNNTextCategorizer(TextCategorizer):
 
         Raises:
             ValueError: Also if there are too few labels, `class_weights` names one that
-                there isn't, or all weights are 0.
+                there isn't, or all weights are 0, or the model is for the other kind of
+                classifier.
         """
         validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
+        self._check_model()
         find_categories(self, get_examples, labels)
         follow_upstream(self, nlp)
         super().initialize(
@@ -192,6 +194,15 @@ class RNNTextCategorizer(TextCategorizer):
         """List the labels that a reference has, whether they are known or not."""
         return true_labels(doc)
 
+    def _check_model(self) -> None:
+        # Labels that share a sum of 1 can't all be right, and the other way round none
+        # has to be: such a component trains, and is only wrong.
+        if self.model.attrs.get("multi_label") == self.exclusive:
+            value = str(self.exclusive).lower()
+            raise ValueError(
+                f"The model of '{self.name}' has to have exclusive_classes = {value}"
+            )
+
     def _validate_categories(self, examples: Iterable[Example]) -> None:
         if not self.cfg.get("labels_given"):
             super()._validate_categories(examples)
@@ -258,9 +269,11 @@ class RNNMultiLabelTextCategorizer(RNNTextCategorizer, MultiLabel_TextCategorize
 
         Raises:
             ValueError: Also if there are too few labels, `class_weights` names one that
-                there isn't, or all weights are 0.
+                there isn't, or all weights are 0, or the model is for the other kind of
+                classifier.
         """
         validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
+        self._check_model()
         find_categories(self, get_examples, labels)
         follow_upstream(self, nlp)
         MultiLabel_TextCategorizer.initialize(

@@ -173,6 +173,18 @@ def test_an_unknown_pooling_is_refused_with_the_known_ones(
         assert f"'{pooling}'" in str(caught.value)
 
 
+@pytest.mark.parametrize("build", [bag_of_words, reduced, ours_on_a_cnn])
+def test_a_model_for_the_other_kind_of_classifier_is_refused(
+    make_nlp, make_examples, factory, build
+):
+    exclusive = factory == "rnn_textcat"
+    nlp = make_nlp(factory, model=build(exclusive=not exclusive))
+    examples = make_examples(nlp, factory)
+    message = f"exclusive_classes = {str(exclusive).lower()}$"
+    with pytest.raises(ValueError, match=message):
+        nlp.initialize(lambda: examples)
+
+
 @pytest.mark.parametrize(
     "config", [{"thresold": 0.5}, {"label_smoothing": "much"}, {"threshold": None}]
 )
