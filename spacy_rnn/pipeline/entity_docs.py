@@ -111,14 +111,36 @@ def split_entities(
 
 
 def add_preset(
-    doc: Doc, spans: list[Span], confidences: list[float] | None
+    doc: Doc,
+    spans: list[Span],
+    confidences: list[float] | None,
+    spans_key: str | None,
 ) -> tuple[list[Span], list[float] | None]:
-    """Put what is in `doc.ents` already, of confidence 1, among predicted entities."""
+    """Put what is in `doc.ents` already among predicted entities.
+
+    Its confidence is what a recognizer has written to the group, otherwise 1.
+    """
+    written = read_confidences(doc, spans_key)
     scores = confidences or [1.0] * len(spans)
     found = {s.start: (s, score) for s, score in zip(spans, scores, strict=True)}
-    found |= {ent.start: (ent, 1.0) for ent in doc.ents}
+    found |= {e.start: (e, written.get(extent(e), 1.0)) for e in doc.ents}
     both = [found[start] for start in sorted(found)]
     return [span for span, _ in both], [score for _, score in both]
+
+
+def read_confidences(
+    doc: Doc, spans_key: str | None
+) -> dict[tuple[int, int, str], float]:
+    """Return the confidences that are in a group already, none if it hasn't any."""
+    group = doc.spans.get(spans_key) or ()
+    scores = group.attrs.get("scores", ()) if group else ()
+    if len(scores) != len(group):
+        return {}
+    return dict(zip(map(extent, group), map(float, scores), strict=True))
+
+
+def extent(span: Span) -> tuple[int, int, str]:
+    return span.start, span.end, span.label_
 
 
 def annotate(
@@ -133,7 +155,7 @@ def annotate(
     if annotate_ents:
         blocked = []
         if doc.has_annotation("ENT_IOB"):
-            spans, confidences = add_preset(doc, spans, confidences)
+            spans, confidences = add_preset(doc, spans, confidences, spans_key)
             blocked = [t for t in doc if t.ent_iob == BEGIN and not t.ent_type]
         doc.set_ents(spans, blocked=[doc[t.i : t.i + 1] for t in blocked])
     if spans_key is not None:

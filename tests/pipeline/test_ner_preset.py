@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import spacy
+from numpy.testing import assert_array_equal
 from spacy.tokens import Doc, Span
 
 WORDS = ["Ada", "Byron", "left", "New", "York", "City", "\n", " ", "Bern"]
@@ -133,6 +134,34 @@ def test_what_is_known_has_confidence_one_and_moves_the_rest(trained_ner):
     assert scores["Ada"] == scores["left"] == 1.0
     assert scores["Bern"] < 1.0
     assert [str(ent) for ent in free.ents] == ["Ada Byron", "Bern"]
+
+
+def test_confidences_stay_when_a_document_comes_again(trained_ner):
+    doc = trained_ner("So Bern met Ada")
+    before = doc.spans["rnn_ner"].attrs["scores"]
+    assert len(before) == 2
+    assert max(before) < 1.0
+    assert_array_equal(trained_ner(doc).spans["rnn_ner"].attrs["scores"], before)
+
+
+def test_confidences_of_another_recognizer_stay(trained_ner, make_ner, make_entities):
+    text = "So Bern met Ada"
+    before = trained_ner(text).spans["rnn_ner"].attrs["scores"]
+    other = make_ner()
+    other.initialize(lambda: make_entities(other))
+    other.rename_pipe("rnn_ner", "second")
+    trained_ner.add_pipe("second", source=other)
+    doc = trained_ner(text)
+    group = doc.spans["rnn_ner"]
+    found = dict(zip(map(str, group), group.attrs["scores"], strict=True))
+    assert [found["Bern"], found["Ada"]] == before.tolist()
+
+
+def test_what_is_in_the_group_without_confidences_has_confidence_one(trained_ner):
+    doc = trained_ner.make_doc("So Bern met Ada")
+    doc.set_ents([Span(doc, 1, 2, label="GIFT")], default="missing")
+    doc.spans["rnn_ner"] = doc.ents
+    assert trained_ner(doc).spans["rnn_ner"].attrs["scores"][0] == 1.0
 
 
 def test_identifiers_of_entities_are_kept(trained_ner):
