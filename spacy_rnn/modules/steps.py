@@ -42,7 +42,10 @@ class SortedSteps:
     @cached_property
     def times(self) -> Tensor:
         sizes = torch.tensor(self.sizes, dtype=torch.long, device=self.device)
-        return torch.arange(len(sizes), device=self.device).repeat_interleave(sizes)
+        return torch.arange(len(sizes), device=self.device).repeat_interleave(
+            sizes,
+            output_size=sum(self.sizes),  # else a GPU would be asked for it
+        )
 
     @cached_property
     def before(self) -> Tensor:
