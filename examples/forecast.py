@@ -80,13 +80,13 @@ def d_loss(Y: np.ndarray, truth: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
     Args:
         Y: Lower end, mean and upper end. Shape (B, horizon, 3).
-        truth: Shape (B, horizon).
+        truth: NaN where it isn't known. Shape (B, horizon).
         weight: Of the squared error. Shape (B, 1).
     """
     lower, mean, upper = np.moveaxis(Y, 2, 0)
     ends = (lower > truth) - QUANTILES[0], (upper > truth) - QUANTILES[1]
     dY = ends[0], 2.0 * weight * (mean - truth), ends[1]
-    return np.stack(dY, axis=2) / truth.size
+    return np.where(np.isnan(truth)[..., None], 0.0, np.stack(dY, axis=2)) / truth.size
 
 
 class Forecaster:
@@ -101,7 +101,7 @@ class Forecaster:
         self.train(learned, np.random.default_rng(seed))
         lower, _, upper = np.moveaxis(self.predict(dev), 3, 0)
         outside = np.maximum(lower - dev.Y, dev.Y - upper) / dev.pace
-        self.margin = float(np.quantile(outside, COVERED))
+        self.margin = float(np.nanquantile(outside, COVERED))
 
     def train(self, windows: Windows, rng: np.random.Generator) -> None:
         """Train the network on what the autoregression leaves."""
@@ -181,10 +181,11 @@ def run(s: Settings) -> None:
     torch.set_num_threads(1)  # more gain nothing in small products
     table, dev, test = read(s)
     mean, deviation = table.values[:dev].mean(axis=0), table.values[:dev].std(axis=0)
-    scaled = (table.values - mean) / deviation
+    scaled, truth = ((each - mean) / deviation for each in table[1:])
+    table = series.Table(table.names, scaled, truth)
     parts = (0, dev), (dev, test), (test, len(scaled))
     sizes = s.window, s.horizon
-    learned, held_out, last = (series.cut(scaled, *sizes, *each) for each in parts)
+    learned, held_out, last = (series.cut(table, *sizes, *each) for each in parts)
     found: dict[str, np.ndarray] = {
         "last value": series.repeat(scaled, last, 1),
         "a season ago": series.repeat(scaled, last, s.season),
@@ -197,10 +198,9 @@ def run(s: Settings) -> None:
             found["autoregression of changes"] = forecaster.base(last)
         found[f"network, seed {seed}"] = forecaster.predict(last)
     print("| series | method | MSE, scaled | RMSE | covered, % |\n|-|-|-:|-:|-:|")
-    known = series.cut(table.known, *sizes, *parts[2]).Y
     for i, name in enumerate(table.names):
         for method, Y in found.items():
-            row = score(Y[:, i], last.Y[:, i], known[:, i], deviation[i])
+            row = score(Y[:, i], last.Y[:, i], deviation[i])
             print(f"| {name} | {method} | {row} |")
     window = Windows(scaled[-s.window :].T[None], last.Y[:1], np.array([len(scaled)]))
     ahead = forecaster.predict(window)[0] * deviation[:, None, None]
@@ -212,9 +212,9 @@ def run(s: Settings) -> None:
         plot(Y[:, 0] * deviation[0] + mean[0], last.Y[:, 0] * deviation[0] + mean[0], s)
 
 
-def score(Y: np.ndarray, truth: np.ndarray, known: np.ndarray, deviation: float) -> str:
+def score(Y: np.ndarray, truth: np.ndarray, deviation: float) -> str:
     """Compare forecasts with what came, where that is known."""
-    covered = ""
+    covered, known = "", ~np.isnan(truth)
     if Y.ndim == 3:
         inside = (Y[..., 0] <= truth) & (Y[..., 2] >= truth)
         covered = f"{100 * inside[known].mean():.1f}"

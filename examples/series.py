@@ -16,11 +16,17 @@ LONGEST_SEASON = 48  # that exponential smoothing takes up
 
 
 class Table(NamedTuple):
-    """Series side by side. Shape (rows, S); gaps are filled, and not known."""
+    """Series side by side. Shape (rows, S).
+
+    Attributes:
+        names: Of the series.
+        values: What may be read: a gap has the value before it.
+        truth: What came: a gap is NaN.
+    """
 
     names: list[str]
     values: np.ndarray
-    known: np.ndarray
+    truth: np.ndarray
 
 
 class Windows(NamedTuple):
@@ -28,7 +34,7 @@ class Windows(NamedTuple):
 
     Attributes:
         X: Shape (windows, S, window).
-        Y: Shape (windows, S, horizon).
+        Y: NaN where it isn't known. Shape (windows, S, horizon).
         start: The row where Y begins. Shape (windows,).
     """
 
@@ -52,10 +58,11 @@ class Windows(NamedTuple):
         return np.abs(np.diff(self.X)).mean(axis=-1, keepdims=True) + 0.02
 
 
-def cut(values: np.ndarray, window: int, horizon: int, first: int, end: int) -> Windows:
+def cut(table: Table, window: int, horizon: int, first: int, end: int) -> Windows:
     """Cut the windows whose Y lies in some rows."""
     start = np.arange(max(first, window), end - horizon + 1)
-    X, Y = (sliding_window_view(values, n, axis=0) for n in (window, horizon))
+    X = sliding_window_view(table.values, window, axis=0)
+    Y = sliding_window_view(table.truth, horizon, axis=0)
     return Windows(X[start - window], Y[start], start)
 
 
@@ -64,7 +71,7 @@ def synthesize(n: int = 2000) -> Table:
     rng, time = np.random.default_rng(0), np.arange(n)
     season = np.sin(2 * np.pi * time / 7) * (2.0 + np.sin(2 * np.pi * time / 300))
     values = 20.0 + 0.005 * time + 2.0 * season + rng.normal(0.0, 1.0, n)
-    return Table(["made"], values[:, None], np.ones((n, 1), bool))
+    return Table(["made"], values[:, None], values[:, None])
 
 
 def read_csv(path: str, names: list[str], rows: int, max_gap: int) -> Table:
@@ -74,7 +81,7 @@ def read_csv(path: str, names: list[str], rows: int, max_gap: int) -> Table:
         path: The file. It may be compressed.
         names: The columns to read, all but dates if empty.
         rows: How many rows to read, 0 for all.
-        max_gap: How many missing values in a row are filled, on a straight line.
+        max_gap: How many missing values in a row are filled, with the one before.
 
     Raises:
         ValueError: If something is wrong with the file, naming the line.
@@ -90,9 +97,12 @@ def read_csv(path: str, names: list[str], rows: int, max_gap: int) -> Table:
             f"{path} has more cells in a row than names in the first line, "
             f"{','.join(table)!r}. Are commas between them?"
         )
-    table = table.dropna(how="all")  # blank lines; the others keep their numbers
     first, *others = table.columns
     has_dates = others and not pd.api.types.is_numeric_dtype(table[first])
+    if has_dates:
+        table = table.dropna(how="all")  # blank lines; the others keep their numbers
+    else:  # a blank line among the others may be a gap
+        table = table.loc[table.first_valid_index() : table.last_valid_index()]
     names = names or (others if has_dates else [*table])
     for name in names:
         if name not in table:
@@ -102,9 +112,10 @@ def read_csv(path: str, names: list[str], rows: int, max_gap: int) -> Table:
         refuse(path, table[name], infinite, "is no number")
         table[name] = numbers
     if has_dates and first not in names:
-        table = even_out(path, table, first)
+        table = even_out(path, table, first, max_gap)
     table = table[names]
-    filled = table.interpolate(limit=max_gap, limit_area="inside") if max_gap else table
+    # On a line to the next value, what is read would tell what comes.
+    filled = table.ffill(limit=max_gap, limit_area="inside") if max_gap else table
     for name in names:
         if filled[name].isna().any():
             raise ValueError(
@@ -112,10 +123,10 @@ def read_csv(path: str, names: list[str], rows: int, max_gap: int) -> Table:
                 f"{filled.index[filled[name].isna()][0]}. Up to {max_gap} values in a "
                 f"row are filled (--max-gap), but none at the beginning or the end."
             )
-    return Table(names, filled.to_numpy("float64"), table.notna().to_numpy())
+    return Table(names, filled.to_numpy("float64"), table.to_numpy("float64"))
 
 
-def even_out(path: str, table: pd.DataFrame, name: str) -> pd.DataFrame:
+def even_out(path: str, table: pd.DataFrame, name: str, max_gap: int) -> pd.DataFrame:
     """Add the rows that are missing between the dates of a column."""
     dates = pd.to_datetime(table[name], format="ISO8601", errors="coerce")
     refuse(path, table[name], dates.isna(), "is no date like 2016-07-01 13:00")
@@ -125,6 +136,8 @@ def even_out(path: str, table: pd.DataFrame, name: str) -> pd.DataFrame:
     if len(dates) < 2:
         return table
     if step < pd.Timedelta(days=28):
+        gap = f"comes after a gap of more than {max_gap} rows (--max-gap)"
+        refuse(path, table[name], steps > (max_gap + 1) * step, gap)
         every = pd.date_range(first, last, freq=step)
     else:  # months, quarters or years
         n, length = round(step.days / 30.4), (last.year - first.year) * 12
@@ -153,8 +166,13 @@ def with_one(X: np.ndarray) -> np.ndarray:
 
 def fit_linear(windows: Windows) -> np.ndarray:
     """Fit a linear autoregression to each series. Shape (S, window + 1, horizon)."""
-    X, Y = (each.swapaxes(0, 1) for each in (with_one(windows.X), windows.Y))
-    return np.stack([np.linalg.lstsq(*pair)[0] for pair in zip(X, Y, strict=True)])
+    X, known = with_one(windows.X), ~np.isnan(windows.Y).any(axis=-1)
+    return np.stack(
+        [
+            np.linalg.lstsq(X[rows, i], windows.Y[rows, i])[0]
+            for i, rows in enumerate(known.T)
+        ]
+    )
 
 
 def apply_linear(weights: np.ndarray, windows: Windows) -> np.ndarray:

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 from tests.examples.conftest import FOLDER, rows_of
 
@@ -19,6 +19,12 @@ def forecast(example):
 @pytest.fixture
 def series(example):
     return example("series")
+
+
+@pytest.fixture
+def table_of(series):
+    """Return a function that makes a table without gaps."""
+    return lambda values: series.Table([], values, values)
 
 
 def write(path, rows, header="date,a,b"):
@@ -78,7 +84,7 @@ def test_two_columns_share_a_network_and_the_network_can_do_without_autoregressi
         assert [row[1] for row in rows if row[0] == name][-3:] == ["1", "2", "3"]
 
 
-def test_nothing_before_the_test_knows_of_it(forecast, capsys, tmp_path):
+def test_nothing_before_the_test_knows_of_it(forecast, table_of, tmp_path):
     """Scales, fits, networks and the width of intervals are made of earlier rows."""
     rows, printed = waves(300), []
     for last in (rows[-1], f"{days(300)[-1]},1000,1000"):
@@ -86,19 +92,19 @@ def test_nothing_before_the_test_knows_of_it(forecast, capsys, tmp_path):
         s = forecast.Settings(data=str(path), epochs=1, width=4)
         table, dev, test = forecast.read(s)
         assert (dev, test) == (210, 240)
-        values = table.values / table.values[:dev].std(axis=0)
+        made = table_of(table.values / table.values[:dev].std(axis=0))
         parts = (
-            forecast.series.cut(values, 30, 1, 0, dev),
-            forecast.series.cut(values, 30, 1, dev, test),
+            forecast.series.cut(made, 30, 1, 0, dev),
+            forecast.series.cut(made, 30, 1, dev, test),
         )
         forecaster = forecast.Forecaster(*parts, s, 0)
         printed.append((forecaster.margin, forecaster.model.to_bytes()))
     assert printed[0] == printed[1]
 
 
-def test_windows_lie_where_they_should(series):
+def test_windows_lie_where_they_should(series, table_of):
     values = np.stack([np.arange(20.0), 100 + np.arange(20.0)], axis=1)
-    windows = series.cut(values, 4, 2, 10, 15)
+    windows = series.cut(table_of(values), 4, 2, 10, 15)
     assert windows.start.tolist() == [10, 11, 12, 13]
     assert windows.X[0].tolist() == [[6, 7, 8, 9], [106, 107, 108, 109]]
     assert windows.Y[-1].tolist() == [[13, 14], [113, 114]]
@@ -106,17 +112,17 @@ def test_windows_lie_where_they_should(series):
     assert series.repeat(values, windows, 3)[0].tolist() == [[7, 8], [107, 108]]
 
 
-def test_a_linear_series_is_forecast_by_the_autoregression(series):
-    values = np.arange(40.0)[:, None] ** 2
-    learned, later = (series.cut(values, 3, 2, *part) for part in ((0, 30), (30, 40)))
+def test_a_linear_series_is_forecast_by_the_autoregression(series, table_of):
+    table = table_of(np.arange(40.0)[:, None] ** 2)
+    learned, later = (series.cut(table, 3, 2, *part) for part in ((0, 30), (30, 40)))
     weights = series.fit_linear(learned)
     assert_allclose(series.apply_linear(weights, later), later.Y, rtol=1e-6)
 
 
-def test_smoothing_sees_nothing_of_what_it_forecasts(series):
+def test_smoothing_sees_nothing_of_what_it_forecasts(series, table_of):
     rng = np.random.default_rng(0)
     values = np.tile([1.0, 5.0, 3.0], 40)[:, None] + rng.normal(0, 0.1, (120, 1))
-    windows = series.cut(values, 3, 4, 90, 110)
+    windows = series.cut(table_of(values), 3, 4, 90, 110)
     found = series.smooth(values, 90, windows, 3)
     assert np.abs(found - windows.Y).max() < 0.7
     changed = values.copy()
@@ -155,8 +161,51 @@ def test_gaps_are_filled_and_not_scored(series, tmp_path, compress):
     table = series.read_csv(str(path), [], 0, 3)
     assert table.values.shape == (40, 2)
     assert np.isfinite(table.values).all()
-    assert (~table.known).nonzero()[0].tolist() == [5, 5, 20, 20, 21, 21]
-    assert table.values[5] == pytest.approx((table.values[4] + table.values[6]) / 2)
+    gaps = np.isnan(table.truth)
+    assert gaps.nonzero()[0].tolist() == [5, 5, 20, 20, 21, 21]
+    assert_array_equal(table.values[~gaps], table.truth[~gaps])
+
+
+def test_what_is_read_in_a_gap_tells_nothing_of_what_comes_after_it(series, tmp_path):
+    rows = waves(40)
+    del rows[20:22]
+    read = []
+    for after in (rows[20], f"{days(40)[22]},1000,1000"):
+        path = write(tmp_path / "gaps.csv", [*rows[:20], after, *rows[21:]])
+        read.append(series.read_csv(str(path), [], 0, 3).values)
+    assert_array_equal(read[0][:22], read[1][:22])
+    assert_array_equal(read[0][[20, 21]], read[0][[19, 19]])
+    assert (read[0][22] != read[1][22]).all()
+
+
+def test_a_value_that_is_not_known_is_no_truth_to_learn_from(forecast, series):
+    values = np.random.default_rng(0).normal(size=(300, 2))
+    truth = values.copy()
+    truth[[60, 230], 0] = np.nan
+    table = series.Table(["a", "b"], values, truth)
+    learned, dev = (series.cut(table, 10, 2, *part) for part in ((0, 200), (200, 300)))
+    s = forecast.Settings(window=10, horizon=2, epochs=1, width=4)
+    assert np.isfinite(forecast.Forecaster(learned, dev, s, 0).predict(dev)).all()
+    known = np.isfinite(learned.Y[:, 0]).all(axis=1)
+    fewer = series.Windows(*(each[known] for each in learned))
+    fits = [series.fit_linear(each)[0] for each in (learned, fewer)]
+    assert_array_equal(*fits)
+    truth = np.array([[0.0, np.nan]])
+    dY = forecast.d_loss(np.ones((1, 2, 3)), truth, np.ones((1, 1)))
+    assert (dY[0, 0] != 0).all()
+    assert (dY[0, 1] == 0).all()
+
+
+@pytest.mark.parametrize("cells", [["1", "nan", "3", "", "5", ""], ["1", '""', "3"]])
+def test_a_row_without_a_value_is_a_gap_in_a_file_without_dates(
+    series, tmp_path, cells
+):
+    path = write(tmp_path / "x.csv", cells, header="a")
+    table = series.read_csv(str(path), [], 0, 1)
+    expected = [float(cell) if cell.isdigit() else np.nan for cell in cells]
+    while np.isnan(expected[-1]):
+        expected.pop()
+    assert_array_equal(table.truth[:, 0], expected)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +225,8 @@ def test_months_and_hours_have_gaps_too(series, tmp_path, dates):
         tmp_path / "x.csv", [f"{date},{i}" for i, date in enumerate(dates)], "t,a"
     )
     table = series.read_csv(str(path), [], 0, 1)
-    assert (~table.known[:, 0]).nonzero()[0].tolist() == [len(dates) - 1]
+    gaps = np.isnan(table.truth[:, 0])
+    assert gaps.nonzero()[0].tolist() == [len(dates) - 1]
 
 
 @pytest.mark.parametrize(
@@ -198,7 +248,18 @@ ROWS = waves(60)
 WRONG = {
     "text": (change(ROWS, 7, "cold,1"), "line 9, column 'a': 'cold' is no number"),
     "infinite": (change(ROWS, 7, "inf,1"), "line 9, column 'a': 'inf' is no number"),
-    "a long gap": ([*ROWS[:9], *ROWS[13:]], "'a' has no value at 2024-01-1.*max-gap"),
+    "a long gap": (
+        [*ROWS[:9], *(f"{day},," for day in days(60)[9:13]), *ROWS[13:]],
+        "'a' has no value at 2024-01-13.*max-gap",
+    ),
+    "missing rows": (
+        [*ROWS[:9], *ROWS[13:]],
+        "line 11, .*'2024-01-14' comes after a gap",
+    ),
+    "a far date": (
+        ["2024-01-01 00:00:00,1,2", "2024-01-01 00:00:01,1,2", "9999-01-01,1,2"],
+        "line 4, .*'9999-01-01' comes after a gap",
+    ),
     "a gap at the end": (change(ROWS, 59, "1,"), "'b' has no value at 2024-02-29"),
     "no date": ([*ROWS[:3], "soon,1,2"], "line 5, column 'date': 'soon' is no date"),
     "dates back": ([*ROWS[:5], ROWS[2]], "line 7.*isn't after the one before"),
@@ -234,13 +295,14 @@ def test_what_is_wrong_with_a_command_is_said(forecast, tmp_path):
         forecast.main(["--data", str(path)])
 
 
-def test_an_interval_is_as_wide_as_the_held_out_rows_ask_for(forecast):
+def test_an_interval_is_as_wide_as_the_held_out_rows_ask_for(forecast, table_of):
     rng = np.random.default_rng(0)
     values = rng.normal(size=(900, 1))
     values[500:] *= 3.0  # wilder than what was learned
     cut = forecast.series.cut
     learned, dev, last = (
-        cut(values, 10, 1, first, end) for first, end in pairwise((0, 500, 700, 900))
+        cut(table_of(values), 10, 1, first, end)
+        for first, end in pairwise((0, 500, 700, 900))
     )
     s = forecast.Settings(window=10, epochs=3, width=4)
     forecaster = forecast.Forecaster(learned, dev, s, 0)
@@ -258,12 +320,12 @@ def test_an_interval_is_as_wide_as_the_held_out_rows_ask_for(forecast):
 )
 def test_months_may_be_known_by_their_ends(series, tmp_path, dates):
     path = write(tmp_path / "a.csv", [f"{day},1,2" for day in dates])
-    assert series.read_csv(str(path), [], 0, 0).known.all()
+    assert np.isfinite(series.read_csv(str(path), [], 0, 0).truth).all()
     del dates[1]
     path = write(tmp_path / "a.csv", [f"{day},1,2" for day in dates])
     table = series.read_csv(str(path), [], 0, 1)
     if len(dates) > 2:  # else the gap is the step
-        assert table.known[:, 0].tolist() == [True, False, True, True]
+        assert np.isnan(table.truth[:, 0]).tolist() == [False, True, False, False]
 
 
 def test_cells_without_names_are_refused(forecast, tmp_path):
