@@ -46,7 +46,9 @@ class Settings:
     dropout: float = setting(
         0.1, "share of its last state that it drops in training", below=1
     )
-    linear: int = setting(1, "0: the network alone, without an autoregression below")
+    linear: int = setting(
+        1, "0: the network alone, without an autoregression below", below=2
+    )
     epochs: int = setting(15, "times that training goes through the windows", least=1)
     batch: int = setting(64, "windows in a step", least=1)
     learn_rate: float = setting(0.002, "learning rate after a twentieth of the steps")
@@ -154,7 +156,7 @@ def plot(found: np.ndarray, truth: np.ndarray, s: Settings) -> None:
 
 def read(s: Settings) -> tuple[series.Table, int, int]:
     """Read or make series. Also return in which rows dev and test begin."""
-    names = [name for name in s.columns.split(",") if name]
+    names = [name for name in dict.fromkeys(s.columns.split(",")) if name]
     table = (
         series.read_csv(s.data, names, s.rows, s.max_gap)
         if s.data

@@ -75,21 +75,22 @@ def synthesize(n: int = 2000) -> Table:
 
 
 def read_csv(path: str, names: list[str], rows: int, max_gap: int) -> Table:
-    """Read a CSV, whose first column is dates unless it is numbers.
+    """Read a CSV, whose first column may be dates, or years or other even steps.
 
     Args:
         path: The file. It may be compressed.
-        names: The columns to read, all but dates if empty.
+        names: The columns to read, if empty all but dates and even steps.
         rows: How many rows to read, 0 for all.
         max_gap: How many missing values in a row are filled, with the one before.
 
     Raises:
         ValueError: If something is wrong with the file, naming the line.
     """
+    options: Any = {"skip_blank_lines": False, "skipinitialspace": True}
     try:
-        table = pd.read_csv(path, nrows=rows or None, skip_blank_lines=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise ValueError(f"{path} is empty or no CSV: {error}") from error
+        table = pd.read_csv(path, nrows=rows or None, **options)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeError) as error:
+        raise ValueError(f"{path} is empty or no CSV in UTF-8: {error}") from error
     if table.empty:
         raise ValueError(f"{path} has no rows")
     if not isinstance(table.index, pd.RangeIndex):  # pandas takes the first for names
@@ -103,7 +104,8 @@ def read_csv(path: str, names: list[str], rows: int, max_gap: int) -> Table:
         table = table.dropna(how="all")  # blank lines; the others keep their numbers
     else:  # a blank line among the others may be a gap
         table = table.loc[table.first_valid_index() : table.last_valid_index()]
-    names = names or (others if has_dates else [*table])
+    is_time = has_dates or (others and steps_evenly(table[first]))
+    names = names or (others if is_time else [*table])
     for name in names:
         if name not in table:
             raise ValueError(f"{path} has no column {name!r}, only {[*table]}")
@@ -126,9 +128,16 @@ def read_csv(path: str, names: list[str], rows: int, max_gap: int) -> Table:
     return Table(names, filled.to_numpy("float64"), table.to_numpy("float64"))
 
 
+def steps_evenly(numbers: Any) -> bool:
+    """Tell whether numbers rise by the same from row to row, as years do."""
+    steps = numbers.astype("float64").diff()
+    return bool(steps.max() == steps.min() > 0)
+
+
 def even_out(path: str, table: pd.DataFrame, name: str, max_gap: int) -> pd.DataFrame:
     """Add the rows that are missing between the dates of a column."""
-    dates = pd.to_datetime(table[name], format="ISO8601", errors="coerce")
+    options: Any = {"format": "ISO8601", "errors": "coerce", "utc": True}
+    dates = pd.to_datetime(table[name], **options).dt.tz_localize(None)
     refuse(path, table[name], dates.isna(), "is no date like 2016-07-01 13:00")
     steps = dates.diff()
     refuse(path, table[name], steps <= pd.Timedelta(0), "isn't after the one before")

@@ -240,6 +240,36 @@ def test_a_file_needs_no_dates(series, tmp_path, names, found):
     assert table.values.T.tolist() == [columns[name] for name in found]
 
 
+def test_years_and_row_numbers_are_no_series(series, tmp_path):
+    for first in (1990, 0):
+        rows = [f"{first + i},{value}" for i, value in enumerate((5, 4, 7))]
+        path = write(tmp_path / "x.csv", rows, header=",a")
+        assert series.read_csv(str(path), [], 0, 1).names == ["a"]
+    path = write(tmp_path / "x.csv", ["1", "2", "3"], header="a")
+    assert series.read_csv(str(path), [], 0, 1).names == ["a"]
+
+
+def test_hours_may_have_the_offsets_of_summer_and_winter(series, tmp_path):
+    rows = [
+        "2024-03-31T01:00:00+01:00,1",
+        "2024-03-31T03:00:00+02:00,2",
+        "2024-03-31T04:00:00+02:00,3",
+    ]
+    path = write(tmp_path / "x.csv", rows, header="time,a")
+    assert series.read_csv(str(path), [], 0, 0).truth[:, 0].tolist() == [1, 2, 3]
+
+
+def test_a_column_that_is_named_twice_is_read_once(forecast, tmp_path):
+    path = write(tmp_path / "x.csv", waves(300))
+    table, *_ = forecast.read(forecast.Settings(data=str(path), columns="b,b"))
+    assert table.names == ["b"]
+
+
+def test_names_may_follow_a_space(series, tmp_path):
+    path = write(tmp_path / "x.csv", ["2024-01-01, 5", "2024-01-02, 4"], "date, a")
+    assert series.read_csv(str(path), ["a"], 0, 0).names == ["a"]
+
+
 def change(rows, i, text):
     return [*rows[:i], f"{days(60)[i]},{text}", *rows[i + 1 :]]
 
@@ -290,9 +320,10 @@ def test_what_is_wrong_with_a_command_is_said(forecast, tmp_path):
         forecast.main(["--data", str(tmp_path / "none.csv")])
     with pytest.raises(SystemExit, match="cell has to be one of .*'gru'"):
         forecast.main([*SMALL, "--cell", "rnn"])
-    path.write_text("", encoding="utf8")
-    with pytest.raises(SystemExit, match="is empty or no CSV"):
-        forecast.main(["--data", str(path)])
+    for content in (b"", "t,°C\n1,2\n".encode("latin1")):
+        path.write_bytes(content)
+        with pytest.raises(SystemExit, match=r"x\.csv is empty or no CSV"):
+            forecast.main(["--data", str(path)])
 
 
 def test_an_interval_is_as_wide_as_the_held_out_rows_ask_for(forecast, table_of):
@@ -345,6 +376,7 @@ def test_cells_without_names_are_refused(forecast, tmp_path):
         ("--seeds", "0"),
         ("--dropout", "1"),
         ("--dev", "nan"),
+        ("--linear", "2"),
     ],
 )
 def test_a_setting_out_of_its_range_is_named(forecast, option, value):
