@@ -194,6 +194,9 @@ def run(s: Settings) -> None:
         "exponential smoothing": series.smooth(scaled, dev, last, s.season),
         "autoregression": series.apply_linear(series.fit_linear(learned), last),
     }
+    in_season = [series.with_season(each, s.season) for each in (learned, last)]
+    weights = series.fit_linear(in_season[0])
+    found["autoregression in season"] = series.apply_linear(weights, in_season[1])
     for seed in range(s.seeds):
         forecaster = Forecaster(learned, held_out, s, seed)
         if s.linear:

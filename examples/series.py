@@ -173,6 +173,14 @@ def with_one(X: np.ndarray) -> np.ndarray:
     return np.concatenate([X, np.ones((*X.shape[:-1], 1))], axis=-1)
 
 
+def with_season(windows: Windows, season: int) -> Windows:
+    """Add the time in a season to what is read, as sine and cosine."""
+    angle = 2 * np.pi * windows.start[:, None, None] / season
+    time = np.concatenate([np.sin(angle), np.cos(angle)], axis=2)
+    time = np.broadcast_to(time, (*windows.X.shape[:2], 2))
+    return windows._replace(X=np.concatenate([windows.X, time], axis=2))
+
+
 def fit_linear(windows: Windows) -> np.ndarray:
     """Fit a linear autoregression to each series. Shape (S, window + 1, horizon)."""
     X, known = with_one(windows.X), ~np.isnan(windows.Y).any(axis=-1)

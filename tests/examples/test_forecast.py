@@ -119,6 +119,20 @@ def test_a_linear_series_is_forecast_by_the_autoregression(series, table_of):
     assert_allclose(series.apply_linear(weights, later), later.Y, rtol=1e-6)
 
 
+def test_an_autoregression_may_know_the_time_in_the_season(series, table_of):
+    noise = np.random.default_rng(0).normal(size=(400, 2))
+    wave = 3 * np.sin(2 * np.pi * np.arange(400) / 50 + 1)[:, None]
+    table = table_of(wave * [1, 2] + noise)
+    parts = (0, 300), (300, 400)
+    plain = [series.cut(table, 2, 1, *part) for part in parts]
+    timed = [series.with_season(windows, 50) for windows in plain]
+    errors = [
+        np.std(series.apply_linear(series.fit_linear(learned), last) - last.Y)
+        for learned, last in (plain, timed)
+    ]
+    assert errors[1] < 1.1 < errors[0]
+
+
 def test_smoothing_sees_nothing_of_what_it_forecasts(series, table_of):
     rng = np.random.default_rng(0)
     values = np.tile([1.0, 5.0, 3.0], 40)[:, None] + rng.normal(0, 0.1, (120, 1))
