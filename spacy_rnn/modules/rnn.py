@@ -45,6 +45,7 @@ class RNNEncoder(nn.Module):
         layer_norm: bool = False,
     ) -> None:
         super().__init__()
+        self.input_width = input_width
         self.output_width = output_width
         self.cell_width = output_width // 2 if bidirectional else output_width
         self.graphs = Graphs()
@@ -99,7 +100,16 @@ class RNNEncoder(nn.Module):
 
         Returns:
             Encoded tokens. Shape (N, nO).
+
+        Raises:
+            ValueError: If X has another shape, which oneDNN's LSTM would read as is.
         """
+        shape = (int(lengths.sum()), self.input_width)
+        if X.shape != shape:
+            raise ValueError(
+                f"The token vectors of all documents have to have the shape {shape}, "
+                f"but theirs is {tuple(X.shape)}"
+            )
         if len(X) == 0:
             return X.new_zeros(0, self.output_width)
         weights = all_weights(self, weight_dropout)

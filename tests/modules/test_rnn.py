@@ -193,6 +193,14 @@ def test_a_batch_without_tokens_is_encoded_as_nothing(lengths):
     assert Y.shape == (0, NO)
 
 
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("shape", [(7, 2), (7, 4), (6, 3), (8, 3), (7,), (1, 7, 3)])
+def test_vectors_of_another_width_or_number_are_refused(cell, shape):
+    encoder = RNNEncoder(3, 4, cell=cell)
+    with pytest.raises(ValueError, match=r"the shape \(7, 3\), but"):
+        encoder(torch.zeros(shape), torch.tensor([5, 0, 2]))
+
+
 @pytest.mark.parametrize("recompute", [0, 2])
 @pytest.mark.parametrize("depth", [1, 2, 3])
 @pytest.mark.parametrize("residual", [False, True])
