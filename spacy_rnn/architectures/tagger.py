@@ -5,7 +5,6 @@ from functools import partial
 from thinc.api import Model, chain, resizable
 from thinc.layers.resizable import resize_linear_weighted, resize_model
 
-from spacy_rnn.checks import check_rate
 from spacy_rnn.layers.contributions import contributions
 from spacy_rnn.layers.dropout import Dropout
 from spacy_rnn.layers.probabilities import NEW_LABEL_BIAS
@@ -52,7 +51,6 @@ def chain_tagger(
     Raises:
         ValueError: If the rate is out of range.
     """
-    check_rate("dropout", dropout)
     layers = [Dropout(dropout), output_layer] if dropout else [output_layer]
     model: Model = chain(tok2vec, *layers)
     model.set_ref("tok2vec", tok2vec)

@@ -6,6 +6,7 @@ from thinc.api import Model
 from thinc.layers.dropout import forward as drop
 from thinc.types import Floats2d
 
+from spacy_rnn.checks import check_rate
 from spacy_rnn.ragged import RaggedList, flatten
 from spacy_rnn.types import EncoderT
 
@@ -14,7 +15,11 @@ def Dropout(rate: float) -> EncoderT:
     """Zero features of token vectors, as `thinc.api.Dropout` does.
 
     That one draws a mask for each document.
+
+    Raises:
+        ValueError: If the rate is out of range.
     """
+    check_rate("dropout", rate)
     return Model("dropout", forward, attrs={"dropout_rate": rate, "is_enabled": True})
 
 

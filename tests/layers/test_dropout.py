@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from numpy.testing import assert_array_equal
 from thinc.api import Dropout as ThincDropout
 from thinc.api import fix_random_seed
@@ -21,6 +22,12 @@ def test_results_and_gradients_are_those_of_thinc():
             results.append([*Ys, *backprop(Xs)])
         for ours, theirs in zip(*results, strict=True):
             assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1.0, 20, True, "0.2"])
+def test_a_rate_out_of_range_is_refused(rate):
+    with pytest.raises(ValueError, match=r"dropout has to be in \[0, 1\)"):
+        Dropout(rate)
 
 
 def test_a_batch_of_nothing_stays_nothing():
