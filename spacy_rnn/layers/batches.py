@@ -26,8 +26,8 @@ def concatenate(
         return model.ops.alloc2f(0, width), flat.lengths
     if flat.data.shape[1:] != (width,):
         raise ValueError(
-            f"'{model.name}' takes vectors of width {width}, one for each token, but "
-            f"got arrays that make one of shape {flat.data.shape}"
+            f"'{model.name}' takes a list of arrays of shape (n, {width}), but what it "
+            f"got makes one of shape {flat.data.shape}"
         )
     return model.ops.asarray2f(flat.data), flat.lengths
 
