@@ -47,12 +47,7 @@ def ctc_loss(
     if len(Ys) != len(labels):
         raise ValueError(f"There are scores of {len(Ys)}, labels of {len(labels)}")
     for i, (Y, each) in enumerate(zip(Ys, labels, strict=True)):
-        for label in each:
-            if not BLANK < label < Y.shape[1]:
-                raise ValueError(
-                    f"Sequence {i} has the label {label}, but with scores of shape "
-                    f"{Y.shape} labels are from 1 to {Y.shape[1] - 1}"
-                )
+        check_labels(each, Y, f"Sequence {i}")
         needed = len(each) + sum(first == second for first, second in pairwise(each))
         if needed > len(Y):
             raise ValueError(
@@ -81,6 +76,16 @@ def ctc_loss(
     return loss.item(), dYs
 
 
+def check_labels(labels: Sequence[int], Y: Any, name: str) -> None:
+    """Raise a ValueError for a label that has no score, or is the blank."""
+    for label in labels:
+        if not BLANK < label < Y.shape[1]:
+            raise ValueError(
+                f"{name} has the label {label}, but with scores of shape {Y.shape} "
+                f"labels are from 1 to {Y.shape[1] - 1}"
+            )
+
+
 def best_path(Y: np.ndarray) -> list[int]:
     """Return the labels of the most probable path. Y has the shape (T, K)."""
     path = Y.argmax(axis=1).tolist()
@@ -100,6 +105,9 @@ def prefix_search(Y: np.ndarray, beam: int) -> tuple[list[int], float]:
 
     Returns:
         The labels, and the logarithm of their probability, in nats.
+
+    Raises:
+        ValueError: If a score is NaN or plus infinity.
     """
     check_at_least("beam", beam, 1)
     # A prefix is another one, given by its number, and the label that follows there.
@@ -149,8 +157,10 @@ def align(Y: np.ndarray, labels: Sequence[int]) -> list[tuple[int, int]]:
         For each label its first vector, and the one after its last.
 
     Raises:
-        ValueError: If the sequence is too short for its labels.
+        ValueError: If the sequence is too short for its labels, there is no such label,
+            or a score is NaN or plus infinity.
     """
+    check_labels(labels, Y, "The sequence")
     states = np.zeros(2 * len(labels) + 1, dtype=int)  # a blank before and after each
     states[1::2] = labels
     no_skip = np.ones(len(states), dtype=bool)  # from one label to the next
@@ -183,5 +193,7 @@ def align(Y: np.ndarray, labels: Sequence[int]) -> list[tuple[int, int]]:
 
 def log_softmax(Y: np.ndarray) -> np.ndarray:
     """Return logarithms of probabilities. Shape (T, K), float64."""
+    if np.isnan(Y).any() or np.isposinf(Y).any():
+        raise ValueError("A score is infinite or NaN, but it has to be a number")
     Y = Y.astype("float64") - Y.max(axis=1, keepdims=True, initial=-inf)
     return Y - np.log(np.exp(Y).sum(axis=1, keepdims=True))

@@ -74,6 +74,8 @@ def test_labels_that_have_no_score_are_refused(label):
     Ys = [make_scores(5, 4), make_scores(5, 4)]
     with pytest.raises(ValueError, match=f"1 has the label {label}, .* 1 to 3"):
         ctc_loss(Ys, [[1, 3], [label]])
+    with pytest.raises(ValueError, match=f"has the label {label}, .* 1 to 3"):
+        align(Ys[0], [label])
 
 
 @pytest.mark.parametrize("score", [np.inf, -np.inf, np.nan])
@@ -82,6 +84,22 @@ def test_scores_that_are_no_numbers_are_refused(score):
     Y[2, 3] = score
     with pytest.raises(ValueError, match="infinite or NaN"):
         ctc_loss([Y], [[1]])
+
+
+@pytest.mark.parametrize("score", [np.inf, np.nan])
+def test_nothing_is_found_in_scores_that_are_no_numbers(score):
+    Y = make_scores(5, 4)
+    Y[2, 3] = score
+    with pytest.raises(ValueError, match="infinite or NaN"):
+        prefix_search(Y, beam=4)
+    with pytest.raises(ValueError, match="infinite or NaN"):
+        align(Y, [1])
+
+
+def test_a_label_that_cannot_be_is_not_found():
+    Y = make_scores(5, 4)
+    Y[:, 2] = -np.inf
+    assert 2 not in prefix_search(Y, beam=50)[0]
 
 
 def test_scores_may_be_a_view_and_labels_an_array():
