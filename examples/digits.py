@@ -29,7 +29,7 @@ from spacy_rnn.ctc import align, best_path, ctc_loss, prefix_search
 from spacy_rnn.layers import RNN
 
 WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
-HOP = 0.01  # seconds from frame to frame
+FRAMES = 100  # a second, or a few more: each takes a whole number of samples
 Recording = tuple[int, np.ndarray]  # digit, samples in [-1, 1]
 Rng = np.random.Generator
 NetworkT = Model[list[Floats2d], list[Floats2d]]
@@ -89,7 +89,8 @@ def read_folder(folder: Path, rate: int) -> list[Recording]:
     paths = sorted(folder.glob("*.wav"))
     wrong = [str(path) for path in paths if path.name[:1] not in "0123456789"]
     if wrong or not paths:
-        raise ValueError(f"{folder} needs wav files like 7_theo_3.wav. {wrong[:1]}")
+        found = wrong[0] if wrong else "none"
+        raise ValueError(f"{folder} needs wav files like 7_theo_3.wav, but has {found}")
     return [(int(path.name[0]), read_wav(path, rate)) for path in paths]
 
 
@@ -133,7 +134,7 @@ def spectrum(sound: np.ndarray, s: Settings, rng: Rng | None = None) -> Any:
     With `rng`, some bands and frames are hidden (SpecAugment: Park et al., 2019). The
     mean of each band is zero. Shape (vectors, stack * bands).
     """
-    size, hop = s.rate // 40, int(s.rate * HOP)
+    size, hop = s.rate // 40, s.rate // FRAMES
     top = 2595.0 * np.log10(1.0 + s.rate / 2 / 700.0)
     edges = 700.0 * (10 ** (np.linspace(90.0, top, s.bands + 2) / 2595.0) - 1.0)
     hertz = np.linspace(0.0, s.rate / 2, s.rate // 80 + 1)
@@ -187,8 +188,9 @@ def write_down(model: NetworkT, sounds: list[np.ndarray], s: Settings) -> Iterat
     for Y in map(np.asarray, model.predict([spectrum(sound, s) for sound in sounds])):
         labels = prefix_search(Y, s.beam)[0] if s.beam else best_path(Y)
         doc = Doc(Vocab(), words=[WORDS[label - 1] for label in labels])
+        seconds = s.stack * (s.rate // FRAMES) / s.rate
         for token, (first, end) in zip(doc, align(Y, labels), strict=True):
-            token._.start, token._.end = first * s.stack * HOP, end * s.stack * HOP
+            token._.start, token._.end = first * seconds, end * seconds
         yield doc
 
 
