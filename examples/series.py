@@ -10,7 +10,7 @@ try:
     import pandas as pd
     from statsmodels.tsa.exponential_smoothing.ets import ETSModel
 except ImportError as error:
-    raise ImportError(f"{error}: pip install 'spacy-rnn[examples]'") from error
+    raise ImportError(f"{error}: pip install '.[examples]'") from error
 
 LONGEST_SEASON = 48  # that exponential smoothing takes up
 
