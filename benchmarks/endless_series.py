@@ -34,7 +34,7 @@ def main() -> None:
         piece = [X[start : start + PIECE]], states
         (Ys, states), backprop = model.begin_update(piece)
         error = Ys[0] - truth
-        backprop(([error / PIECE], states))
+        backprop(([error / PIECE], None))
         model.finish_update(optimizer)
         errors.append(float((error**2).mean()))
         done = start + PIECE
