@@ -9,9 +9,11 @@ import srsly
 from spacy.cli.debug_config import debug_config
 from spacy.cli.init_config import fill_config
 from spacy.cli.train import train
+from spacy.language import Language
 from spacy.training.initialize import init_nlp
 from spacy.training.pretrain import pretrain
 from spacy.util import load_config, load_model_from_config, registry
+from thinc.api import Optimizer
 
 ROOT = Path(__file__).parent.parent
 CONFIGS = sorted((ROOT / "configs").glob("*.cfg"))
@@ -76,6 +78,13 @@ def test_a_config_opens_with_its_command(path):
     head = path.read_text().partition("[")[0]
     assert head.startswith("#")
     assert f"python -m spacy rnn train configs/{path.name}" in head
+
+
+def test_an_optimizer_can_be_made_in_python(path):
+    # spaCy fills in the variables of a config for `spacy train` only.
+    nlp = Language()
+    nlp.config = nlp.config.merge({"training": load_config(path)["training"]})
+    assert isinstance(nlp.create_optimizer(), Optimizer)
 
 
 def test_a_config_trains_and_reloads(path, tmp_path):
