@@ -140,7 +140,7 @@ class Seq2Seq(nn.Module):
             target, in nats, which has no gradient. Shape (1 + B,).
         """
         order = target.lengths.argsort(descending=True, stable=True)
-        steps = SortedSteps.of(target.lengths[order].to(memory.device))
+        steps = SortedSteps.of(target.lengths[order], memory.device)
         starts = (target.lengths.cumsum(0) - target.lengths)[order].to(memory.device)
         right = target.pieces[starts[steps.rows] + steps.times]
         before = steps.shift(right.new_full((len(order), 1), START), right[:, None])[

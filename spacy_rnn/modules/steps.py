@@ -28,11 +28,18 @@ class SortedSteps:
         self.slices = [slice(*ends) for ends in pairwise(accumulate(sizes, initial=0))]
 
     @classmethod
-    def of(cls, lengths: Tensor) -> "SortedSteps":
-        """Lay out sequences of so many items, at least 1, falling. Shape (B,)."""
+    def of(cls, lengths: Tensor, device: torch.device | None = None) -> "SortedSteps":
+        """Lay out sequences.
+
+        Args:
+            lengths: Items of each, at least 1, falling. Lengths on a GPU are waited
+                for. Shape (B,).
+            device: Where the steps are to be, if not where the lengths are.
+        """
         n_steps = int(lengths[0]) if len(lengths) else 0
         times = torch.arange(n_steps, device=lengths.device)
-        return cls((times[:, None] < lengths).sum(dim=1).tolist(), lengths.device)
+        sizes = (times[:, None] < lengths).sum(dim=1).tolist()
+        return cls(sizes, device or lengths.device)
 
     @cached_property
     def rows(self) -> Tensor:
