@@ -22,7 +22,7 @@ ALLOWED = {
     "metrics": {"nltk.stem", "sacrebleu"} | ARRAYS,
     "nltk_text": {"nltk"},
     "checks": set(),
-    "alignment": {"spacy.attrs", "spacy.training"} | ARRAYS,
+    "alignment": {"spacy.attrs", "spacy.tokens", "spacy.training"} | ARRAYS,
     "types": {"spacy.tokens", "thinc"} | ARRAYS,
     "extensions": {"spacy.tokens"},
     "ragged": {"thinc"} | ARRAYS,

@@ -28,6 +28,8 @@ from spacy_rnn.tags.known import (
 )
 from spacy_rnn.tags.tag_set import TagSet
 
+ATTRS = [ENT_IOB, ENT_TYPE, IS_SPACE]
+
 
 def read_gold(
     tag_set: TagSet,
@@ -47,12 +49,13 @@ def read_gold(
     Raises:
         ValueError: If entities overlap, or have an unknown label that isn't ignored.
     """
-    rows = [
-        read_ents(example) if spans_key is None else read_group(example, spans_key)
-        for example in examples
-    ]
-    iob, types, is_space = concatenate(rows, 3).T
-    gold = find_known(tag_set, [len(row) for row in rows], iob, types)
+    if spans_key is None:
+        rows = read_ents(examples)
+    else:
+        rows = concatenate([read_group(each, spans_key) for each in examples], 3)
+    iob, types, is_space = rows.T
+    lengths = [len(example.predicted) for example in examples]
+    gold = find_known(tag_set, lengths, iob, types)
     gold.iob[gold.is_entity & (types == 0)] = MISSING  # a blocked token
     unknown = np.flatnonzero(gold.is_entity & (gold.labels < 0))
     if ignore_others:
@@ -81,19 +84,27 @@ def trim(known: KnownEntities, is_space: np.ndarray) -> None:
         known.iob[blank] = OUTSIDE
 
 
-def read_ents(example: Example) -> np.ndarray:
+def read_ents(examples: Sequence[Example]) -> np.ndarray:
     """Align ENT_IOB and ENT_TYPE as spaCy's `ner` does, and add IS_SPACE.
 
     Returns:
-        For each token of the prediction. Shape (tokens, 3).
+        For each token of the predictions. Shape (N, 3).
     """
-    attrs = [ENT_IOB, ENT_TYPE, IS_SPACE]
-    if same_tokens(example):
-        rows = example.reference.to_array(attrs).reshape(-1, 3)
-        iob, _, space = rows.T
-        if iob.any():
-            iob[(iob == MISSING) & (space == 1)] = OUTSIDE
-        return rows
+    same = same_tokens(examples)
+    each = [
+        example.reference.to_array(ATTRS) if is_same else align_ents(example)
+        for example, is_same in zip(examples, same, strict=True)
+    ]
+    rows = concatenate(each, 3)
+    iob, _, space = rows.T
+    doc_of = np.repeat(np.arange(len(each)), list(map(len, each)))
+    says_any = np.bincount(doc_of[iob != MISSING], minlength=len(each)) > 0
+    iob[(same & says_any)[doc_of] & (iob == MISSING) & (space == 1)] = OUTSIDE
+    return rows
+
+
+def align_ents(example: Example) -> np.ndarray:
+    """Do what `read_ents` does where tokens differ. Shape (tokens, 3)."""
     _, tags = example.get_aligned_ents_and_ner()
     rows = nothing_known(example)
     for row, tag in zip(rows, tags, strict=True):
@@ -105,7 +116,7 @@ def read_ents(example: Example) -> np.ndarray:
 
 
 def nothing_known(example: Example) -> np.ndarray:
-    rows = example.predicted.to_array([ENT_IOB, ENT_TYPE, IS_SPACE]).reshape(-1, 3)
+    rows = example.predicted.to_array(ATTRS)
     rows[:, :2] = 0
     return rows
 
@@ -117,7 +128,7 @@ def read_group(example: Example, spans_key: str) -> np.ndarray:
         return rows
     rows[:, 0] = OUTSIDE
     spans = gold_spans(example.reference, spans_key)
-    if not same_tokens(example):
+    if not same_tokens([example]).all():
         for span in spans:
             rows[example.alignment.y2x[span.start : span.end], 0] = MISSING
         spans = example.get_aligned_spans_y2x(spans)
@@ -159,7 +170,7 @@ def read_incorrect(
                 f"in doc.spans[{incorrect_key!r}], which says that they are none: "
                 f"{sorted(both)}"
             )
-        if not same_tokens(example):
+        if not same_tokens([example]).all():
             spans = example.get_aligned_spans_y2x(spans, allow_overlap=True)
         incorrect += [
             (offset + start, offset + end, tag_set.rows[label])

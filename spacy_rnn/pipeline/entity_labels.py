@@ -31,7 +31,7 @@ def find_labels(examples: Iterable[Example], spans_key: str | None) -> dict[str,
     found: dict[str, str] = {}
     problems: dict[str, list[str]] = {}  # of each kind the entities that have it
     for example in examples:
-        text, same = excerpt(example.reference), same_tokens(example)
+        text, same = excerpt(example.reference), same_tokens([example]).all()
         for span in gold_spans(example.reference, spans_key):
             found.setdefault(span.label_, text)
             for problem in find_problems(span, None if same else example):

@@ -182,7 +182,7 @@ class RNNMorphologizer(RNNTagger, Morphologizer):
     def _known_truths(self) -> dict[Values, Truth]:
         """Say what parts of speech and features tell of a token."""
         empty = self.vocab.morphology.add("")
-        missing = ((None, None), (0, 0), (0, empty))
+        missing = ((0, 0), (0, empty))
         known: dict[Values, Truth] = dict.fromkeys(missing, UNKNOWN)
         for i, label in enumerate(self.labels):
             pos = self.cfg["labels_pos"][label]

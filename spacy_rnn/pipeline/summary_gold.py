@@ -54,7 +54,7 @@ def sentence_truths(example: Example, key: str) -> np.ndarray | None:
             attrs={FOUND_IN: starts},
         )
     covered = np.zeros(len(example.predicted))
-    same = same_tokens(example)
+    same = same_tokens([example]).all()
     for span in gold[key]:
         tokens = slice(span.start, span.end)
         covered[tokens if same else example.alignment.y2x[tokens]] = 1.0

@@ -244,7 +244,7 @@ class RNNTagger(Tagger):
 
     def _known_truths(self) -> dict[Values, Truth]:
         """Say what tags tell of a token."""
-        known: dict[Values, Truth] = {(None,): UNKNOWN, (0,): UNKNOWN}
+        known: dict[Values, Truth] = {(0,): UNKNOWN}
         known |= {(get_string_id(tag),): (i, -1) for i, tag in enumerate(self.labels)}
         prefix = self.cfg["neg_prefix"]
         if prefix:

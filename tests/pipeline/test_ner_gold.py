@@ -65,7 +65,7 @@ def test_entities_are_aligned_as_in_spacy(example):
     prefixes = {"B": BEGIN, "U": BEGIN, "I": INSIDE, "L": INSIDE, "O": OUTSIDE}
     tags = example.get_aligned_ner()
     expected = [MISSING if tag is None else prefixes[tag[0]] for tag in tags]
-    iob, types, _ = read_ents(example).T
+    iob, types, _ = read_ents([example]).T
     assert iob.tolist() == expected
     labels = [VOCAB.strings[int(label)] for label in types[(iob == BEGIN)]]
     assert labels == [tag[2:] for tag in tags if tag and tag[0] in "BU"]

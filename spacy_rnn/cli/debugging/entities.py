@@ -68,7 +68,7 @@ class EntityTally(LabelTally):
             self.overlapping.add(str(error))
             return
         self.n_empty += not spans
-        same = same_tokens(example)
+        same = same_tokens([example]).all()
         for span in spans:
             self.add_span(span, None if same else example)
         self.contradictions.add(key, as_tuples(spans), doc)

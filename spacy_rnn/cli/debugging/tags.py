@@ -8,7 +8,6 @@ from spacy.pipeline import Morphologizer
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from spacy_rnn.alignment import same_tokens
 from spacy_rnn.cli.debugging.labels import LabelTally
 from spacy_rnn.cli.debugging.topics import (
     Component,
@@ -73,9 +72,8 @@ class TagTally(LabelTally):
         self.n_docs[is_annotated] += 1
         if is_annotated:
             self.contradictions.add(key, values, doc)
-        if not same_tokens(example):
-            aligned = aligned_values(example, self.attrs)
-            self.n_misaligned += sum(None in each for each in aligned)
+        _, is_read = aligned_values([example], self.attrs)
+        self.n_misaligned += int((~is_read).sum())
 
     def name_of(self, values: Values) -> str:
         """Return the label that values make, empty if they are missing."""

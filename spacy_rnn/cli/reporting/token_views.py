@@ -75,7 +75,7 @@ def claim_tokens(
 
 def find_places(example: Example) -> list[int]:
     """Say which token of the reference each one is; -1 if it isn't one."""
-    if same_tokens(example):
+    if same_tokens([example]).all():
         return list(range(len(example.predicted)))
     places = example.alignment.x2y
     return [

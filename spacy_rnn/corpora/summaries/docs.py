@@ -162,7 +162,7 @@ def copy_starts(example: Example) -> None:
     reference, predicted = example.reference, example.predicted
     if not reference.has_annotation("SENT_START"):
         return
-    if same_tokens(example):
+    if same_tokens([example]).all():
         starts: Any = reference.to_array("SENT_START")
         predicted.from_array(["SENT_START"], starts)
     else:

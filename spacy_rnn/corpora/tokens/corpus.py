@@ -200,7 +200,7 @@ class TokenCorpus(FileCorpus[dict[str, ChunkScheme]]):
     def _augment(self, nlp: Language, example: Example) -> Iterator[Example]:
         for augmented in self.augmenter(nlp, example):
             # Augmenters of spaCy tokenize what is predicted anew.
-            is_same = same_tokens(augmented)
+            is_same = same_tokens([augmented]).all()
             reference = augmented.reference
             yield augmented if is_same else self._make_example(nlp, reference, True)
 
