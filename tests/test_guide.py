@@ -1,6 +1,7 @@
 """The guide, done from the top of each page to its end."""
 
 import os
+import re
 import subprocess
 import sys
 import venv
@@ -28,7 +29,15 @@ LONG = {"translator"}  # what has learned nothing writes as much as it may
 
 def last_package(page):
     name = PACKAGES[page.stem]
-    return Path("packages", f"en_{name}-1.0.0", "dist", f"en_{name}-1.0.0.tar.gz")
+    folder = Path("training", page.stem, f"en_{name}-1.0.0")
+    return folder / "dist" / f"en_{name}-1.0.0.tar.gz"
+
+
+def test_the_pages_can_be_followed_one_after_the_other_in_one_folder():
+    pages = [page.read_text("utf8") for page in PAGES]
+    outputs = [path for page in pages for path in re.findall(r"--output (\S+)", page)]
+    assert outputs
+    assert len(set(outputs)) == len(outputs)
 
 
 @pytest.mark.parametrize(
