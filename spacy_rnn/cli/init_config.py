@@ -261,7 +261,7 @@ def print_findings(found: "Findings", *, is_guess: bool, lang: str) -> None:
         msg.text(f"- {(of + name.replace('_', ' ')).capitalize()}: {value}")
     if f"{SCORE_WEIGHTS}.morph_acc" in shown:
         msg.text("- Features: none, so they have no weight in the score")
-    msg.text(f"- Language: {lang} (by --lang)")
+    msg.text(f"- Language: {lang} (not guessed; set it by --lang)")
     for task, labels in found.train.labels.items():
         dev_labels = None if found.dev is None else found.dev.labels[task]
         print_table(label_table(f"Labels of {task}", labels, dev_labels))

@@ -19,7 +19,7 @@ def test_columns_and_labels_of_a_table_are_found(tmp_path):
     assert f"{table}: 9 documents" in output
     assert "Task: textcat (guessed)" in output
     assert "Train Dev good 6 6 bad 3 3" in output
-    assert "Language: en (by --lang)" in output
+    assert "Language: en (not guessed; set it by --lang)" in output
 
 
 def test_a_text_that_is_missing_makes_no_other_column_the_text(tmp_path):
