@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from time import monotonic, sleep
 from typing import Any, TypeVar
 
 from torch import Tensor
@@ -77,6 +78,14 @@ def one_voice(store: Any) -> Iterator[None]:
         raise SystemExit(1) from None
 
 
+def hear_out(store: Any, size: int) -> None:
+    """Let the others ask who failed first: the store ends with the first rank."""
+    end = monotonic() + LAST_WORDS.total_seconds()
+    with suppress(RuntimeError):
+        while store.add("failed", 0) < size and monotonic() < end:
+            sleep(0.05)
+
+
 @contextmanager
 def naming_the_silence() -> Iterator[None]:
     """Say that it's another process, where torch tells of sockets."""
@@ -143,10 +152,15 @@ def join_ranks(*, on_gpu: bool, timeout: float = TIMEOUT) -> Iterator[Ranks]:
             world_size=size,
             timeout=limit,
         )
-    ranks = Ranks(rank, size)
+    ranks, failed = Ranks(rank, size), False
     try:
         with one_voice(store):
             yield ranks
             ranks.gather(None)  # nobody leaves, which would end the others
+    except (Exception, SystemExit):
+        failed = True
+        raise
     finally:
-        distributed.destroy_process_group()
+        distributed.destroy_process_group()  # which the others notice
+        if failed and ranks.is_first:
+            hear_out(store, size)

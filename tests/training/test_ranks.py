@@ -6,10 +6,12 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from functools import partial
 from multiprocessing import get_context
 
 import pytest
+import torch
 
 from spacy_rnn.training import ranks
 from spacy_rnn.training.loop import train
@@ -106,6 +108,24 @@ def test_if_one_process_fails_all_end_and_the_first_one_speaks(nlp, tmp_path, ra
     printed = (tmp_path / f"rank-{rank}.txt").read_text()
     assert "this went wrong This was step 0" in printed
     assert "step 0" not in (tmp_path / f"rank-{1 - rank}.txt").read_text()
+
+
+def ask_late(step, rank):
+    """Let the first rank fail, and the other one be slow to ask who was first."""
+    add = torch.distributed.Store.add
+
+    def wait_and_add(store, key, number):
+        time.sleep(1.0 if key == "failed" else 0.0)
+        return add(store, key, number)
+
+    if rank:
+        torch.distributed.Store.add = wait_and_add
+    fail(step, rank, at=0)
+
+
+def test_who_is_slow_to_notice_that_another_failed_is_silent_too(nlp, tmp_path):
+    assert wait(start(nlp, tmp_path, ask_late)) == [3, 1]
+    assert "step 0" not in (tmp_path / "rank-1.txt").read_text()
 
 
 def send(step, rank, *, number):
