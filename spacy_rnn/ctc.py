@@ -107,7 +107,8 @@ def prefix_search(Y: np.ndarray, beam: int) -> tuple[list[int], float]:
         The labels, and the logarithm of their probability, in nats.
 
     Raises:
-        ValueError: If a score is NaN or plus infinity.
+        ValueError: If a score is NaN or plus infinity, or all of a vector are minus
+            infinity.
     """
     check_at_least("beam", beam, 1)
     # A prefix is another one, given by its number, and the label that follows there.
@@ -158,7 +159,7 @@ def align(Y: np.ndarray, labels: Sequence[int]) -> list[tuple[int, int]]:
 
     Raises:
         ValueError: If the sequence is too short for its labels, there is no such label,
-            or a score is NaN or plus infinity.
+            a score is NaN or plus infinity, or all of a vector are minus infinity.
     """
     check_labels(labels, Y, "The sequence")
     states = np.zeros(2 * len(labels) + 1, dtype=int)  # a blank before and after each
@@ -193,7 +194,10 @@ def align(Y: np.ndarray, labels: Sequence[int]) -> list[tuple[int, int]]:
 
 def log_softmax(Y: np.ndarray) -> np.ndarray:
     """Return logarithms of probabilities. Shape (T, K), float64."""
-    if np.isnan(Y).any() or np.isposinf(Y).any():
-        raise ValueError("A score is infinite or NaN, but it has to be a number")
-    Y = Y.astype("float64") - Y.max(axis=1, keepdims=True, initial=-inf)
+    highest = Y.max(axis=1, keepdims=True, initial=-inf)
+    if not np.isfinite(highest).all():
+        raise ValueError(
+            "A score is NaN or plus infinity, or all of a vector are minus infinity"
+        )
+    Y = Y.astype("float64") - highest
     return Y - np.log(np.exp(Y).sum(axis=1, keepdims=True))

@@ -86,13 +86,13 @@ def test_scores_that_are_no_numbers_are_refused(score):
         ctc_loss([Y], [[1]])
 
 
-@pytest.mark.parametrize("score", [np.inf, np.nan])
-def test_nothing_is_found_in_scores_that_are_no_numbers(score):
+@pytest.mark.parametrize(("place", "score"), [(3, np.inf), (3, np.nan), (..., -np.inf)])
+def test_nothing_is_found_in_scores_that_are_no_numbers(place, score):
     Y = make_scores(5, 4)
-    Y[2, 3] = score
-    with pytest.raises(ValueError, match="infinite or NaN"):
+    Y[2, place] = score
+    with pytest.raises(ValueError, match="NaN or plus infinity, or all of a vector"):
         prefix_search(Y, beam=4)
-    with pytest.raises(ValueError, match="infinite or NaN"):
+    with pytest.raises(ValueError, match="NaN or plus infinity, or all of a vector"):
         align(Y, [1])
 
 
