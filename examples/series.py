@@ -131,7 +131,8 @@ def read_csv(path: str, names: list[str], rows: int, max_gap: int) -> Table:
 def steps_evenly(numbers: Any) -> bool:
     """Tell whether numbers rise by the same from row to row, as years do."""
     steps = numbers.astype("float64").diff()
-    return bool(steps.max() == steps.min() > 0)
+    least, most = steps.min(), steps.max()
+    return bool(least > 0 and np.isclose(least, most, atol=0.0))  # 0.1 isn't exact
 
 
 def even_out(path: str, table: pd.DataFrame, name: str, max_gap: int) -> pd.DataFrame:

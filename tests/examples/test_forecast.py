@@ -254,9 +254,9 @@ def test_a_file_needs_no_dates(series, tmp_path, names, found):
     assert table.values.T.tolist() == [columns[name] for name in found]
 
 
-def test_years_and_row_numbers_are_no_series(series, tmp_path):
-    for first in (1990, 0):
-        rows = [f"{first + i},{value}" for i, value in enumerate((5, 4, 7))]
+def test_years_row_numbers_and_seconds_are_no_series(series, tmp_path):
+    for first, step in ((1990, 1), (0, 1), (0, 0.1)):
+        rows = [f"{first + step * i:g},{x}" for i, x in enumerate((5, 4, 7, 1))]
         path = write(tmp_path / "x.csv", rows, header=",a")
         assert series.read_csv(str(path), [], 0, 1).names == ["a"]
     path = write(tmp_path / "x.csv", ["1", "2", "3"], header="a")
