@@ -14,6 +14,7 @@ from spacy_rnn.atomic import check_writable, write_atomically
 from spacy_rnn.cli.json_text import to_json
 from spacy_rnn.cli.messages import THE_USERS, one_message, parse_overrides
 from spacy_rnn.cli.options import CodeOption, GpuOption, JsonOption
+from spacy_rnn.cli.tables import print_rows
 
 if TYPE_CHECKING:  # the command line loads this module, whatever the command
     from spacy_rnn.cli.comparison.runs import Plan, Result
@@ -104,7 +105,7 @@ def compare_cli(
     if as_json:
         typer.echo((output / TABLE).read_text(encoding="utf8"))
     else:
-        print_rows(rows)
+        print_comparison(rows)
         msg.good(f"Saved the table and a plot to {output / TABLE} and {output / PLOT}")
     if errors:
         raise typer.Exit(1)
@@ -214,7 +215,7 @@ def save(rows: Sequence["Row"], output: Path) -> None:
     write_atomically(output / PLOT, draw(rows))
 
 
-def print_rows(rows: Sequence["Row"]) -> None:
+def print_comparison(rows: Sequence["Row"]) -> None:
     """Print the table."""
 
     def show(value: float | None, form: str = ",.0f", scale: float = 1) -> str:
@@ -233,7 +234,7 @@ def print_rows(rows: Sequence["Row"]) -> None:
         )
         for row in rows
     ]
-    msg.table(
+    print_rows(
         cells,
         title="Comparison",
         header=(
