@@ -120,6 +120,13 @@ def test_the_settings_of_the_components_are_those_of_the_factories(page, factori
     for key, description in described.items():
         if "only" not in description:
             assert all(key in meta.default_config for meta in metas), key
+        if key not in ("model", "scorer"):
+            written = re.search(r"efaults to `(.+?)`", description)[1]
+            assert written in {
+                repr(meta.default_config[key]).replace("'", '"')
+                for meta in metas
+                if key in meta.default_config
+            }, key
 
 
 @pytest.mark.parametrize(("page", "factories"), WITH_MODEL.items())
