@@ -168,9 +168,10 @@ def find_strongest(
 def paint(text: str, *codes: str, colours: bool = True) -> str:
     """Give a text what codes of a terminal say, if it has colours.
 
-    Codes that are in the text itself are spelled out, so that none has an effect.
+    Codes that are in the text itself are spelled out, so that none has an effect. A
+    return without a line feed, by which a line is written over, ends it instead.
     """
-    text = text.translate(SPELLED)
+    text = text.replace("\r\n", "\n").replace("\r", "\n").translate(SPELLED)
     return f"\x1b[{';'.join(codes)}m{text}\x1b[0m" if codes and colours else text
 
 

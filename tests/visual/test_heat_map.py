@@ -164,10 +164,10 @@ def test_without_colours_what_is_predicted_of_is_in_brackets_unless_it_is_all():
 
 @pytest.mark.parametrize("colours", [True, False])
 def test_codes_in_a_text_have_no_effect_on_the_terminal(colours):
-    words = ["\x1b[31mred", "\x9b1m", "soup\x07"]
+    words = ["\x1b[31mred", "\x9b1m", "soup\x07", "over\rwritten"]
     doc = Doc(spacy.blank("en").vocab, words=words)
     found = explanation(
-        doc=doc, end=1, contributions=np.array([1.0, 0.5, 2.0]), label="\x1bgood"
+        doc=doc, end=1, contributions=np.array([1.0, 0.5, 2.0, 0.5]), label="\x1bgood"
     )
     drawn = CODES.sub("", draw_text(found, colours=colours))
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", drawn)
