@@ -371,7 +371,7 @@ def test_a_corpus_that_is_not_kept_is_checked_again(a_file):
         list(corpus(NLP))
 
 
-def test_an_augmenter_makes_examples_of_each_example(a_file):
+def test_entities_stay_where_they_are_when_words_are_augmented(a_file):
     augmenter = registry.resolve(
         {"a": {"@augmenters": "spacy.lower_case.v1", "level": 1.0}}
     )["a"]
