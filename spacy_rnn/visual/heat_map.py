@@ -76,8 +76,8 @@ def render(
     """
     pictures = list(find_pictures(explanations, weights))
     figures = [draw_html(each, weights) for each in pictures]
-    if any(isinstance(each, Explanation) for each in pictures):
-        figures.insert(0, ATTENTION_KEY if weights == "attention" else KEY)
+    if any(has_shades(each) for each in pictures):
+        figures.insert(0, KEY if weights == "contributions" else ATTENTION_KEY)
     body = "\n".join(['<div class="rnn rnn-texts">', *figures, "</div>"])
     cell = f"<style>{THEME}{STYLE}</style>\n{body}"
     if jupyter or (jupyter is None and is_in_jupyter()):
@@ -175,6 +175,13 @@ def find_pictures(
         elif each.doc is not last:
             last = each.doc
             yield weigh_by_summary(each.doc, each.label)
+
+
+def has_shades(picture: Picture) -> bool:
+    """Return whether tokens are drawn with their weights."""
+    if isinstance(picture, WeightedSentences):
+        return picture.words is not None
+    return isinstance(picture, Explanation)
 
 
 def draw_html(picture: Picture, weights: Weights) -> str:

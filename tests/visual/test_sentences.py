@@ -56,6 +56,7 @@ def test_a_summary_is_drawn_with_all_sentences_and_those_that_are_in_it():
 def test_attention_of_sentences_is_drawn_with_that_of_their_words():
     each = explanation(make_doc(chosen=()))
     html = render([each], weights="sentences", jupyter=False)
+    assert "was looked at</mark>" in html
     assert [row[:2] for row in rows_of(html)] == [
         (False, 25.0),
         (False, 50.0),
@@ -75,6 +76,7 @@ def test_sentences_of_a_summary_that_are_explained_make_one_picture():
     ]
     html = render([*spans, *spans[:1]], weights="sentences", jupyter=False)
     assert html.count("<figure") == 1
+    assert "</mark>" not in html  # there are no shades
 
 
 @pytest.mark.parametrize(("lang", "direction"), [("en", "ltr"), ("ar", "rtl")])
