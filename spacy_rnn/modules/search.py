@@ -209,7 +209,7 @@ class Search:
         self.totals = totals.contiguous()
 
     def move(self, rows: Tensor) -> None:
-        """Let a hypothesis, by its row, stand where each number of a row does."""
+        """Let the hypotheses of these rows, in their order, take the place of all."""
         self.totals = self.totals.flatten()[rows]
         self.log_probs, self.pieces = self.log_probs[rows], self.pieces[rows]
         self.shares, self.copies = self.shares[rows], self.copies[rows]
