@@ -180,17 +180,7 @@ def test_examples_with_and_without_words_are_learned_and_rehearsed_together():
 
 @pytest.mark.parametrize("method", ["update", "rehearse"])
 def test_documents_without_a_token_change_nothing(method):
-    cnn = {
-        "@architectures": "spacy.HashEmbedCNN.v2",
-        "pretrained_vectors": None,
-        "width": 8,
-        "depth": 1,
-        "embed_size": 50,
-        "window_size": 1,
-        "maxout_pieces": 2,
-        "subword_features": True,
-    }
-    nlp = make_nlp(model=small_model(tok2vec=cnn))
+    nlp = make_nlp(model=small_model(tok2vec=SPACYS_CNN))
     fit(nlp, make_examples(nlp), 3)
     optimizer, pipe = nlp.resume_training(), nlp.get_pipe("rnn_translator")
     pipe.update(make_examples(nlp), sgd=optimizer)
