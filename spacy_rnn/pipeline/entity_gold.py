@@ -90,16 +90,15 @@ def read_ents(examples: Sequence[Example]) -> np.ndarray:
     Returns:
         For each token of the predictions. Shape (N, 3).
     """
-    same = same_tokens(examples)
     each = [
         example.reference.to_array(ATTRS) if is_same else align_ents(example)
-        for example, is_same in zip(examples, same, strict=True)
+        for example, is_same in zip(examples, same_tokens(examples), strict=True)
     ]
     rows = concatenate(each, 3)
     iob, _, space = rows.T
     doc_of = np.repeat(np.arange(len(each)), list(map(len, each)))
     says_any = np.bincount(doc_of[iob != MISSING], minlength=len(each)) > 0
-    iob[(same & says_any)[doc_of] & (iob == MISSING) & (space == 1)] = OUTSIDE
+    iob[says_any[doc_of] & (iob == MISSING) & (space == 1)] = OUTSIDE
     return rows
 
 

@@ -50,7 +50,7 @@ def update(
     """Learn from a batch of examples.
 
     Those of spaCy's components look through documents one by one for what `get_loss`
-    checks for all of them at once.
+    checks for all of them at once. What is no batch is refused by the component's name.
     """
     validate_examples(examples, f"{type(self).__name__}.update")
     return TrainablePipe.update(self, examples, drop=drop, sgd=sgd, losses=losses)

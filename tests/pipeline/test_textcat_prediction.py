@@ -41,6 +41,14 @@ def test_exclusive_scores_sum_to_one(reader, scores_of, factory):
         assert_allclose(sums, 1.0, atol=1e-5)
 
 
+def test_each_score_stands_under_its_label(reader, texts, factory):
+    pipe, docs = reader.get_pipe(factory), [*map(reader.make_doc, texts)]
+    scores = pipe.predict(docs)
+    pipe.set_annotations(docs, scores)
+    for doc, row in zip(docs, scores, strict=True):
+        assert doc.cats == dict(zip(pipe.labels, map(float, row), strict=True))
+
+
 def test_odd_texts_get_the_same_scores_alone_and_in_a_batch(reader, texts, scores_of):
     mixed = [*ODD_TEXTS.values(), *texts, ""]
     together = scores_of(reader, mixed)
