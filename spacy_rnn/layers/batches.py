@@ -10,6 +10,7 @@ from thinc.types import Floats2d
 from torch import Tensor
 
 from spacy_rnn.layers.arrays import as_tensor
+from spacy_rnn.modules import devices
 from spacy_rnn.ragged import RaggedList, flatten
 
 
@@ -39,7 +40,8 @@ def split(X: Any, lengths: np.ndarray) -> list[Floats2d]:
 
 def to_device(model: Model, array: np.ndarray) -> Tensor:
     """Move an array of the CPU to where the layer's parameters are, as a tensor."""
-    return torch.from_numpy(array).to(as_tensor(model.get_param("W")).device)
+    device = as_tensor(model.get_param("W")).device
+    return devices.to_device(torch.from_numpy(array), device)
 
 
 def no_docs(dYs: Any) -> list[Doc]:

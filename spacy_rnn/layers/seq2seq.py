@@ -117,7 +117,7 @@ def forward(
     target = target_pieces(known, target_spelling)
     losses, backprop_loss = score_texts(model, memory, source, target, is_train)
     Y = model.ops.alloc1f(len(docs))
-    Y[model.ops.xp.asarray(has_both)] = losses
+    Y[model.ops.xp.asarray(np.flatnonzero(has_both))] = losses
 
     def backprop(dY: Any) -> list[Doc]:
         # The gradient was made for all texts alike.

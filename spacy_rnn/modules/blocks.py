@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from spacy_rnn.modules.block_plan import Costs, plan, round_shape
+from spacy_rnn.modules.devices import to_device
 
 
 class Block(NamedTuple):
@@ -61,10 +62,10 @@ class Blocks:
         shift = starts - before
         top = column - before * step
         bottom = column + (before + ordered - 1) * step
-        per_doc = torch.stack([shift, top, bottom, step]).to(device)
+        per_doc = to_device(torch.stack([shift, top, bottom, step, ordered]), device)
         self.n_tokens = int(ordered.sum())
         shift, top, bottom, step = torch.repeat_interleave(
-            per_doc, ordered.to(device), dim=1, output_size=self.n_tokens
+            per_doc[:4], per_doc[4], dim=1, output_size=self.n_tokens
         )
         number = torch.arange(self.n_tokens, device=device)
         down = number * step

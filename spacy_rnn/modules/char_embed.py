@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from spacy_rnn.modules.add_rows import AddRows
+from spacy_rnn.modules.devices import to_device
 from spacy_rnn.modules.distinct import spread
 from spacy_rnn.modules.pool import final_states
 from spacy_rnn.modules.rnn import RNNEncoder
@@ -91,7 +92,7 @@ class CharCNN(nn.Module):
 
     def forward(self, table: Tensor, chars: Tensor, lengths: Tensor) -> Tensor:
         """Encode words, given the vectors of their characters. Shape (M, nO)."""
-        lengths = lengths.to(chars.device)
+        lengths = to_device(lengths, chars.device)
         seen = neighbours(chars, lengths, before=len(table), after=len(table) + 1)
         scores = self.filters(torch.cat([table, self.ends]))
         offsets = torch.arange(WINDOW, device=chars.device)
@@ -109,7 +110,7 @@ class CharLSTM(nn.Module):
     def forward(self, table: Tensor, chars: Tensor, lengths: Tensor) -> Tensor:
         """Encode words, given the vectors of their characters. Shape (M, nO)."""
         X = self.read(table.index_select(0, chars), lengths)
-        return final_states(X, lengths.to(X.device), bidirectional=True)
+        return final_states(X, to_device(lengths, X.device), bidirectional=True)
 
 
 def neighbours(chars: Tensor, lengths: Tensor, *, before: int, after: int) -> Tensor:

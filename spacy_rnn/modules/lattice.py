@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from spacy_rnn.modules.devices import to_device
 from spacy_rnn.modules.transition_parts import lay_out
 from spacy_rnn.modules.transitions import Transitions
 
@@ -68,7 +69,7 @@ class Lattice:
     def select(self, docs: Tensor) -> "Lattice":
         """Make a lattice of some documents, which may repeat, given on the CPU."""
         lengths, starts = self.lengths[docs], self.lengths.cumsum(0) - self.lengths
-        tokens = list_tokens(starts[docs], lengths).to(self.emissions.device)
+        tokens = to_device(list_tokens(starts[docs], lengths), self.emissions.device)
         emissions = self.emissions.index_select(0, tokens)
         return self.vary(emissions=emissions, lengths=lengths)
 
@@ -145,10 +146,10 @@ class Steps:
         tokens = list_tokens(self.starts, lengths)
         token = torch.empty_like(place).scatter_(1, place, tokens.expand(2, -1))
         self.counts: list[int] = counts.tolist()
-        self.order = order.to(device)
-        self.token = token.to(device)
-        self.first, self.last = token[:, : len(order)].to(device)
-        self.doc_of = doc_of.to(device)
+        self.order = to_device(order, device)
+        self.token = to_device(token, device)
+        self.first, self.last = self.token[:, : len(order)]
+        self.doc_of = to_device(doc_of, device)
 
     def blocks(self, size: int) -> list[list[int]]:
         """Put neighbouring steps together, of `size` tokens or a little more."""

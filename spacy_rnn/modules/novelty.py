@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from spacy_rnn.modules.devices import to_device
 from spacy_rnn.modules.steps import SortedSteps
 
 
@@ -28,7 +29,7 @@ def sequential_scores(base: Tensor, query: Tensor, H: Tensor, sizes: Tensor) -> 
     order = order[: int(sizes.count_nonzero())]
     steps = SortedSteps.of(sizes[order])
     starts = (sizes.cumsum(0) - sizes)[order]
-    places = (starts[steps.rows] + steps.times).to(base.device)
+    places = to_device(starts[steps.rows] + steps.times, base.device)
     rows = zip(
         *(X[places].split(steps.sizes) for X in (base, query, H)),
         strict=True,

@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from spacy_rnn.modules.devices import to_device
 from spacy_rnn.modules.lattice import Steps
 
 PIECE = 128  # tokens
@@ -111,7 +112,7 @@ def run(
         sweep(values, edge, steps, algebra, directions, *found)
         return found
     device, inner = values.device, pieces.inner
-    borders, ahead = pieces.starts[inner].to(device), inner.to(device)
+    borders, ahead = (to_device(x, device) for x in (pieces.starts[inner], inner))
     chosen = list(directions)
     sides = torch.stack([borders - 1, borders])[chosen, :, None]
     to = torch.stack([ahead, ahead - 1])[chosen]
@@ -121,7 +122,7 @@ def run(
     stale = torch.arange(len(pieces.lengths))
     while len(stale):
         part = pieces.select(stale, device)
-        starts = edge[:, stale.to(device)][:, part.order]
+        starts = edge[:, to_device(stale, device)][:, part.order]
         sweep(values, starts, part, algebra, directions, *found)
         ends = found[0].gather(1, sides.expand(-1, -1, values.shape[1]))
         fresh = algebra.follow(ends)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from spacy_rnn.modules.attention import AttentionPool
+from spacy_rnn.modules.devices import to_device
 from spacy_rnn.modules.dropout import keep_mask
 from spacy_rnn.modules.novelty import sequential_scores
 from spacy_rnn.modules.rnn import RNNEncoder
@@ -25,7 +26,8 @@ class Layout:
         sizes: Sentences in each document, 0 allowed; on the CPU. Shape (B,).
         pair_of: Which pair of a sentence and a word each token is. Shape (N,).
         pair_sentence: The sentence of each pair. Shape (P,).
-        pair_word: The word of each pair; no two documents share one. Shape (P,).
+        pair_word: The word of each pair, counted from 0; no two documents share one.
+            Shape (P,).
         flags: What is known of each token besides its vector. Shape (N, F).
     """
 
@@ -94,12 +96,12 @@ class SentenceScorer(nn.Module):
         Returns:
             Log odds of being chosen. Shape (S,).
         """
-        sizes = layout.sizes.to(X.device)
+        sizes = to_device(layout.sizes, X.device)
         n_sentences = len(layout.lengths)
         if not n_sentences:
             return X.new_zeros(0)
         doc_of = torch.repeat_interleave(sizes, output_size=n_sentences)
-        statistics = self.measure(X, layout, sizes)
+        statistics = self.measure(X, layout)
         vectors = torch.cat([self.pool_words(X, layout.lengths), statistics], dim=1)
         if dropout:
             vectors = vectors * keep_mask(vectors, vectors.shape, dropout)
@@ -114,7 +116,7 @@ class SentenceScorer(nn.Module):
         base = content + (H * document[doc_of]).sum(1) + self.place(layout.sizes, X)
         return sequential_scores(base, self.redundancy(H), H, layout.sizes)
 
-    def measure(self, X: Tensor, layout: Layout, sizes: Tensor) -> Tensor:
+    def measure(self, X: Tensor, layout: Layout) -> Tensor:
         """Weigh the words and measure the sentences. Shape (S, statistics)."""
         inputs = torch.cat([X, layout.flags.to(X.dtype)], dim=1)
         return self.statistics(
@@ -122,7 +124,7 @@ class SentenceScorer(nn.Module):
             layout.pair_of,
             layout.pair_sentence,
             layout.pair_word,
-            sizes,
+            layout.sizes,
         )
 
     def pool_words(self, X: Tensor, lengths: Tensor) -> Tensor:
@@ -137,6 +139,6 @@ class SentenceScorer(nn.Module):
         time = torch.arange(len(starts)) - starts
         part = time * PARTS // torch.repeat_interleave(sizes, sizes)
         return (
-            self.position[time.clamp(max=POSITIONS).to(X.device)]
-            + self.part[part.to(X.device)]
+            self.position[to_device(time.clamp(max=POSITIONS), X.device)]
+            + self.part[to_device(part, X.device)]
         )

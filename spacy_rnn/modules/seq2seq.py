@@ -11,6 +11,7 @@ from spacy_rnn.modules.chunked_softmax import ChunkedLoss
 from spacy_rnn.modules.copying import copy_of, may_follow, track_copies
 from spacy_rnn.modules.decoder_cells import CELLS, Weights
 from spacy_rnn.modules.decoder_loop import DecoderLoop, Loop, Source, State
+from spacy_rnn.modules.devices import to_device
 from spacy_rnn.modules.dropout import keep_mask
 from spacy_rnn.modules.pieces import PADDING, START, Pieces, lay_out, pad
 from spacy_rnn.modules.steps import SortedSteps
@@ -141,7 +142,8 @@ class Seq2Seq(nn.Module):
         """
         order = target.lengths.argsort(descending=True, stable=True)
         steps = SortedSteps.of(target.lengths[order], memory.device)
-        starts = (target.lengths.cumsum(0) - target.lengths)[order].to(memory.device)
+        starts = (target.lengths.cumsum(0) - target.lengths)[order]
+        starts = to_device(starts, memory.device)
         right = target.pieces[starts[steps.rows] + steps.times]
         before = steps.shift(right.new_full((len(order), 1), START), right[:, None])[
             :, 0
@@ -174,7 +176,7 @@ class Seq2Seq(nn.Module):
         if coverage_loss:
             loss = loss + coverage_loss * read_again(steps, shares)
         of_text = losses.new_zeros(len(order)).index_add(
-            0, order.to(losses.device)[steps.rows], losses
+            0, to_device(order, losses.device)[steps.rows], losses
         )
         return torch.cat([loss[None] / len(right), of_text])
 
@@ -191,7 +193,7 @@ class Seq2Seq(nn.Module):
         Returns:
             The sources, and the state before the first piece of each target.
         """
-        places = lay_out(source.lengths, order).to(memory.device)
+        places = to_device(lay_out(source.lengths, order), memory.device)
         starts = torch.ones_like(source.pieces, dtype=torch.bool)
         starts[1:] = source.token_of[1:] != source.token_of[:-1]
         known = (places >= 0).to(memory.dtype)

@@ -6,6 +6,8 @@ from itertools import accumulate, pairwise
 import torch
 from torch import Tensor
 
+from spacy_rnn.modules.devices import to_device
+
 
 class SortedSteps:
     """Where the items of some sequences stand, step by step, with nothing in between.
@@ -48,7 +50,7 @@ class SortedSteps:
 
     @cached_property
     def times(self) -> Tensor:
-        sizes = torch.tensor(self.sizes, dtype=torch.long, device=self.device)
+        sizes = to_device(torch.tensor(self.sizes, dtype=torch.long), self.device)
         return torch.arange(len(sizes), device=self.device).repeat_interleave(
             sizes,
             output_size=sum(self.sizes),  # else a GPU would be asked for it
@@ -57,7 +59,7 @@ class SortedSteps:
     @cached_property
     def before(self) -> Tensor:
         n_first = self.sizes[0] if self.sizes else 0
-        sizes = torch.tensor([0, *self.sizes], dtype=torch.long, device=self.device)
+        sizes = to_device(torch.tensor([0, *self.sizes]), self.device)
         rows = torch.arange(len(self.rows), device=self.device)
         return (rows - sizes[self.times])[n_first:]
 

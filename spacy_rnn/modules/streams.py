@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from spacy_rnn.modules.cells import AllWeights
+from spacy_rnn.modules.devices import to_device
 from spacy_rnn.modules.dropout import keep_mask
 
 
@@ -42,14 +43,14 @@ def read_on(
     for length in lengths[lengths > 0].unique().tolist():
         pieces = (lengths == length).nonzero().squeeze(1)
         rows.append((ends[pieces] - length + torch.arange(length)[:, None]).flatten())
-        grid = X[rows[-1].to(X.device)].view(length, len(pieces), -1)
-        pieces = pieces.to(X.device)
+        grid = X[to_device(rows[-1], X.device)].view(length, len(pieces), -1)
+        pieces = to_device(pieces, X.device)
         grid, after = read_grid(
             layers, grid, states[pieces], weights, dropout=dropout, bptt=bptt
         )
         states[pieces] = after.to(states.dtype)
         Ys.append(grid.flatten(0, 1))
-    return torch.cat(Ys)[torch.cat(rows).argsort().to(X.device)]
+    return torch.cat(Ys)[to_device(torch.cat(rows).argsort(), X.device)]
 
 
 def read_grid(

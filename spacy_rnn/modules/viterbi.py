@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from spacy_rnn.modules.devices import to_device
 from spacy_rnn.modules.lattice import Lattice, Steps
 from spacy_rnn.modules.recursion import cut, run
 from spacy_rnn.modules.transitions import Transitions, finite
@@ -109,7 +110,7 @@ def trace(lattice: Lattice, scores: Tensor, path: Tensor) -> None:
         walk_back(path, origins, lattice.steps)
         return
     device = path.device
-    borders = pieces.starts[pieces.inner].to(device)
+    borders = to_device(pieces.starts[pieces.inner], device)
     path[borders - 1] = scores[borders - 1].argmax(1)
     stale = torch.arange(len(pieces.lengths))
     while len(stale):

@@ -5,6 +5,8 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from spacy_rnn.modules.devices import to_device
+
 SMALL = 1e-6  # added to a square before its root is taken
 ISOLATED = 1e-4  # square of a sum of cosines that counts as none
 SPREAD = 0.1  # of a mean: where values differ by less, they count as alike
@@ -47,8 +49,10 @@ class WordStatistics(nn.Module):
             weights: Of each token, in [0, 1], in each view. Shape (N, V).
             pair_of: Which pair of a sentence and a word each token is. Shape (N,).
             sentence_of: The sentence of each pair. Shape (P,).
-            word_of: The word of each pair; no two documents share one. Shape (P,).
-            sizes: Sentences in each document, 0 allowed, summing to S. Shape (B,).
+            word_of: The word of each pair, counted from 0; no two documents share one.
+                Shape (P,).
+            sizes: Sentences in each document, 0 allowed, summing to S; on the CPU.
+                Shape (B,).
 
         Returns:
             The measures as they are, and standardized within each document.
@@ -58,13 +62,13 @@ class WordStatistics(nn.Module):
         # where sums depend on their order, so on the batch, that would show.
         dtype, weights = weights.dtype, weights.double()
         n_sentences, n_views = int(sizes.sum()), weights.shape[1]
-        n_words = int(word_of.max()) + 1 if len(word_of) else 0
         by_sentence = partial(sums, sentence_of, n_sentences)
-        by_word = partial(sums, word_of, n_words)
+        by_word = partial(sums, word_of, len(word_of))  # there are no more words
         counts = sums(pair_of, len(sentence_of), weights)
         unit = counts / (by_sentence(counts**2) + SMALL).sqrt()[sentence_of]
         own = by_sentence(unit**2)
-        doc_of = torch.repeat_interleave(sizes)
+        sizes = to_device(sizes, weights.device)
+        doc_of = torch.repeat_interleave(sizes, output_size=n_sentences)
         others = (sizes - 1).clamp(min=1)[doc_of, None].to(weights.dtype)
 
         centrality = by_sentence(unit * by_word(unit)[word_of]) - own

@@ -5,6 +5,7 @@ import torch
 
 from spacy_rnn.modules import viterbi
 from spacy_rnn.modules.crf import FEW_TAGS, posterior
+from spacy_rnn.modules.devices import to_device
 from spacy_rnn.modules.lattice import Lattice
 from spacy_rnn.tags.scores import check_possible, docs_of
 from spacy_rnn.tags.tag_set import TagSet, tag_spans
@@ -73,8 +74,10 @@ def confidences_of(lattice: Lattice, tag_set: TagSet, spans: np.ndarray) -> np.n
     p = found.marginal(starts, tags[is_first])
     steps = found.conditional(tokens[onward], tags[onward - 1], tags[onward])
     stops = 1.0 - found.conditional(ends[inner], tags[last], longer)
-    p.log_().index_add_(0, torch.from_numpy(span_of[onward]).to(p.device), steps.log_())
-    p.index_add_(0, torch.from_numpy(inner).to(p.device), stops.log_())
+    p.log_().index_add_(
+        0, to_device(torch.from_numpy(span_of[onward]), p.device), steps.log_()
+    )
+    p.index_add_(0, to_device(torch.from_numpy(inner), p.device), stops.log_())
     # Behind a tag that is impossible, nothing has a probability.
     return p.exp_().nan_to_num_(0.0).clamp_(max=1.0).cpu().numpy()
 

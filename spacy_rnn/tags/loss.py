@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from spacy_rnn.modules.crf import log_partition
+from spacy_rnn.modules.devices import to_device
 from spacy_rnn.modules.lattice import Lattice
 from spacy_rnn.tags.scores import check_possible, docs_of, restrict
 from spacy_rnn.tags.tag_set import TagSet, span_sets
@@ -44,15 +45,15 @@ def crf_loss(
         leaf.requires_grad_()
     both = lattice.append(restrict(lattice, allowed))
     free, given = log_partition(both).chunk(2)
-    check_possible(given)
-    is_known = torch.from_numpy(~allowed.all(1)).to(free)
+    is_known = to_device(torch.from_numpy(~allowed.all(1)), free.device).to(free)
     n_known = torch.zeros_like(free).index_add(0, lattice.steps.doc_of, is_known)
     loss = torch.where(n_known > 0, free - given, 0.0).sum()
     if len(forbidden):
-        docs = torch.from_numpy(docs_of(lattice, forbidden)).to(free.device)
+        docs = to_device(torch.from_numpy(docs_of(lattice, forbidden)), free.device)
         without = log_without(lattice, tag_set, forbidden)
         loss = loss + (free[docs].sum() - without.sum())
     gradient = torch.autograd.grad(loss, lattice.leaves)
+    check_possible(given)  # a GPU has all of that to do now
     return loss.item() / len(lattice.lengths), gradient
 
 

@@ -9,6 +9,7 @@ from thinc.api import Ops, get_array_module
 from thinc.util import torch2xp
 from torch import Tensor
 
+from spacy_rnn.modules.devices import to_device
 from spacy_rnn.modules.lattice import Lattice
 from spacy_rnn.ragged import RaggedList, count
 from spacy_rnn.tags.tag_set import TagSet
@@ -60,7 +61,9 @@ def restrict(lattice: Lattice, allowed: np.ndarray) -> Lattice:
             f"The array of allowed tags has to have the shape "
             f"{tuple(lattice.emissions.shape)}, but it has {allowed.shape}"
         )
-    return lattice.restrict(torch.from_numpy(allowed).to(lattice.emissions.device))
+    return lattice.restrict(
+        to_device(torch.from_numpy(allowed), lattice.emissions.device)
+    )
 
 
 def join_scores(emissions: Sequence[Any], n_tags: int) -> Tensor:
@@ -102,7 +105,7 @@ def are_probabilities(rows: Any) -> bool:
 def mask(scores: Any, legal: np.ndarray, device: torch.device) -> Tensor:
     """Make what isn't legal impossible."""
     tensor = torch.from_dlpack(scores.astype("f8")).to(device)
-    return tensor.masked_fill(torch.from_numpy(~legal).to(device), -torch.inf)
+    return tensor.masked_fill(to_device(torch.from_numpy(~legal), device), -torch.inf)
 
 
 def from_gradient(ops: Ops, gradient: Sequence[Tensor], scores: TagScores) -> TagScores:
