@@ -1,5 +1,6 @@
 """What the models are trained to do."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,8 +31,9 @@ def cross_entropy(
             possible outcomes (Szegedy et al., 2016).
 
     Returns:
-        The loss per document, in nats, and its gradient with respect to the scores
-        that the probabilities were made from, not divided by B, shape (B, K).
+        The loss per document, in nats, on a GPU in an array without dimensions, and its
+        gradient with respect to the scores that the probabilities were made from, not
+        divided by B, shape (B, K).
     """
     outcomes = truths.shape[1] if exclusive else 2
     truths = truths * (1.0 - label_smoothing) + label_smoothing / outcomes
@@ -39,7 +41,7 @@ def cross_entropy(
     log_likelihood = truths * ops.xp.log(probabilities + tiny)
     if not exclusive:
         log_likelihood += (1.0 - truths) * ops.xp.log(1.0 - probabilities + tiny)
-    loss = -float((log_likelihood * weights).sum()) / max(1, len(truths))
+    loss = -(log_likelihood * weights).sum(dtype="f8") / max(1, len(truths))
     return loss, (probabilities - truths) * weights
 
 
@@ -56,9 +58,9 @@ def divergence(
         exclusive: Whether exactly one label is right.
 
     Returns:
-        The Kullback-Leibler divergence per row, in nats, and its gradient with respect
-        to the scores that the probabilities were made from, not divided by B, shape
-        (B, K).
+        The Kullback-Leibler divergence per row, in nats, on a GPU in an array without
+        dimensions, and its gradient with respect to the scores that the probabilities
+        were made from, not divided by B, shape (B, K).
     """
     (loss, gradient), (entropy, _) = (
         cross_entropy(
@@ -77,9 +79,9 @@ def divergence(
 def token_cross_entropy(
     ops: Ops,
     probabilities: Floats2d,
-    truths: Ints1d,
+    truths: np.ndarray,
     *,
-    wrong: Ints1d,
+    wrong: np.ndarray,
     label_smoothing: float,
 ) -> tuple[float, Floats2d]:
     """Compute the cross-entropy of partly annotated tokens, and its gradient.
@@ -87,14 +89,16 @@ def token_cross_entropy(
     Args:
         ops: Where to compute.
         probabilities: From a softmax. Shape (N, K).
-        truths: The label of each token, -1 where it's unknown. Shape (N,).
-        wrong: A label that a token is only known not to have, else -1. Shape (N,).
+        truths: The label of each token, -1 where it's unknown. On the CPU. Shape (N,).
+        wrong: A label that a token is only known not to have, else -1. On the CPU.
+            Shape (N,).
         label_smoothing: Share of the truth, in [0, (K - 1) / K), that is spread evenly
             over the other labels (Szegedy et al., 2016).
 
     Returns:
-        The loss per annotated token, in nats, and the gradient of the sum of them with
-        respect to the scores that the probabilities were made from, shape (N, K).
+        The loss per annotated token, in nats, on a GPU in an array without dimensions,
+        and the gradient of the sum of them with respect to the scores that the
+        probabilities were made from, shape (N, K).
 
     Raises:
         ValueError: If smoothing would leave the true label less than the others.
@@ -106,15 +110,17 @@ def token_cross_entropy(
             f"of {n_labels} gets most, but it is {label_smoothing}"
         )
     xp = ops.xp
-    gradient = xp.zeros_like(probabilities)
-    (right,), (not_right,) = xp.nonzero(truths >= 0), xp.nonzero(wrong >= 0)
-    loss_right, gradient[right] = pull_up(
-        xp, probabilities[right], truths[right], label_smoothing
-    )
-    loss_wrong, gradient[not_right] = push_down(
-        xp, probabilities[not_right], wrong[not_right]
-    )
-    return (loss_right + loss_wrong) / max(1, len(right) + len(not_right)), gradient
+    gradient, loss, n_known = xp.zeros_like(probabilities), 0.0, 0
+    pull = partial(pull_up, label_smoothing=label_smoothing)
+    for labels, find_loss in ((truths, pull), (wrong, push_down)):
+        known = np.flatnonzero(labels >= 0)
+        if len(known):
+            tokens = xp.asarray(known)
+            found, gradient[tokens] = find_loss(
+                xp, probabilities[tokens], xp.asarray(labels[known])
+            )
+            loss, n_known = loss + found, n_known + len(known)
+    return loss / max(1, n_known), gradient
 
 
 def pull_up(
@@ -125,9 +131,9 @@ def pull_up(
     rows, tiny = xp.arange(len(labels)), float(np.finfo("f").tiny)
     spread = label_smoothing / (n_labels - 1) if label_smoothing else 0.0
     top = 1.0 - label_smoothing - spread  # what the true label has more than the others
-    loss = -top * float(xp.log(probabilities[rows, labels] + tiny).sum())
+    loss = -top * xp.log(probabilities[rows, labels] + tiny).sum(dtype="f8")
     if spread:
-        loss -= spread * float(xp.log(probabilities + tiny).sum())
+        loss -= spread * xp.log(probabilities + tiny).sum(dtype="f8")
     gradient = probabilities - spread
     gradient[rows, labels] -= top
     return loss, gradient
@@ -144,7 +150,7 @@ def push_down(
     rest = others.sum(axis=1) + tiny  # 1 - found would have no digits near 0
     gradient = others * (-found / rest)[:, None]
     gradient[rows, labels] = found
-    return -float(xp.log(rest).sum()), gradient
+    return -xp.log(rest).sum(dtype="f8"), gradient
 
 
 def balanced_classes(counts: dict[str, tuple[int, int]]) -> dict[str, float]:

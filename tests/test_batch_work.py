@@ -31,13 +31,14 @@ from spacy_rnn.modules import block_plan
 PACKAGES = [Path(package.__file__).parent for package in (spacy_rnn, thinc, np)]
 FEW, MANY = 128, 5120  # documents
 WORDS = 4  # in each
-# Where documents are looked at one by one: spaCy gives their tokens, boundaries and
-# categories no other way.
+# Where documents are looked at one by one: spaCy gives them, their tokens, boundaries
+# and categories no other way.
 PER_DOC = {
     "layers/features.py:token_features",
     "layers/segments.py:chunks",
     "layers/segments.py:forward",
     "pipeline/labels.py:read_categories",
+    "pipeline/learning.py:update",
 }
 PLANNING = ("block_plan.py", "shapes.py")  # of blocks, which are few
 

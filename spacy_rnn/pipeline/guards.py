@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 from spacy.pipeline import TrainablePipe
-from spacy.training import Example, validate_examples
 from thinc.api import Model, Optimizer
 from thinc.model import serialize_attr
 from thinc.types import FloatsXd
@@ -19,6 +18,7 @@ from spacy_rnn.checks import list_names
 from spacy_rnn.gradients import finish_update as clip_and_update
 from spacy_rnn.gradients import layer_names
 from spacy_rnn.pipeline.labels import score
+from spacy_rnn.pipeline.learning import update
 from spacy_rnn.pipeline.settings import configure, join_settings
 
 SEAL = "seal"  # attribute of a saved model: digests of what may not change
@@ -37,23 +37,6 @@ def guarded(pipe: PipeT) -> PipeT:
         if method.__name__ not in vars(pipe):
             setattr(pipe, method.__name__, method)
     return pipe
-
-
-def update(
-    self: TrainablePipe,
-    examples: Iterable[Example],
-    *,
-    drop: float = 0.0,
-    sgd: Optimizer | None = None,
-    losses: dict[str, float] | None = None,
-) -> dict[str, float]:
-    """Learn from a batch of examples.
-
-    Those of spaCy's components look through documents one by one for what `get_loss`
-    checks for all of them at once. What is no batch is refused by the component's name.
-    """
-    validate_examples(examples, f"{type(self).__name__}.update")
-    return TrainablePipe.update(self, examples, drop=drop, sgd=sgd, losses=losses)
 
 
 def finish_update(self: TrainablePipe, sgd: Optimizer) -> None:

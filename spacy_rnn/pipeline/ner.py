@@ -26,7 +26,7 @@ from spacy_rnn.pipeline.entity_labels import (
 )
 from spacy_rnn.pipeline.guards import guarded
 from spacy_rnn.pipeline.labels import ignore_others, make_room
-from spacy_rnn.pipeline.rehearsal import rehearse
+from spacy_rnn.pipeline.learning import rehearse
 from spacy_rnn.pipeline.settings import note_settings
 from spacy_rnn.scorers import ner_score
 from spacy_rnn.tags.decoding import span_confidences

@@ -19,10 +19,11 @@ from spacy_rnn.losses import cross_entropy, divergence
 from spacy_rnn.pipeline.calibration import scale_logistic
 from spacy_rnn.pipeline.default_models import SUMMARIZER
 from spacy_rnn.pipeline.guards import guarded
-from spacy_rnn.pipeline.rehearsal import rehearse
+from spacy_rnn.pipeline.learning import rehearse
 from spacy_rnn.pipeline.settings import note_settings
 from spacy_rnn.pipeline.summary_choice import Order, Unit, choose
 from spacy_rnn.pipeline.summary_gold import has_gold, sentence_truths, soften
+from spacy_rnn.ragged import RaggedList, flatten
 from spacy_rnn.scorers import summary_score
 
 SAMPLE = 10  # documents that a model is initialized with
@@ -181,9 +182,9 @@ class RNNSummarizer(TrainablePipe):
         scores = self.model.predict(list(docs))
         if not scores:
             return []
-        ops = self.model.ops
-        flat = self.calibrated(to_numpy(ops.sigmoid(ops.xp.concatenate(scores))))
-        return np.split(flat, np.cumsum([len(each) for each in scores])[:-1])
+        ops, flat = self.model.ops, flatten(self.model.ops, scores)
+        probabilities = self.calibrated(to_numpy(ops.sigmoid(flat.data)))
+        return RaggedList(probabilities, flat.lengths)
 
     def calibrated(self, probabilities: Any) -> Any:
         """Turn the model's probabilities into those that the settings make of them."""
@@ -223,25 +224,24 @@ class RNNSummarizer(TrainablePipe):
         """
         examples, share = list(examples), self.cfg["soft_labels"]
         validate_examples(examples, f"{type(self).__name__}.get_loss")
+        ops, flat = self.model.ops, flatten(self.model.ops, scores)
         truths = []
-        for example, score in zip(examples, scores, strict=True):
+        for example, size in zip(examples, flat.lengths, strict=True):
             truth = sentence_truths(example, self.cfg["spans_key"])
-            unknown = np.full(len(score), np.nan)
+            unknown = np.full(size, np.nan)
             truths.append(unknown if truth is None else soften(truth, example, share))
-        ops: Any = self.model.ops
         values = np.concatenate(truths)
         is_known = ~np.isnan(values)
         loss, gradient = cross_entropy(
             ops,
-            ops.sigmoid(ops.xp.concatenate(scores))[:, None],
+            ops.sigmoid(flat.data)[:, None],
             ops.asarray2f(np.nan_to_num(values)[:, None]),
             ops.asarray2f(is_known[:, None]),
             exclusive=False,
             label_smoothing=0.0,
         )
         loss *= len(values) / max(1, int(is_known.sum()))
-        lengths = [len(score) for score in scores]
-        return loss, ops.unflatten(gradient[:, 0], lengths)
+        return loss, RaggedList(gradient[:, 0], flat.lengths)
 
     def divergence(
         self, scores: Sequence[Floats1d], before: Sequence[Floats1d]
@@ -251,6 +251,7 @@ class RNNSummarizer(TrainablePipe):
         The loss is the Kullback-Leibler divergence per sentence, in nats.
         """
         ops: Any = self.model.ops
-        now, then = (ops.sigmoid(ops.xp.concatenate(each)) for each in (scores, before))
-        loss, gradient = divergence(ops, now[:, None], then[:, None], exclusive=False)
-        return loss, ops.unflatten(gradient[:, 0], [len(score) for score in scores])
+        flat, then = flatten(ops, scores), flatten(ops, before)
+        now, then = (ops.sigmoid(each.data)[:, None] for each in (flat, then))
+        loss, gradient = divergence(ops, now, then, exclusive=False)
+        return loss, RaggedList(gradient[:, 0], flat.lengths)

@@ -1,11 +1,9 @@
 """spaCy's tagger on recurrent networks."""
 
-import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
-from spacy.errors import Errors
 from spacy.language import Language
 from spacy.pipeline.tagger import Tagger, tagger_score
 from spacy.strings import get_string_id
@@ -26,7 +24,7 @@ from spacy_rnn.pipeline.labels import (
     ignore_others,
     make_room,
 )
-from spacy_rnn.pipeline.rehearsal import rehearse
+from spacy_rnn.pipeline.learning import rehearse
 from spacy_rnn.pipeline.settings import note_settings
 from spacy_rnn.pipeline.truths import UNKNOWN, Truth, Values, token_truths
 from spacy_rnn.ragged import RaggedList, flatten
@@ -177,8 +175,7 @@ class RNNTagger(Tagger):
         """Find the cross-entropy per annotated token, in nats, and its gradient.
 
         Raises:
-            ValueError: If a token has a label that the component doesn't know, or
-                scores are NaN.
+            ValueError: If a token has a label that the component doesn't know.
         """
         examples = list(examples)
         validate_examples(examples, f"{type(self).__name__}.get_loss")
@@ -193,12 +190,10 @@ class RNNTagger(Tagger):
         loss, gradient = token_cross_entropy(
             ops,
             flat.data,
-            ops.asarray1i(truths[:, 0]),
-            wrong=ops.asarray1i(truths[:, 1]),
+            truths[:, 0],
+            wrong=truths[:, 1],
             label_smoothing=self.cfg["label_smoothing"],
         )
-        if math.isnan(loss):
-            raise ValueError(Errors.E940)
         return loss, RaggedList(gradient, flat.lengths)
 
     def divergence(

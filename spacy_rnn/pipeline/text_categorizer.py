@@ -35,8 +35,8 @@ from spacy_rnn.pipeline.labels import (
     score,
     true_labels,
 )
+from spacy_rnn.pipeline.learning import rehearse
 from spacy_rnn.pipeline.listening import follow_upstream
-from spacy_rnn.pipeline.rehearsal import rehearse
 from spacy_rnn.pipeline.settings import note_settings
 from spacy_rnn.pipeline.thresholds import (
     Thresholds,

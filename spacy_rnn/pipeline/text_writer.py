@@ -11,12 +11,13 @@ from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
-from thinc.api import Optimizer, set_dropout_rate
+from thinc.api import Optimizer
 from thinc.types import Floats1d
 
 from spacy_rnn.extensions import register_text, written_texts
 from spacy_rnn.metrics.agreement import expected_agreement
 from spacy_rnn.pipeline.guards import guarded
+from spacy_rnn.pipeline.learning import learn
 from spacy_rnn.pipeline.settings import note_settings
 from spacy_rnn.types import Candidate, Seq2SeqT
 
@@ -226,8 +227,7 @@ class TextWriter(TrainablePipe):
     ) -> tuple[float, Floats1d]:
         """Find the cross-entropy per piece, in nats, and its gradient."""
         validate_examples(examples, f"{type(self).__name__}.get_loss")
-        total = self.model.ops.xp.sum(scores)
-        return float(total), self.model.ops.xp.ones_like(scores)
+        return scores.sum(dtype="f8"), self.model.ops.xp.ones_like(scores)
 
     def _learn(
         self,
@@ -239,19 +239,15 @@ class TextWriter(TrainablePipe):
         losses: dict[str, float] | None,
         share: float = 1.0,
     ) -> dict[str, float]:
-        losses = {} if losses is None else losses
-        losses.setdefault(self.name, 0.0)
         docs = [example.predicted for example in examples]
-        if not any(map(len, docs)):
-            return losses
-        set_dropout_rate(self.model, drop)
-        scores, backprop = self.model.begin_update((docs, targets))
-        loss, d_scores = self.get_loss(examples, scores)
-        backprop(share * d_scores)
-        if sgd not in (None, False):
-            self.finish_update(sgd)
-        losses[self.name] += loss
-        return losses
+
+        def find_loss(scores: Floats1d) -> tuple[Any, Floats1d]:
+            loss, gradient = self.get_loss(examples, scores)
+            return loss, share * gradient
+
+        return learn(
+            self, docs, (docs, targets), find_loss, drop=drop, sgd=sgd, losses=losses
+        )
 
 
 def by_agreement(found: list[Candidate], temperature: float) -> list[Candidate]:
