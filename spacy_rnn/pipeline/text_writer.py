@@ -227,7 +227,8 @@ class TextWriter(TrainablePipe):
     ) -> tuple[float, Floats1d]:
         """Find the cross-entropy per piece, in nats, and its gradient."""
         validate_examples(examples, f"{type(self).__name__}.get_loss")
-        return scores.sum(dtype="f8"), self.model.ops.xp.ones_like(scores)
+        xp = self.model.ops.xp
+        return xp.sum(scores, dtype="f8"), xp.ones_like(scores)
 
     def _learn(
         self,
