@@ -35,6 +35,7 @@ ALLOWED = {
     "gradients": {"spacy", "thinc"} | ARRAYS,
     "losses": {"thinc"} | ARRAYS,
     "ctc": {"torch", "thinc"} | ARRAYS,
+    "crf": {"torch", "thinc", "modules", "ragged", "tags", "types"} | ARRAYS,
     "scorers": {"spacy", "extensions", "metrics"},
     "pipeline": {
         "thinc",
