@@ -168,11 +168,10 @@ def align(Y: np.ndarray, labels: Sequence[int]) -> list[tuple[int, int]]:
     no_skip[3::2] = states[3::2] == states[1:-2:2]
     best = np.full(len(states), -inf)
     best[0], moves = 0.0, []
-    for t, row in enumerate(log_softmax(Y)[:, states]):
-        step = np.concatenate([[-inf], best[:-1]])
-        skip = np.concatenate([[-inf, -inf], best[:-2]])[: len(states)]
-        skip[no_skip] = -inf
-        options = np.stack([best, step, skip] if t else [best, step, step])
+    for row in log_softmax(Y)[:, states]:
+        before = np.concatenate([[-inf, -inf], best])
+        skip = np.where(no_skip, -inf, before[:-2])
+        options = np.stack([best, before[1:-1], skip])
         moves.append(options.argmax(axis=0))
         best = options.max(axis=0) + row
     state = len(states) - 1
