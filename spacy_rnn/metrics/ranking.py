@@ -52,8 +52,8 @@ def thin_out(curve: PrecisionRecall, most: int = 120) -> PrecisionRecall:
     if n <= most:
         return curve
     wanted = np.linspace(curve.recall[0], curve.recall[-1], most)
-    kept = np.unique(np.r_[0, np.searchsorted(curve.recall, wanted), n - 1])
-    return PrecisionRecall(*(each[kept[kept < n]] for each in curve))
+    kept = np.unique(np.append(np.searchsorted(curve.recall, wanted), n - 1))
+    return PrecisionRecall(*(each[kept] for each in curve))
 
 
 def area_under_roc(
