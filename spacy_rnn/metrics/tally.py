@@ -114,6 +114,6 @@ def confusion_matrix(
     place = {name: i for i, name in enumerate(names)}
     rows = np.zeros((len(names), len(names)))
     for pair, count in counts.items():
-        i, j = (place.get(label, place.get(OTHER, 0)) for label in pair)
+        i, j = (place[label if label in place else OTHER] for label in pair)
         rows[i, j] += count
     return names, rows.tolist()

@@ -82,3 +82,9 @@ def test_labels_beyond_the_most_frequent_ones_are_put_together():
     names, rows = confusion_matrix(counts, LABELS, most=1)
     assert names == ["a", OTHER, NONE]
     assert rows == [[0.0, 1.0, 3.0], [0.0, 6.0, 0.0], [0.0, 0.0, 0.0]]
+
+
+def test_there_is_a_row_for_others_or_none_only_where_they_are():
+    counts = {("a", "b"): 1.0, ("c", "b"): 2.0}
+    expected = [[0.0, 1.0, 0.0], [0.0, 0.0, 0.0], [0.0, 2.0, 0.0]]
+    assert confusion_matrix(counts, LABELS, most=3) == (LABELS, expected)
