@@ -97,6 +97,8 @@ def test_a_bad_gradient_is_named_with_its_component(bad, max_norm):
     name, norm = info.value.largest
     assert name.startswith("first: ")
     assert norm == pytest.approx(largest)
+    expected = f"large in: second: linear: b. The largest other norm is {norm:.3g}, of"
+    assert expected in str(info.value)
 
 
 def test_after_an_error_there_is_nothing_left_of_the_batch():
@@ -117,6 +119,7 @@ def test_an_error_names_a_few_parameters_and_counts_the_rest():
     with pytest.raises(NonFiniteGradientError, match="; and 3 more.*No other") as info:
         clip_gradients({"model": model}, 0.0)
     assert len(info.value.parameters) == 8
+    assert str(info.value).count("model: linear") == 5
     assert "model: linear 4: W" in info.value.parameters
     assert info.value.largest is None
 

@@ -100,6 +100,17 @@ def test_the_worst_bin_is_no_better_than_the_average(predictions):
     assert worst == pytest.approx(mean)  # of one bin
 
 
+@given(st.lists(CONFIDENCES, min_size=1, max_size=30), st.integers(1, 15))
+def test_the_error_by_chance_is_that_of_normal_distributions(confidences, n_bins):
+    p = np.array(confidences)
+    edges = reliability_bins(p, p > 0.5, n_bins).edges
+    edges[0] = -1.0
+    inside = (p > edges[:-1, None]) & (p <= edges[1:, None])
+    spreads = np.sqrt((inside * p * (1.0 - p)).sum(axis=1))
+    expected = spreads.sum() * math.sqrt(2.0 / math.pi) / len(p)
+    assert error_by_chance(confidences, n_bins) == pytest.approx(expected)
+
+
 @given(PREDICTIONS)
 def test_each_prediction_is_in_the_bin_whose_edges_are_around_it(predictions):
     confidences, correct = map(np.array, zip(*predictions, strict=True))
@@ -147,10 +158,11 @@ def test_arrays_are_as_good_as_lists():
     assert found == pytest.approx(0.25)
 
 
+@pytest.mark.parametrize("measure", [expected_calibration_error, brier_score])
 @pytest.mark.parametrize("confidence", [-0.1, 1.1, math.nan])
-def test_a_confidence_out_of_range_is_an_error(confidence):
+def test_a_confidence_out_of_range_is_an_error(confidence, measure):
     with pytest.raises(ValueError, match=r"in \[0, 1\], but one is"):
-        expected_calibration_error([0.5, confidence], [True, True])
+        measure([0.5, confidence], [True, True])
 
 
 def test_as_many_of_both_are_needed():

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_rnn.metrics.oracle import oracle_labels, sentence_gains
+from spacy_rnn.metrics.oracle import label_sentences, oracle_labels, sentence_gains
 from spacy_rnn.metrics.rouge import rouge
 
 TOKENS = st.lists(st.sampled_from("abcdef"), max_size=8)
@@ -125,3 +125,9 @@ def test_gains_are_those_of_each_sentence_by_itself(sentences, reference):
     assert sentence_gains(texts, summary) == pytest.approx(
         [scores["rouge1"].f1 + scores["rouge2"].f1 for scores in expected]
     )
+
+
+def test_texts_are_compared_by_stems():
+    texts, summary = ["A dog slept.", "The cats were running."], "Cat runs"
+    assert label_sentences(texts, summary) == [0, 1]
+    assert sentence_gains(texts, summary) == [0.0, pytest.approx(2 / 3)]

@@ -85,6 +85,33 @@ def test_the_mean_area_leaves_out_what_is_unknown():
     assert 0.0 <= low <= high <= 1.0
 
 
+def spacys_area(scores, truths):
+    """Return NaN where there is nothing of one of them, for which spaCy counts 0."""
+    known = ~np.isnan(truths)
+    if len(np.unique(truths[known])) < 2:
+        return np.nan
+    return _roc_auc_score(truths[known], scores[known])
+
+
+@pytest.mark.parametrize("n_labels", [1, 2, 5])
+def test_the_mean_area_and_its_interval_are_those_of_a_loop_over_labels(n_labels):
+    generator = np.random.default_rng(n_labels)
+    scores = generator.integers(0, 9, (12, n_labels)) / 9.0
+    truths = generator.choice([0.0, 1.0, np.nan], (12, n_labels), p=[0.5, 0.3, 0.2])
+    truths[:, 1:2] = 1.0  # of all documents, so with an area of 0
+    area, *ends = macro_area(scores, truths, n=20)
+    once = [spacys_area(*each) for each in zip(scores.T, truths.T, strict=True)]
+    assert area == pytest.approx(np.nansum(once) / n_labels)
+    share, drawn = np.mean(~np.isnan(once)), []
+    for weights in np.concatenate(list(resamples(12, 20))):
+        docs = np.repeat(np.arange(12), weights.astype(int))
+        pairs = zip(scores[docs].T, truths[docs].T, strict=True)
+        found = np.array([spacys_area(*each) for each in pairs])
+        found = found[~np.isnan(found)]
+        drawn.append(share * found.mean() if len(found) else 0.0)
+    assert ends == pytest.approx(np.percentile(drawn, [2.5, 97.5]))
+
+
 def test_the_interval_of_a_mean_area_holds_it_though_labels_are_rare():
     generator = np.random.default_rng(0)
     truths = np.eye(50)[generator.integers(0, 50, 100)]  # two documents have each

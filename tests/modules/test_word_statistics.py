@@ -166,6 +166,14 @@ def test_standardized_columns_have_mean_zero_and_at_most_unit_variance():
             assert (doc.var(0, correction=0) <= 1.0 + 1e-5).all()
 
 
+def test_what_differs_by_less_than_a_tenth_of_the_mean_is_not_blown_up():
+    X = torch.tensor([[1.0, 100.0, -3.0], [2.0, 101.0, -3.0], [6.0, 102.0, -3.0]])
+    variance, mean = X.var(0, correction=0), X.mean(0)
+    expected = (X - mean) / (variance + (0.1 * mean) ** 2 + 1e-6).sqrt()
+    found = standardize(X, torch.zeros(3, dtype=torch.long), torch.tensor([3]))
+    assert torch.allclose(found, expected)
+
+
 def test_gradients_are_those_of_finite_differences():
     weights, *places = lay_out(DOCS)
     weights = weights.double().requires_grad_()
