@@ -8,6 +8,8 @@ from spacy_rnn.layers.probabilities import probabilities
 
 SCORES = np.array([[1.0, 2.0, -1.0], [0.0, 0.0, 3.0]], dtype="f")
 OTHERS = np.array([[-1.0, 2.0, 1.5], [2.0, -2.0, 1.0]], dtype="f")
+# Makes the last class impossible for the first document, up to what float32 can say.
+CERTAIN = np.array([[-1.0, 2.0, -1000.0], [2.0, -2.0, 1.0]], dtype="f")
 TRUTHS = np.array([[0.0, 1.0, 0.0], [0.9, 0.05, 0.05]], dtype="f")
 
 
@@ -40,10 +42,12 @@ def test_scores_are_averaged():
     assert_allclose(pool.predict([]), 0.7 * SCORES + 0.3 * OTHERS, atol=1e-6)
 
 
-@pytest.mark.parametrize("exclusive", [True, False])
-def test_each_is_trained_by_its_own_cross_entropy(exclusive):
-    _, gradients = gradients_of(exclusive)
-    for scores, gradient in zip((SCORES, OTHERS), gradients, strict=True):
+@pytest.mark.parametrize(
+    ("exclusive", "others"), [(True, OTHERS), (False, OTHERS), (True, CERTAIN)]
+)
+def test_each_is_trained_by_its_own_cross_entropy(exclusive, others):
+    _, gradients = gradients_of(exclusive, others=others)
+    for scores, gradient in zip((SCORES, others), gradients, strict=True):
         alone = probabilities(Model("x", lambda: None).ops, scores, exclusive=exclusive)
         assert_allclose(gradient, alone - TRUTHS, atol=1e-6)
 
@@ -61,7 +65,7 @@ def test_who_agrees_with_the_pool_gets_its_gradient_whatever_a_document_weighs(
 def test_where_nothing_is_known_nothing_is_learned(exclusive):
     known = np.array([[1.0, 1.0, 1.0], [0.0, 0.0, 0.0]], dtype="f")
     if not exclusive:
-        known[0, 1] = 0.0
+        known[0, 2] = 0.0  # of which both think differently
     _, gradients = gradients_of(exclusive, weight=known)
     _, whole = gradients_of(exclusive)
     for gradient, with_all in zip(gradients, whole, strict=True):

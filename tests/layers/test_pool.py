@@ -73,7 +73,7 @@ def test_a_batch_without_tokens_is_pooled_and_backpropagated_through(kind, lengt
     assert [dX.shape for dX in backprop(Y)] == [(0, NI)] * len(lengths)
 
 
-@pytest.mark.parametrize("pooling", [[], ["median"], ["max", "max"]])
+@pytest.mark.parametrize("pooling", [[], ["median"], ["max", "max"], "max", "mean"])
 def test_unknown_ways_of_pooling_are_refused(pooling):
     with pytest.raises(ValueError, match="pooling has to .*'attention'"):
         Pool(pooling=pooling, bidirectional=False)

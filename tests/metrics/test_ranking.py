@@ -51,7 +51,8 @@ def test_a_thin_curve_keeps_its_ends_and_its_shape(n):
     curve = precision_recall(scores, truths, max(1, truths.sum()))
     thin = thin_out(curve, most=100)
     assert len(thin.recall) <= min(n, 103)
-    assert (thin.recall[0], thin.recall[-1]) == (curve.recall[0], curve.recall[-1])
+    for few, all_of_them in zip(thin, curve, strict=True):
+        assert (few[0], few[-1]) == (all_of_them[0], all_of_them[-1])
     gaps = np.diff(thin.recall)
     assert (gaps >= 0).all()
     assert gaps.max(initial=0.0) <= 0.05

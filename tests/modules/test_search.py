@@ -6,6 +6,7 @@ import pytest
 import torch
 from small_seq2seq import KINDS, N_PIECES, make_network, make_source, take
 
+from spacy_rnn.modules.decoder_loop import Source, State
 from spacy_rnn.modules.hypotheses import SearchSettings
 from spacy_rnn.modules.pieces import END, PADDING, START, UNKNOWN, Pieces
 from spacy_rnn.modules.search import Search
@@ -170,6 +171,30 @@ def test_stopping_early_loses_no_better_text(n_best, monkeypatch):
         assert [each.pieces.tolist() for each in one] == [
             each.pieces.tolist() for each in other
         ]
+
+
+@pytest.mark.parametrize(("total", "n_steps"), [(-1.4, 4), (-1.6, 1)])
+def test_a_search_ends_once_not_even_the_longest_text_can_be_the_best(total, n_steps):
+    # The empty text has the score -1. One of three pieces and the end is as probable as
+    # its first piece, and its score is 1 / 1.5 of that.
+    piece, end = 1, 2
+    nothing = torch.zeros(1, 0)
+    source = Source(nothing, nothing, nothing, nothing.long(), nothing.bool())
+    state = State(nothing, nothing, nothing, nothing.bool())
+    log_probs = torch.tensor(
+        [[0.0, total, -1.0], [0.0, 0.0, -9.0], [0.0, 0.0, -9.0], [0.0, 0.0, 0.0]]
+    )
+    steps = []
+
+    def step(source, state, last):
+        steps.append(len(last))
+        return log_probs[None, len(steps) - 1].clone(), nothing, nothing, state
+
+    settings = SearchSettings(beam_width=2, max_length=3, length_penalty=1.0)
+    options = {"first": piece, "end": end, "never": [0]}
+    ((found,),) = Search(step, source, state, settings, **options).run()
+    assert found.pieces.tolist() == ([end] if n_steps == 1 else [*[piece] * 3, end])
+    assert len(steps) == n_steps
 
 
 def test_a_text_that_has_ended_keeps_its_place(monkeypatch):
