@@ -92,7 +92,7 @@ def inspect_cell(
     is_token = torch.arange(n_steps, device=X.device)[:, None] < lengths
     gradient = gradient.double()  # the square of what has vanished is 0 in float32
     squares = flip(gradient.square().sum(2, keepdim=True), reverse)[:, :, 0]
-    squares = (squares * is_token).sum(1) / is_token.sum(1)
+    squares = squares.sum(1) / is_token.sum(1)  # padding has no gradient
     low = {name: share(values < LOW, is_token) for name, values in gates.items()}
     high = {name: share(values > HIGH, is_token) for name, values in gates.items()}
     return CellReport(low, high, squares.sqrt().float())
