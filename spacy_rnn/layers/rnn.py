@@ -1,7 +1,7 @@
 """The recurrent encoder as a Thinc layer."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, get_args
 
@@ -104,7 +104,7 @@ def forward(
     X, lengths = concatenate(model, Xs, model.get_dim("nI"))
     note_inputs(model, X, lengths)
     training: Training = model.attrs["training"]
-    options = asdict(training)
+    options = vars(training)
     if not is_train:
         options = {name: options[name] for name in ("cuda_graphs", "mixed_precision")}
     dropout = model.attrs["dropout_rate"] if is_train else 0.0
