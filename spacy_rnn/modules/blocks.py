@@ -1,6 +1,7 @@
 """Documents of uneven length as dense blocks of documents of similar length."""
 
 from collections.abc import Iterable, Iterator
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 import torch
@@ -46,16 +47,18 @@ class Blocks:
             costs: Of blocks there.
         """
         order = lengths.argsort(descending=True, stable=True)
-        order = order[: int((lengths > 0).sum())]
+        order = order[: int(lengths.count_nonzero())]
         ordered, starts = lengths[order], (lengths.cumsum(0) - lengths)[order]
-        planned = plan(ordered.tolist(), costs)
+        sizes = ordered.tolist()
+        planned = plan(sizes, costs)
         self.shapes = [round_shape(*shape) for shape in planned]
-        docs = torch.tensor(planned)[:, 1]
+        docs = [n_docs for _, n_docs in planned]
+        edges = [0, *accumulate(docs)]
         # Of each document, in the order of the blocks: its column in its block, how
         # many columns that has, and how many tokens come before it.
-        block = torch.repeat_interleave(docs)
-        column = torch.arange(len(order)) - (docs.cumsum(0) - docs)[block]
-        step = torch.tensor(self.shapes)[block, 1]
+        of_block = torch.tensor([edges[:-1], [columns for _, columns in self.shapes]])
+        first, step = of_block.repeat_interleave(torch.tensor(docs), dim=1)
+        column = torch.arange(len(order)) - first
         before = ordered.cumsum(0) - ordered
         # So the tokens, counted through in that order, are found by steps from where
         # each document would start if it were all of them.
@@ -63,21 +66,22 @@ class Blocks:
         top = column - before * step
         bottom = column + (before + ordered - 1) * step
         per_doc = to_device(torch.stack([shift, top, bottom, step, ordered]), device)
-        self.n_tokens = int(ordered.sum())
+        self.n_tokens = sum(sizes)
         shift, top, bottom, step = torch.repeat_interleave(
             per_doc[:4], per_doc[4], dim=1, output_size=self.n_tokens
         )
         number = torch.arange(self.n_tokens, device=device)
         down = number * step
-        own = [int(part.sum()) for part in ordered.split(docs.tolist())]
+        starts_of_docs = starts.tolist()
+        own = [sum(sizes[i:j]) for i, j in pairwise(edges)]
         self.blocks = [
             make_block(*parts)
             for parts in zip(
                 self.shapes,
-                starts[docs.cumsum(0) - docs].tolist(),
-                (number + shift).split(own),
-                (top + down).split(own),
-                (bottom - down).split(own),
+                [starts_of_docs[i] for i in edges[:-1]],
+                (number + shift).split_with_sizes(own),
+                (top + down).split_with_sizes(own),
+                (bottom - down).split_with_sizes(own),
                 strict=True,
             )
         ]
@@ -137,10 +141,9 @@ def make_block(
         mirrored: Where they are when each document is reversed. Shape (n_tokens,).
     """
     n_cells = shape[0] * shape[1]
-    rows = tokens.new_zeros(n_cells)
-    rows[places] = tokens
+    rows = tokens.new_zeros(n_cells).index_copy_(0, places, tokens)
     reverse = torch.arange(n_cells, device=tokens.device)
-    reverse[places] = mirrored
+    reverse.index_copy_(0, places, mirrored)
     is_document = shape == (len(tokens), 1)
     document = slice(start, start + len(tokens)) if is_document else None
     return Block(shape, rows, reverse, tokens, places, document)
