@@ -75,8 +75,8 @@ class Messages(NamedTuple):
 
     def marginal(self, tokens: Any, tags: Any) -> Tensor:
         """Find the probability of one tag at each of some tokens. Shape (tokens,)."""
-        p = self.ordered_marginals(tokens)
-        return p[range(len(p)), self.links.columns[tags]]
+        columns = self.links.columns[tags].unsqueeze(1)
+        return self.ordered_marginals(tokens).gather(1, columns).squeeze(1)
 
     def conditional(self, tokens: Any, tags_before: Any, tags: Any) -> Tensor:
         """Find the probability of tags at some tokens, given those right before.

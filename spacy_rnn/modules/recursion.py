@@ -165,7 +165,7 @@ def sweep(
         block = block.unflatten(0, tokens.shape)
         for here in block.split(counts, dim=1):
             n_docs = here.shape[1]
-            before = edge if last is None else algebra.follow(last[:, :n_docs])
+            before = edge if last is None else algebra.follow(last.narrow(1, 0, n_docs))
             algebra.times(here, before)
             found.append(algebra.rescale(here))
             last = here

@@ -42,7 +42,7 @@ class Origins:
 
     def __init__(self, links: Transitions, scores: Tensor) -> None:
         """Take the scores of the best ways to each tag at each token. Shape (N, K)."""
-        self.scores, self.sources = scores, links.sources
+        self.scores, self.of_sources = scores, scores[:, links.sources]
         self.from_sources = links.square[links.sources].T.contiguous()
         # What one tag of its own, or a few, lead to: their columns and scores.
         shape = (len(links.scores), len(links.diagonals))
@@ -57,7 +57,7 @@ class Origins:
     def find(self, tags: Tensor, tokens: Tensor) -> Tensor:
         """Find the columns that lead to tags, shape (B,), from the tokens before."""
         ways = self.from_sources.index_select(0, tags)
-        ways += self.scores[:, self.sources].index_select(0, tokens)
+        ways += self.of_sources.index_select(0, tokens)
         found = ways.argmax(1)
         if not self.columns.shape[1]:
             return found
@@ -123,11 +123,14 @@ def trace(lattice: Lattice, scores: Tensor, path: Tensor) -> None:
 
 def walk_back(path: Tensor, origins: Origins, steps: Steps) -> None:
     """Follow the best ways back from the last tags, which are in the path already."""
-    by_step = steps.token[0].split(steps.counts)
-    last = path[steps.last]
-    tags = last[: steps.counts[-1]]
-    for count, tokens in zip(steps.counts[-2::-1], by_step[-2::-1], strict=True):
-        before = origins.find(tags, tokens[: len(tags)])
+    token, counts = steps.token[0], steps.counts
+    by_step, last = token.split(counts), path[steps.last]
+    found = [last[: counts[-1]]]
+    for count, tokens in zip(counts[-2::-1], by_step[-2::-1], strict=True):
+        n_behind = len(found[-1])
+        before = origins.find(found[-1], tokens[:n_behind])
         # Longer documents go on towards their start, others begin at their end.
-        tags = torch.cat([before, last[len(tags) : count]])
-        path[tokens] = tags
+        if count > n_behind:
+            before = torch.cat([before, last[n_behind:count]])
+        found.append(before)
+    path[token] = torch.cat(found[::-1])

@@ -41,6 +41,8 @@ def span_confidences(
         Probabilities, in [0, 1], 0 in documents without a possible sequence. Shape
         (spans,).
     """
+    if not len(spans):
+        return np.zeros(0)
     lattice, spans = leave_out_empty(lattice, spans)
     if temperature != 1.0:
         lattice = Lattice(
@@ -93,11 +95,10 @@ def find_range(lattice: Lattice, tokens: np.ndarray) -> torch.Tensor:
 
 def leave_out_empty(lattice: Lattice, spans: np.ndarray) -> tuple[Lattice, np.ndarray]:
     """Leave out the documents without spans, and move the spans accordingly."""
-    lengths = lattice.lengths.numpy()
-    docs, doc_of = np.unique(docs_of(lattice, spans), return_inverse=True)
-    if len(docs) == len(lengths):
+    lengths, doc_of = lattice.lengths.numpy(), docs_of(lattice, spans)
+    has_spans = np.bincount(doc_of, minlength=len(lengths)) > 0
+    if has_spans.all():
         return lattice, spans
-    kept, moved = lengths[docs], spans.copy()
-    shift = kept.cumsum() - kept - (lengths.cumsum() - lengths)[docs]
-    moved[:, :2] += shift[doc_of, None]
-    return lattice.select(torch.from_numpy(docs)), moved
+    left_out, moved = np.where(has_spans, 0, lengths).cumsum(), spans.copy()
+    moved[:, :2] -= left_out[doc_of, None]
+    return lattice.select(torch.from_numpy(has_spans.nonzero()[0])), moved
