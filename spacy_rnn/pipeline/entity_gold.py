@@ -104,6 +104,7 @@ def read_ents(examples: Sequence[Example]) -> np.ndarray:
 
 def align_ents(example: Example) -> np.ndarray:
     """Do what `read_ents` does where tokens differ. Shape (tokens, 3)."""
+    share_labels(example, example.reference.ents)
     _, tags = example.get_aligned_ents_and_ner()
     rows = nothing_known(example)
     for row, tag in zip(rows, tags, strict=True):
@@ -130,7 +131,7 @@ def read_group(example: Example, spans_key: str) -> np.ndarray:
     if not same_tokens([example]).all():
         for span in spans:
             rows[example.alignment.y2x[span.start : span.end], 0] = MISSING
-        spans = example.get_aligned_spans_y2x(spans)
+        spans = align_spans(example, spans)
     for span in spans:
         rows[span.start : span.end, :2] = INSIDE, span.label
         rows[span.start, 0] = BEGIN
@@ -170,7 +171,7 @@ def read_incorrect(
                 f"{sorted(both)}"
             )
         if not same_tokens([example]).all():
-            spans = example.get_aligned_spans_y2x(spans, allow_overlap=True)
+            spans = align_spans(example, spans, allow_overlap=True)
         incorrect += [
             (offset + start, offset + end, tag_set.rows[label])
             for start, end, label in sorted(as_tuples(spans))
@@ -197,6 +198,24 @@ def gold_spans(doc: Doc, spans_key: str | None) -> list[Span]:
                 f"{as_tuples([first])} and {as_tuples([second])}"
             )
     return spans
+
+
+def align_spans(
+    example: Example, spans: Iterable[Span], *, allow_overlap: bool = False
+) -> list[Span]:
+    """Find spans of the reference in the prediction, where they don't cross tokens."""
+    share_labels(example, spans)
+    aligned: list[Span] = example.get_aligned_spans_y2x(spans, allow_overlap)
+    return aligned
+
+
+def share_labels(example: Example, spans: Iterable[Span]) -> None:
+    """Let the prediction know the labels, which spaCy looks up in its vocab.
+
+    It is another one where documents were read before there was a pipeline.
+    """
+    for span in spans:
+        example.predicted.vocab.strings.add(span.label_)
 
 
 def as_tuples(spans: Iterable[Span]) -> set[tuple[int, int, str]]:

@@ -8,7 +8,7 @@ from spacy.training import Example
 from thinc.api import Model
 
 from spacy_rnn.alignment import same_tokens
-from spacy_rnn.pipeline.entity_gold import excerpt, gold_spans
+from spacy_rnn.pipeline.entity_gold import align_spans, excerpt, gold_spans
 from spacy_rnn.pipeline.labels import count_outputs
 
 CROSSING = "don't begin and end where predicted tokens do, and count as missing"
@@ -53,7 +53,7 @@ def find_problems(span: Span, example: Example | None) -> Iterator[str]:
         span: The entity in the reference.
         example: What aligns it, None where prediction and reference have equal tokens.
     """
-    if example is not None and not example.get_aligned_spans_y2x([span]):
+    if example is not None and not align_spans(example, [span]):
         yield CROSSING
     if span[0].is_space or span[-1].is_space:
         yield BLANK

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from spacy.tokens import Doc, Span
 from spacy.training import Example
+from spacy.vocab import Vocab
 
 from spacy_rnn.pipeline.entity_gold import read_ents, read_gold, read_incorrect
 from spacy_rnn.pipeline.entity_labels import find_labels
@@ -220,3 +221,15 @@ def test_entities_with_other_labels_are_none_if_so_wanted():
     example = make_example(["Ada", "likes", "cars"], ents=["B-PER", None, "B-CAR"])
     gold = read_gold(TAG_SET, [example], None, ignore_others=True)
     assert gold.iob.tolist() == [BEGIN, MISSING, OUTSIDE]
+
+
+def test_labels_are_read_from_documents_of_another_vocab():
+    reference = Doc(Vocab(), ["New", "York's", "Ada"], ents=["O", "O", "B-PER"])
+    reference.spans["chunks"] = [Span(reference, 2, 3, "LOC")]
+    for key, label in ((None, "PER"), ("chunks", "LOC")):
+        example = Example(Doc(Vocab(), ["New", "York", "'s", "Ada"]), reference)
+        assert list(find_labels([example], key)) == [label]
+        example = Example(Doc(Vocab(), ["New", "York", "'s", "Ada"]), reference)
+        assert read(example, spans_key=key) == ["O", "O", "O", f"B-{label}"]
+    example = Example(Doc(Vocab(), ["New", "York", "'s", "Ada"]), reference)
+    assert read_incorrect(TAG_SET, [example], "chunks", None).tolist() == [[3, 4, 0]]
