@@ -194,10 +194,15 @@ def is_same(one: Any, other: Any) -> bool:
 
 
 def default_settings(pipe: Configurable) -> dict[str, Any]:
-    """Return the settings of a component's class, with their defaults."""
-    parameters = signature(type(pipe).__init__).parameters.values()
-    return {
-        each.name: each.default
-        for each in parameters
-        if each.kind is Parameter.KEYWORD_ONLY and each.name in pipe.cfg
-    }
+    """Return the settings of a component's class, with their defaults.
+
+    A class that takes `**settings` hands them on, so it has those of its base too.
+    """
+    settings: dict[str, Any] = {}
+    for base in type(pipe).__mro__:
+        parameters = signature(base).parameters.values()
+        own = [each for each in parameters if each.kind is Parameter.KEYWORD_ONLY]
+        settings = {each.name: each.default for each in own} | settings
+        if all(each.kind is not Parameter.VAR_KEYWORD for each in parameters):
+            break
+    return {name: settings[name] for name in settings if name in pipe.cfg}

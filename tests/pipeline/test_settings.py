@@ -6,6 +6,8 @@ import pytest
 import spacy
 import srsly
 
+from spacy_rnn.pipeline.tagger import RNNTagger
+
 SETTINGS = [
     ("rnn_summarizer", "budget", 0.2, -1),
     ("rnn_summarizer", "order", "rank", "best"),
@@ -176,3 +178,16 @@ def test_what_the_scores_of_a_component_weigh_adds_up_to_one(factory):
     learns = factory != "nltk_sentencizer"
     assert sum(weight or 0.0 for weight in weights.values()) == float(learns)
     assert all(weight is None or weight >= 0.0 for weight in weights.values())
+
+
+def test_a_subclass_that_hands_settings_on_has_those_of_its_base():
+    class Louder(RNNTagger):
+        def __init__(self, vocab, model, name="louder", **settings):
+            super().__init__(vocab, model, name, **settings)
+
+    nlp = spacy.blank("en")
+    pipe = Louder(nlp.vocab, nlp.add_pipe("rnn_tagger").model, label_smoothing=0.1)
+    pipe.configure(label_smoothing=0.2)
+    assert pipe.cfg["label_smoothing"] == 0.2
+    with pytest.raises(ValueError, match="no settings"):
+        pipe.configure(loudness=11)
