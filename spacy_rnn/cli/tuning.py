@@ -182,7 +182,7 @@ def choose_labels(
         )
     if min(counts.values()) < min_positives:
         raise ValueError(
-            f"Only {int(counts[rarer])} documents have the label '{rarer}': a "
+            f"Too few documents have the label '{rarer}', {int(counts[rarer])}: a "
             f"threshold takes {min_positives}, see --min-positives"
         )
     return [positive]
