@@ -23,6 +23,7 @@ from spacy_rnn.pipeline.labels import (
     ignore_others,
     make_room,
 )
+from spacy_rnn.pipeline.model_kinds import check_model
 from spacy_rnn.pipeline.settings import note_settings
 from spacy_rnn.pipeline.tagger import RNNTagger
 from spacy_rnn.pipeline.truths import UNKNOWN, Truth, Values
@@ -120,10 +121,10 @@ class RNNMorphologizer(RNNTagger, Morphologizer):
         Labels of the examples other than `labels` are ignored, which is warned of.
 
         Raises:
-            ValueError: If there are no labels, or the model scores sequences of them.
+            ValueError: If there are no labels, or the model is for another component.
         """
         validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
-        self._check_model()
+        check_model(self)
         if labels is None:
             found = [*self.labels, *count_gold(self, get_examples())]
             check_enough(self.name, found, "token.pos_ and token.morph", 1)

@@ -27,6 +27,7 @@ from spacy_rnn.pipeline.entity_labels import (
 from spacy_rnn.pipeline.guards import guarded
 from spacy_rnn.pipeline.labels import ignore_others, make_room
 from spacy_rnn.pipeline.learning import rehearse
+from spacy_rnn.pipeline.model_kinds import OTHER, TAG_SEQUENCES, TAGS, check_model
 from spacy_rnn.pipeline.settings import note_settings
 from spacy_rnn.scorers import ner_score
 from spacy_rnn.tags.decoding import span_confidences
@@ -116,6 +117,7 @@ class RNNEntityRecognizer(TrainablePipe):
     """
 
     loss_per = "document"
+    model_kinds = (TAG_SEQUENCES, TAGS, OTHER)
     rehearse = rehearse
 
     def __init__(
@@ -212,9 +214,10 @@ class RNNEntityRecognizer(TrainablePipe):
 
         Raises:
             ValueError: If there are no labels, or some that can't be, or entities
-                overlap.
+                overlap, or the model is for another component.
         """
         validate_get_examples(get_examples, "RNNEntityRecognizer.initialize")
+        check_model(self)
         found = find_labels(get_examples(), self.gold_key)
         if labels is None:
             for label, text in found.items():

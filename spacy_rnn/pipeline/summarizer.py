@@ -20,6 +20,7 @@ from spacy_rnn.pipeline.calibration import scale_logistic
 from spacy_rnn.pipeline.default_models import SUMMARIZER
 from spacy_rnn.pipeline.guards import guarded
 from spacy_rnn.pipeline.learning import rehearse
+from spacy_rnn.pipeline.model_kinds import OTHER, SENTENCES, check_model
 from spacy_rnn.pipeline.settings import note_settings
 from spacy_rnn.pipeline.summary_choice import Order, Unit, choose
 from spacy_rnn.pipeline.summary_gold import has_gold, sentence_truths, soften
@@ -118,6 +119,7 @@ class RNNSummarizer(TrainablePipe):
     """Choose the sentences of a summary by scores, after Nallapati et al. (2017)."""
 
     loss_per = "token"
+    model_kinds = (SENTENCES, OTHER)
     rehearse = rehearse
 
     def __init__(
@@ -165,9 +167,11 @@ class RNNSummarizer(TrainablePipe):
         """Prepare for training.
 
         Raises:
-            ValueError: If no document has chosen sentences or a summary.
+            ValueError: If no document has chosen sentences or a summary, or the model
+                is for another component.
         """
         validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
+        check_model(self)
         key = self.cfg["spans_key"]
         if not any(has_gold(example.reference, key) for example in get_examples()):
             raise ValueError(

@@ -25,6 +25,7 @@ from spacy_rnn.pipeline.labels import (
     make_room,
 )
 from spacy_rnn.pipeline.learning import rehearse
+from spacy_rnn.pipeline.model_kinds import OTHER, TAGS, check_model
 from spacy_rnn.pipeline.settings import note_settings
 from spacy_rnn.pipeline.truths import UNKNOWN, Truth, Values, token_truths
 from spacy_rnn.ragged import RaggedList, flatten
@@ -93,6 +94,7 @@ class RNNTagger(Tagger):
 
     loss_per = "token"
     label_attrs: tuple[str, ...] = ("TAG",)
+    model_kinds = (TAGS, OTHER)
     rehearse = rehearse
 
     def __init__(
@@ -141,10 +143,10 @@ class RNNTagger(Tagger):
         Tags of the examples other than `labels` are ignored, which is warned of.
 
         Raises:
-            ValueError: If there are no labels, or the model scores sequences of them.
+            ValueError: If there are no labels, or the model is for another component.
         """
         validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
-        self._check_model()
+        check_model(self)
         if labels is None:
             labels = sorted(count_gold(self, get_examples()))
             check_enough(self.name, [*self.labels, *labels], "token.tag_", 1)
@@ -228,14 +230,6 @@ class RNNTagger(Tagger):
         """Let another vocabulary know what is written for labels."""
         for label in labels:
             vocab.strings.add(label)
-
-    def _check_model(self) -> None:
-        has_output = self.model.has_ref("output_layer")
-        if has_output and self.model.get_ref("output_layer").name == "crf":
-            raise ValueError(
-                f"The model of '{self.name}' has to score each token by itself, as "
-                f"spacy-rnn.Tagger.v1 does; spacy-rnn.CRFTagger.v1 is for 'rnn_ner'"
-            )
 
     def _known_truths(self) -> dict[Values, Truth]:
         """Say what tags tell of a token."""

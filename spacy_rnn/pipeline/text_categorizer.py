@@ -37,6 +37,7 @@ from spacy_rnn.pipeline.labels import (
 )
 from spacy_rnn.pipeline.learning import rehearse
 from spacy_rnn.pipeline.listening import follow_upstream
+from spacy_rnn.pipeline.model_kinds import ANY_LABELS, ONE_LABEL, OTHER, check_model
 from spacy_rnn.pipeline.settings import note_settings
 from spacy_rnn.pipeline.thresholds import (
     Thresholds,
@@ -56,6 +57,7 @@ class RNNTextCategorizer(TextCategorizer):
     """
 
     exclusive = True
+    model_kinds: tuple[str | None, ...] = (ONE_LABEL, OTHER)
     rehearse = rehearse
 
     def __init__(
@@ -95,11 +97,11 @@ class RNNTextCategorizer(TextCategorizer):
 
         Raises:
             ValueError: Also if there are too few labels, `class_weights` names one that
-                there isn't, or all weights are 0, or the model is for the other kind of
-                classifier.
+                there isn't, or all weights are 0, or the model is for another
+                component.
         """
         validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
-        self._check_model()
+        check_model(self)
         find_categories(self, get_examples, labels)
         follow_upstream(self, nlp)
         super().initialize(
@@ -194,15 +196,6 @@ class RNNTextCategorizer(TextCategorizer):
         """List the labels that a reference has, whether they are known or not."""
         return true_labels(doc)
 
-    def _check_model(self) -> None:
-        # Labels that share a sum of 1 can't all be right, and the other way round none
-        # has to be: such a component trains, and is only wrong.
-        if self.model.attrs.get("multi_label") == self.exclusive:
-            value = str(self.exclusive).lower()
-            raise ValueError(
-                f"The model of '{self.name}' has to have exclusive_classes = {value}"
-            )
-
     def _validate_categories(self, examples: Iterable[Example]) -> None:
         if not self.cfg.get("labels_given"):
             super()._validate_categories(examples)
@@ -220,6 +213,7 @@ class RNNMultiLabelTextCategorizer(RNNTextCategorizer, MultiLabel_TextCategorize
     """spaCy's `textcat_multilabel`, with class weights and label smoothing."""
 
     exclusive = False
+    model_kinds = (ANY_LABELS, OTHER)
 
     def __init__(
         self,
@@ -269,11 +263,11 @@ class RNNMultiLabelTextCategorizer(RNNTextCategorizer, MultiLabel_TextCategorize
 
         Raises:
             ValueError: Also if there are too few labels, `class_weights` names one that
-                there isn't, or all weights are 0, or the model is for the other kind of
-                classifier.
+                there isn't, or all weights are 0, or the model is for another
+                component.
         """
         validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
-        self._check_model()
+        check_model(self)
         find_categories(self, get_examples, labels)
         follow_upstream(self, nlp)
         MultiLabel_TextCategorizer.initialize(

@@ -18,6 +18,7 @@ from spacy_rnn.extensions import register_text, written_texts
 from spacy_rnn.metrics.agreement import expected_agreement
 from spacy_rnn.pipeline.guards import guarded
 from spacy_rnn.pipeline.learning import learn
+from spacy_rnn.pipeline.model_kinds import NEW_TEXTS, check_model
 from spacy_rnn.pipeline.settings import note_settings
 from spacy_rnn.types import Candidate, Seq2SeqT
 
@@ -38,6 +39,7 @@ class TextWriter(TrainablePipe):
     """Write a text about each document, with an encoder-decoder."""
 
     loss_per = "piece"
+    model_kinds = (NEW_TEXTS,)
 
     def __init__(
         self,
@@ -98,9 +100,11 @@ class TextWriter(TrainablePipe):
         """Learn the pieces of words of all examples, and prepare for training.
 
         Raises:
-            ValueError: If no document has both a word and a text to learn from.
+            ValueError: If no document has both a word and a text to learn from, or the
+                model is for another component.
         """
         validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
+        check_model(self)
 
         def pairs() -> Iterator[tuple[str, str]]:
             for example in get_examples():

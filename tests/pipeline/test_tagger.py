@@ -205,16 +205,6 @@ def test_spacys_own_components_work_on_our_model(make_tagger, make_tagged, fit, 
     assert found == {None, 1.0}
 
 
-def test_a_model_that_scores_sequences_is_refused(
-    make_nlp, make_tagged, make_tok2vec, factory
-):
-    config = {"@architectures": "spacy-rnn.CRFTagger.v1", "tok2vec": make_tok2vec()}
-    nlp = make_nlp(factory, model=config)
-    examples = make_tagged(nlp)
-    with pytest.raises(ValueError, match="has to score each token by itself"):
-        nlp.initialize(lambda: examples)
-
-
 def test_a_typing_error_in_the_config_is_named(factory):
     with pytest.raises(ConfigValidationError, match="overwritten"):
         spacy.blank("en").add_pipe(factory, config={"overwritten": True})
