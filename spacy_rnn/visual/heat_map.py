@@ -30,6 +30,7 @@ from spacy_rnn.visual.tokens import (
     ATTENTION_KEY,
     BOLD,
     KEY,
+    check_weights,
     direction_of,
     draw_strongest,
     list_strongest,
@@ -228,15 +229,17 @@ def find_weights(explanation: Explanation, weights: Weights) -> np.ndarray:
     """Return the weights of tokens. Shape (tokens,).
 
     Raises:
-        ValueError: If there are none of this kind.
+        ValueError: If there are none of this kind, or they are no numbers.
     """
-    if weights == "contributions":
-        return explanation.contributions
-    if "words" not in explanation.attention:
-        raise ValueError(
-            f"The model of {explanation.component!r} has no attention to show"
-        )
-    return explanation.attention["words"]
+    values = explanation.contributions
+    if weights != "contributions":
+        if "words" not in explanation.attention:
+            raise ValueError(
+                f"The model of {explanation.component!r} has no attention to show"
+            )
+        values = explanation.attention["words"]
+    check_weights(explanation.label, values)
+    return values
 
 
 def find_underlined(explanation: Explanation) -> range:

@@ -11,6 +11,7 @@ from spacy_rnn.explain import Explanation
 from spacy_rnn.visual.tokens import (
     BLUE,
     BOLD,
+    check_weights,
     direction_of,
     list_strongest,
     mark_tokens,
@@ -76,6 +77,7 @@ class WeightedSentences:
 
         The colour of a word goes with the root of that and its own (Yang et al., 2016).
         """
+        check_weights(self.title, self.weights, self.words)
         highest = max(self.weights.max(initial=0.0), 1e-9)
         shares = (self.weights / highest).tolist()
         return list(zip(self.sentences, shares, strict=True))

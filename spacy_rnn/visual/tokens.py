@@ -180,6 +180,20 @@ def find_shades(values: np.ndarray, strength: float) -> list[int]:
     return np.rint(strength * shares(values) * SHADES).astype(int).tolist()
 
 
+def check_weights(label: str, *weights: np.ndarray | None) -> None:
+    """Raise a ValueError for weights that no colour can stand for.
+
+    Args:
+        label: What is predicted.
+        weights: Of tokens or sentences, or None.
+    """
+    if not all(np.isfinite(each).all() for each in weights if each is not None):
+        raise ValueError(
+            f"The weights for {label!r} can't be drawn: they are NaN or infinite in "
+            f"part, so the model that they are from may be broken"
+        )
+
+
 def shares(values: np.ndarray) -> np.ndarray:
     """Scale weights to at most 1, the sign kept. Shape (tokens,)."""
     largest = np.abs(values).max(initial=0.0)

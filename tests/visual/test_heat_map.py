@@ -267,6 +267,21 @@ def test_one_that_stands_alone_is_drawn_as_in_a_list():
     assert [*draw_texts(each)] == [*draw_texts([each])]
 
 
+@pytest.mark.parametrize("value", [np.nan, -np.inf])
+@pytest.mark.parametrize("weights", ["contributions", "attention", "sentences"])
+def test_weights_that_are_no_numbers_are_refused_with_what_they_are_for(weights, value):
+    one = explanation(attention={"words": np.ones(5), "sentences": np.ones(1)})
+    for token in one.doc:
+        token.is_sent_start = token.i == 0
+    values = {"contributions": one.contributions, "attention": one.attention["words"]}
+    values.get(weights, one.attention["sentences"])[0] = value
+    message = "weights for 'good' can't be drawn: they are NaN or infinite"
+    with pytest.raises(ValueError, match=message):
+        list(draw_texts(one, weights))
+    with pytest.raises(ValueError, match=message):
+        render(one, weights=weights, jupyter=False)
+
+
 def test_the_explanations_of_several_texts_are_refused():
     with pytest.raises(TypeError, match="got a list. `explain` returns a list for"):
         render([[], []], jupyter=False)
