@@ -97,6 +97,22 @@ def test_rows_without_a_label_can_be_left_out(tmp_path):
     assert "left out: 2, the first" in output
 
 
+@pytest.mark.parametrize("odd", [{"review": 5}, {"stars": [[]]}, {"review": [{}]}])
+def test_a_value_of_another_kind_than_most_is_told_of_and_hides_no_column(
+    odd, tmp_path
+):
+    rows = [{"review": text, "stars": label} for text, label in TEXTS]
+    path = tmp_path / "train.jsonl"
+    srsly.write_jsonl(path, [*rows, {**rows[0], **odd}])
+    exit_code, output = run(tmp_path / "config.cfg", "--train", path)
+    assert exit_code == 1
+    assert f"train.jsonl:{len(rows) + 1}: " in output
+    config, output = make(tmp_path, "--train", path, "--errors", "skip")
+    reader = config["corpora"]["train"]
+    assert (reader["text_column"], reader["label_column"]) == ("review", "stars")
+    assert f"train.jsonl: {len(rows)} documents" in output
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".conll"])
 @pytest.mark.parametrize("errors", ["skip", "replace"])
 def test_records_that_cannot_be_read_are_left_out_of_the_sample_too(

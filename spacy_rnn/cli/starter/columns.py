@@ -1,6 +1,7 @@
 """Find out what is in a data file, and by which settings a reader reads it."""
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -82,12 +83,19 @@ def find_ways(path: Path, given: Given) -> list[Way]:
 
 
 def _gather(rows: Iterable[Mapping[str, Any]]) -> Columns:
-    """Collect the values of each key of the first rows."""
+    """Collect the values of each key of the first rows, those of the usual kind."""
     columns: dict[str, list[Any]] = {}
     for row in islice(rows, SAMPLE):
         for key, value in row.items():
             columns.setdefault(key, []).append(value)
-    return columns
+    return {key: _keep_usual(values) for key, values in columns.items()}
+
+
+def _keep_usual(values: Sequence[Any]) -> list[Any]:
+    """Leave out values that aren't of the kind that most are of: readers tell those."""
+    kinds = Counter(type(value) for value in values if value is not None)
+    usual = max(kinds, key=lambda kind: kinds[kind], default=object)
+    return [value if isinstance(value, usual) else None for value in values]
 
 
 def _find_annotations(path: Path, how: Reading) -> list[str]:
