@@ -8,6 +8,7 @@ import typer
 from wasabi import msg
 
 from spacy_rnn.atomic import write_atomically
+from spacy_rnn.checks import list_names
 from spacy_rnn.cli.files import check_file
 from spacy_rnn.cli.messages import as_options, one_message
 from spacy_rnn.cli.options import RowErrorsOption
@@ -266,7 +267,7 @@ def print_findings(found: "Findings", *, is_guess: bool, lang: str) -> None:
         dev_labels = None if found.dev is None else found.dev.labels[task]
         print_table(label_table(f"Labels of {task}", labels, dev_labels))
     for task, names in found.unknown.items():
-        msg.warn(f"Labels of {task} that training data lack: {', '.join(names)}")
+        msg.warn(f"Labels of {task} that training data lack: {list_names(names)}")
     if found.dev is None:
         msg.warn("No development data: name it by --dev now, or by --paths.dev later")
 

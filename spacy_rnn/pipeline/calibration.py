@@ -28,7 +28,7 @@ def check_calibration(name: str, value: Any, labels: Sequence[str] | None) -> No
     check = check_positive if name == "temperature" else check_finite
     named = value if isinstance(value, dict) and labels is not None else {name: value}
     for label, each in named.items():
-        title = name if named is not value else f"The {name} of '{label}'"
+        title = name if named is not value else f"The {name} of {label!r}"
         if not isinstance(each, int | float):
             more = "" if labels is None else ", or a mapping of label to number"
             raise ValueError(f"{title} has to be a number{more}, but it is {each!r}")

@@ -30,7 +30,7 @@ def check_class_weights(class_weights: ClassWeights) -> None:
             f"weight, but it is {class_weights!r}"
         )
     for label, weight in class_weights.items():
-        check_not_negative(f"The class weight of '{label}'", weight)
+        check_not_negative(f"The class weight of {label!r}", weight)
 
 
 def learn_class_weights(
@@ -207,7 +207,7 @@ def check_known(examples: Iterable[Example], labels: Sequence[str]) -> None:
             if label not in labels:
                 raise ValueError(
                     f"The document {example.reference.text[:60]!r} has the label "
-                    f"'{label}', which the model doesn't know. It knows "
+                    f"{label!r}, which the model doesn't know. It knows "
                     f"{list_names(sorted(labels), label)}."
                 )
 

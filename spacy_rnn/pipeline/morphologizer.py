@@ -202,8 +202,8 @@ class RNNMorphologizer(RNNTagger, Morphologizer):
         strings: Any = example.reference.vocab.strings
         pos, morph = (strings[value] for value in values)
         warnings.warn(
-            f"'{self.name}' doesn't know the part of speech '{pos}' with the features "
-            f"'{morph}', so it learns nothing from tokens that have them. The first is "
+            f"'{self.name}' doesn't know the part of speech {pos!r} with the features "
+            f"{morph!r}, so it learns nothing from tokens that have them. The first is "
             f"in {example.reference.text[:60]!r}. `add_label` makes them known.",
             stacklevel=4,
         )

@@ -35,7 +35,7 @@ def check_thresholds(
             f"is {thresholds!r}"
         )
     for label, threshold in thresholds.items():
-        check_portion(f"The threshold of '{label}' in thresholds", threshold)
+        check_portion(f"The threshold of {label!r} in thresholds", threshold)
     unknown = sorted(thresholds.keys() - set(labels))
     if labels and unknown:
         raise ValueError(
@@ -127,7 +127,7 @@ def read_scores(pipe: TextCategorizer, docs: Iterable[Doc]) -> np.ndarray:
         rows = [[doc.cats[label] for label in pipe.labels] for doc in docs]
     except KeyError as error:
         raise ValueError(
-            f"A document has no probability of '{error.args[0]}': '{pipe.name}' has "
+            f"A document has no probability of {error.args[0]!r}: '{pipe.name}' has "
             f"not processed it."
         ) from error
     return np.array(rows, dtype="d").reshape(len(rows), len(pipe.labels))

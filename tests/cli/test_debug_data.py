@@ -316,10 +316,10 @@ def test_a_tag_that_a_frequent_word_has_once_is_named_with_its_text(write):
     dev = [{"tokens": ["the", "rest"], "pos": ["DET", "VERB"]}]
     reader = {"tag_column": "pos", "@readers": "spacy-rnn.TokenCorpus.v1"}
     facts, remarks = look(write("tagger", [*rows, slip, denied], dev, reader))
-    assert said(remarks, "'the' is DET 30 times, but NOUN in 'The end'")
+    assert said(remarks, "'the' is 'DET' 30 times, but 'NOUN' in 'The end'")
     counts = facts["rnn_tagger"]["train"]
     assert (counts["denied_tags"], counts["tokens_without_a_tag"]) == (1, 1)
-    assert said(remarks, "and NOUN for words that it lacks, is right for 50.0%")
+    assert said(remarks, "and 'NOUN' for words that it lacks, is right for 50.0%")
     assert said(remarks, "Train lacks 1 label of dev", "'VERB' (1)")
 
 

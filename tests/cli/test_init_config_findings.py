@@ -218,6 +218,6 @@ def test_a_tag_that_only_dev_has_is_told_of(tmp_path):
     srsly.write_jsonl(tmp_path / "dev.jsonl", [{**row, "pos": ["X", "VERB"]}] * 3)
     data = ["--train", tmp_path / "train.jsonl", "--dev", tmp_path / "dev.jsonl"]
     config, output = make(tmp_path, *data, "--tag-column", "pos")
-    assert "Labels of tagger that training data lack: VERB" in output
+    assert "Labels of tagger that training data lack: ['VERB']" in output
     labels = config["initialize"]["components"]["rnn_tagger"]["labels"]
     assert labels == ["NOUN", "X"]

@@ -94,6 +94,13 @@ def test_a_setting_that_can_not_be_is_refused_wherever_it_comes_from(
         spacy.load(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["class_weights", "thresholds", "temperature"])
+def test_a_label_in_a_message_is_spelled_out(name):
+    config = {name: {"a\nb\x1b": -1.0}}
+    with pytest.raises(ValueError, match=r"of 'a\\nb\\x1b'"):
+        spacy.blank("en").add_pipe("rnn_textcat_multilabel", config=config)
+
+
 def test_a_share_is_refused_as_a_budget_of_more_than_the_text(tmp_path):
     save("rnn_summarizer", tmp_path)
     with pytest.raises(ValueError, match="share"):

@@ -179,8 +179,8 @@ class TagTally(LabelTally):
         topic.facts["odd_tags"] = [each._asdict() for each in odd]
         if odd:
             examples = [
-                f"{each.word!r} is {each.usual} {each.usual_n:,} times, but {each.tag} "
-                f"in {each.text}"
+                f"{each.word!r} is {each.usual!r} {each.usual_n:,} times, but "
+                f"{each.tag!r} in {each.text}"
                 for each in odd
             ]
             topic.info(
@@ -205,7 +205,7 @@ class TagTally(LabelTally):
             n_right += tags[known.most_common(1)[0][0] if known else default]
         topic.facts["baseline"] = {"default": default, "accuracy": n_right / n_dev}
         topic.info(
-            f"Always choosing a word's most frequent tag in train, and {default} for "
+            f"Always choosing a word's most frequent tag in train, and {default!r} for "
             f"words that it lacks, is right for {percent(n_right, n_dev)} of dev"
         )
 
@@ -217,5 +217,6 @@ class TagTally(LabelTally):
             return f"{count(len(first), 'token')} or {len(second):,}"
         pairs = enumerate(zip(first, second, strict=True))
         i = next(i for i, (one, other) in pairs if one != other)
-        names = (self.name_of(each[i]) or "no tag" for each in (first, second))
-        return f"{doc[i].text!r} as {' or '.join(names)}"
+        names = (self.name_of(each[i]) for each in (first, second))
+        listed = " or ".join(repr(name) if name else "no tag" for name in names)
+        return f"{doc[i].text!r} as {listed}"
