@@ -17,7 +17,8 @@ class SearchSettings:
         beam_width: Hypotheses of a text that are followed side by side, at least 1; 1
             is greedy search.
         n_best: How many are wanted of a text, at most the beam width.
-        min_length: The least number of pieces of a text, but for an empty source.
+        min_length: The least number of pieces of a text, but for an empty source, and
+            where `no_repeat` leaves nothing to go on with.
         max_length: The greatest, not below the least.
         length_penalty: How much long texts are preferred, 0 or more. Of the
             log-probability divided by `((5 + length) / 6) ** length_penalty` the

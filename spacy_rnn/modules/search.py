@@ -106,7 +106,9 @@ class Search:
         if self.settings.whole_words:
             keep_words(log_probs, self.source, self.state.copied, self.inside)
         n_written, n = self.pieces.shape[1], self.settings.no_repeat
-        if n_written < self.settings.min_length:
+        ends = log_probs[:, self.end].clone()
+        is_short = n_written < self.settings.min_length
+        if is_short:
             log_probs[:, self.end] = -torch.inf
         if 0 < n <= n_written:
             runs = self.pieces.unfold(1, n, 1)
@@ -115,10 +117,22 @@ class Search:
             )
             barred = torch.where(again, runs[:, :, -1], self.never[0])
             log_probs.scatter_(1, barred, -torch.inf)
+            if is_short:
+                is_stuck = self.are_stuck(log_probs)
+                log_probs[:, self.end] = ends.masked_fill(~is_stuck, -torch.inf)
         if n_written >= self.settings.max_length:
-            ends = log_probs[:, self.end].clone()
             log_probs.fill_(-torch.inf)[:, self.end] = ends
         return log_probs
+
+    def are_stuck(self, log_probs: Tensor) -> Tensor:
+        """Find the texts none of whose hypotheses can go on. Shape (R,).
+
+        Args:
+            log_probs: Of each piece that may be written. Shape (R, V).
+        """
+        best = log_probs.amax(dim=1).view_as(self.totals) + self.totals
+        is_stuck = (best == -torch.inf).all(dim=1, keepdim=True)
+        return is_stuck.expand_as(best).flatten()
 
     def extend(self, log_probs: Tensor) -> None:
         """Choose the best continuations of each text.

@@ -268,6 +268,21 @@ def test_no_run_of_pieces_comes_twice(n):
     assert repeats
 
 
+@pytest.mark.parametrize("beam_width", [1, 3])
+@pytest.mark.parametrize("n", [1, 2])
+def test_a_text_ends_too_early_only_where_no_other_piece_may_come(n, beam_width):
+    network = make_network()
+    memory, source = make_source(LENGTHS)
+    ordinary = set(range(END + 1, N_PIECES))
+    settings = {"max_length": 50, "min_length": 50, "beam_width": beam_width}
+    for found in search(network, memory, source, no_repeat=n, **settings):
+        (text,) = (each.pieces.tolist()[:-1] for each in found)
+        runs = [tuple(text[i : i + n]) for i in range(len(text) - n + 1)]
+        assert len(set(runs)) == len(runs)
+        before = tuple(text[len(text) - n + 1 :])
+        assert {run[-1] for run in runs if run[:-1] == before} == ordinary
+
+
 def made_up(text, tokens, inside):
     """Count what goes on with a word of the source as none goes on there."""
     n_found = 0
