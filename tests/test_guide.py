@@ -48,11 +48,16 @@ def test_the_pages_can_be_followed_one_after_the_other_in_one_folder():
     ],
     ids=lambda page: page.stem,
 )
-def test_a_page_ends_with_a_pipeline_that_was_packaged_and_loaded(page, tmp_path):
+def test_a_page_packages_and_loads_a_pipeline_and_writes_to_one_folder(page, tmp_path):
     steps = 20 if page.stem == "entities" else 4  # calibration needs some entities
     *_, last = follow(page, tmp_path, steps=steps)
     assert (tmp_path / last_package(page)).exists()
     assert f"en_{PACKAGES[page.stem]}" in last
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "configs",
+        "corpus",
+        "training",
+    }
 
 
 @pytest.fixture(scope="module")
