@@ -82,6 +82,8 @@ def compare_cli(
     n_paths = next((i for i, x in enumerate(configs) if x.startswith("--")), None)
     ctx.args = [] if n_paths is None else configs[n_paths:]
     paths = [Path(each) for each in configs[:n_paths]]
+    if not paths:
+        raise typer.BadParameter("a config has to come before the settings of all")
     overrides: dict[str, Any] = parse_overrides(ctx)
     overrides |= {
         f"paths.{part}": str(path)

@@ -190,6 +190,9 @@ def test_configs_that_are_not_there_or_have_one_name_are_refused(config, tmp_pat
     exit_code, output = run_plainly(config, config, "-o", tmp_path / "runs")
     assert exit_code == 1
     assert "two configs are called 'cells'" in output
+    exit_code, output = run_plainly("--training.seed", 1, "-o", tmp_path / "runs")
+    assert exit_code == 2
+    assert "a config has to come before the settings of all" in output
 
 
 def test_a_folder_of_something_else_is_left_alone(config, tmp_path):
