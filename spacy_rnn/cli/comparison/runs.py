@@ -15,7 +15,7 @@ from thinc.api import Config, get_current_ops
 
 from spacy_rnn.atomic import write_atomically
 from spacy_rnn.cli.reporting.card import count_parameters, find_size
-from spacy_rnn.training.identity import flatten, identify
+from spacy_rnn.training.identity import compare, flatten, identify
 from spacy_rnn.training.loop import train_into
 from spacy_rnn.training.output import Output
 from spacy_rnn.training.settings import check_settings
@@ -24,7 +24,6 @@ RESULT = "result.json"
 CLOCK = "seconds.json"
 LOG = "train.log"
 LENGTH = ("training.max_steps", "training.max_epochs", "training.patience")
-SHOWN = 5  # settings that an error names
 
 
 class Plan(NamedTuple):
@@ -78,7 +77,7 @@ def identify_run(plan: Plan) -> dict[str, Any]:
     return length | identify(config)
 
 
-def check_plan(plan: Plan, identity: Mapping[str, Any]) -> None:
+def check_plan(plan: Plan, identity: dict[str, Any]) -> None:
     """Raise a ValueError if there is something else in a run's place."""
     path = plan.folder / RESULT
     if not path.exists():
@@ -89,15 +88,10 @@ def check_plan(plan: Plan, identity: Mapping[str, Any]) -> None:
             )
         return
     saved = read_exactly(path)["identity"]
-    differences = [
-        f"{key} is {identity.get(key)!r}, and was {saved.get(key)!r}"
-        for key in sorted(saved.keys() | identity.keys())
-        if saved.get(key) != identity.get(key)
-    ]
-    if differences:
+    if differences := compare(saved, identity, ("there", "now")):
         raise ValueError(
-            f"{plan.folder} has the result of another run: "
-            f"{'; '.join(differences[:SHOWN])}. Choose another output folder"
+            f"{plan.folder} has the result of another run. Choose another output "
+            "folder. What differs:\n" + "\n".join(differences)
         )
 
 
