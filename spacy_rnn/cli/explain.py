@@ -12,7 +12,7 @@ import typer
 from spacy.cli._util import import_code, setup_gpu
 from spacy.language import Language
 from spacy.tokens import Doc
-from tqdm import tqdm
+from spacy.util import minibatch
 from wasabi import msg
 from wasabi.util import supports_ansi
 
@@ -21,6 +21,7 @@ from spacy_rnn.cli.debugging.topics import count
 from spacy_rnn.cli.files import check_file
 from spacy_rnn.cli.messages import one_message, without_settings
 from spacy_rnn.cli.options import CodeOption, GpuOption, ModelArgument
+from spacy_rnn.cli.progress import progress
 from spacy_rnn.corpora.files.lines import Reading, has_suffix
 from spacy_rnn.corpora.files.plain import SUFFIXES, read_texts
 
@@ -177,13 +178,10 @@ def explain_texts(
 
     if not any(len(nlp.make_doc(text)) for text in texts):
         raise ValueError("There is no text with a token to explain")
-    shown = tqdm(total=len(texts), unit="texts", delay=2, leave=False, disable=None)
-    with shown as bar:
-        for start in range(0, len(texts), BATCH):
-            docs = list(nlp.pipe(texts[start : start + BATCH]))
-            found = explain(nlp, docs, component=component, labels=labels)
-            yield from zip(docs, found, strict=True)
-            bar.update(len(docs))
+    for batch in minibatch(progress(texts, unit="text"), BATCH):
+        docs = list(nlp.pipe(batch))
+        found = explain(nlp, docs, component=component, labels=labels)
+        yield from zip(docs, found, strict=True)
 
 
 def align_texts(

@@ -8,9 +8,14 @@ from spacy.training import Example
 from tqdm import tqdm
 
 
-def progress(items: Iterable[Any], name: str | None = None, unit: str = "doc") -> Any:
-    """Show how many of some items have been taken."""
-    return tqdm(items, desc=name, unit=unit, delay=2, leave=False, disable=None)
+def progress(
+    items: Iterable[Any],
+    name: str | None = None,
+    unit: str = "doc",
+    total: int | None = None,
+) -> Any:
+    """Show how many of some items have been taken, of so many if they can't tell."""
+    return tqdm(items, name, total, unit=unit, delay=2, leave=False, disable=None)
 
 
 def predict(

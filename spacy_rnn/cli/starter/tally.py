@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 from spacy.language import Language
 from spacy.tokens import Doc
-from tqdm import tqdm
 
 from spacy_rnn.cli.output import add_counts
+from spacy_rnn.cli.progress import progress
 from spacy_rnn.cli.readers import TEXTS
 from spacy_rnn.cli.starter.columns import SPANS_KEY
 from spacy_rnn.cli.starter.configs import TASKS
@@ -63,17 +63,10 @@ class Tally:
         self.extracts: list[bool] = []  # whether the summaries are sentences
         self.has_features = False  # whether any token has some
         # What is slow to read, or has nothing to count.
-        is_sampled = isinstance(corpus, SummaryCorpus | PairCorpus)
-        docs: Iterable[Doc] = corpus.read_references(nlp)
-        with tqdm(
-            islice(docs, SAMPLE) if is_sampled else docs,
-            total=min(self.n_docs, SAMPLE) if is_sampled else self.n_docs,
-            unit="doc",
-            disable=None,
-            delay=2,
-        ) as progress:
-            for doc in progress:
-                self._add(doc)
+        limit = SAMPLE if isinstance(corpus, SummaryCorpus | PairCorpus) else None
+        docs: Iterable[Doc] = islice(corpus.read_references(nlp), limit)
+        for doc in progress(docs, total=min(self.n_docs, limit or self.n_docs)):
+            self._add(doc)
 
     def _add(self, doc: Doc) -> None:
         add_counts(self.counts, doc)
