@@ -16,6 +16,7 @@ from thinc.api import Config, get_current_ops
 from spacy_rnn.atomic import write_atomically
 from spacy_rnn.cli.reporting.card import count_parameters, find_size
 from spacy_rnn.training.identity import compare, flatten, identify
+from spacy_rnn.training.lock import lock_folder
 from spacy_rnn.training.loop import train_into
 from spacy_rnn.training.output import Output
 from spacy_rnn.training.settings import check_settings
@@ -124,6 +125,8 @@ def do_run(
     """
     output = Output(plan.folder)
     if plan.folder.exists() and not output.checkpoint.exists():
+        with lock_folder(plan.folder):  # or else another process is at it
+            pass
         shutil.rmtree(plan.folder)  # a run that was killed before its first evaluation
     plan.folder.mkdir(parents=True, exist_ok=True)
     with (

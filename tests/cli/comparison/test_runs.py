@@ -1,10 +1,12 @@
-"""Runs are timed over all that it takes to finish them."""
+"""Runs are timed over all that it takes to finish them, and each is done once."""
 
 import pytest
 import srsly
+from thinc.api import Config
 
 from spacy_rnn.cli.comparison import runs
-from spacy_rnn.cli.comparison.runs import clock
+from spacy_rnn.cli.comparison.runs import Plan, clock, do_run
+from spacy_rnn.training.lock import lock_folder
 
 
 def read(path):
@@ -31,3 +33,12 @@ def test_the_time_of_a_run_that_was_killed_is_not_known(tmp_path):
     with clock(path, use_gpu=-1):
         pass
     assert read(path) is None
+
+
+def test_the_run_of_another_process_is_left_alone_before_its_first_evaluation(tmp_path):
+    best = tmp_path / "model-best"  # it comes before the checkpoint
+    best.mkdir()
+    plan = Plan("cells", 0, Config(), tmp_path)
+    with lock_folder(tmp_path), pytest.raises(ValueError, match="Another run is"):
+        do_run(plan, {})
+    assert best.exists()
