@@ -14,7 +14,9 @@ from thinc.api import Config
 from typer.testing import CliRunner
 
 import spacy_rnn.cli  # noqa: F401 (adds the commands to those of spaCy)
+from spacy_rnn.distributed.engines import InProcess
 from spacy_rnn.distributed.text_column import read_text_column
+from spacy_rnn.distributed.texts import Contents, Texts
 from tests.distributed.pipelines import make_pipeline
 
 pyarrow = pytest.importorskip("pyarrow")
@@ -215,6 +217,34 @@ def test_what_can_not_be_is_one_message_and_no_folder(
     assert result.exit_code == 1
     assert message in say(result)
     assert not (tmp_path / "out").exists()
+
+
+def test_an_output_among_the_input_is_refused(pipeline, texts, tmp_path):
+    for source, target in ((tmp_path, tmp_path / "out"), (texts, tmp_path)):
+        result = apply(pipeline, source, target)
+        assert result.exit_code == 1
+        assert "the output has to be apart from" in say(result)
+    assert list(tmp_path.iterdir()) == [texts]
+
+
+def test_an_input_that_changes_meanwhile_is_noticed(
+    pipeline, texts, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(Texts, "check", lambda _: Contents(26, has_numbers=True))
+    result = apply(pipeline, texts, tmp_path / "out")
+    assert result.exit_code == 1
+    assert "has 25 texts, but 26 were to be read" in say(result)
+
+
+def test_shards_that_are_given_up_are_named_and_the_status_is_1(
+    pipeline, texts, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(InProcess, "wait", lambda _: (0, None))
+    result = apply(pipeline, texts, tmp_path / "out", "--shard-size", 20)
+    assert result.exit_code == 1
+    deaths, _, left_out = say(result).partition("which are left out:")
+    assert deaths.count("A worker died with shard 0 (") == 3
+    assert left_out.count("shard 0 (") == left_out.count("shard 1 (") == 1
 
 
 def test_a_cluster_that_does_not_answer_is_one_message_and_no_folder(

@@ -104,6 +104,11 @@ def make_doc(words, ents=(), **annotation):
     return doc
 
 
+GRADED, UNDECIDED = make_doc(["so", "so"]), make_doc(["who", "knows"])
+GRADED.cats = {"good": 0.5, "bad": 0.0}
+UNDECIDED.cats = {"good": 0.0, "bad": 0.0}
+
+
 # What is right without learning is as in corpus/README.md, where it was found anew.
 @pytest.mark.parametrize(
     ("name", "baseline"),
@@ -165,6 +170,26 @@ def test_texts_with_another_label_elsewhere_are_named(write):
     )
 
 
+def test_texts_with_other_entities_or_tags_elsewhere_are_named(write):
+    docs = [make_doc(["In", "York"], [(1, 2, label)]) for label in "XY"]
+    _, remarks = look(write("ner", docs_of(*docs), docs_of(docs[0])), exit_code=1)
+    assert said(remarks, "one annotation here and another there", "'York' as X or Y")
+    docs[1].ents = []
+    _, remarks = look(write("ner", docs_of(*docs), docs_of(docs[0])), exit_code=1)
+    assert said(remarks, "one annotation", "'In York': 'York' as X or no entity")
+    reader = {"tag_column": "pos", "@readers": "spacy-rnn.TokenCorpus.v1"}
+    rows = [{"tokens": ["in", "York"], "pos": ["A", tag]} for tag in ("B", None)]
+    _, remarks = look(write("tagger", rows, rows[:1], reader), exit_code=1)
+    assert said(remarks, "one annotation", "'in York': 'York' as B or no tag")
+
+
+def test_labels_that_there_is_no_room_for_are_counted(write):
+    rows = [{"text": f"text {i}", "label": f"label {i % 33}"} for i in range(66)]
+    _, output = run_plainly(write("textcat", rows, rows[:2]))
+    assert "label 29 2 1" not in output
+    assert "and 3 labels more" in output
+
+
 @pytest.mark.parametrize(
     ("train", "dev", "message"),
     [
@@ -181,6 +206,12 @@ def test_texts_with_another_label_elsewhere_are_named(write):
             NEW,
             "1 text with several",
         ),
+        (
+            DocBin(docs=[UNDECIDED]),
+            NEW,
+            "Train has no text with a label, whose value is 1",
+        ),
+        (DocBin(docs=[GRADED]), NEW, "Train has 1 text with categories that are nei"),
     ],
 )
 def test_training_that_would_be_meaningless_ends_with_status_1(
@@ -274,6 +305,16 @@ def test_entities_that_overlap_or_have_tags_for_labels_are_errors(write):
     config = write("ner", docs_of(doc), docs_of(doc), **{place: False})
     _, remarks = look(config, exit_code=1)
     assert said(remarks, "fail: Train has 1 text with entities that overlap")
+
+
+def test_data_without_an_entity_or_a_span_teach_nothing(write):
+    train, dev = make_doc(["In", "York"]), make_doc(["To", "York"])
+    for doc in (train, dev):
+        doc.spans["sc"] = []
+    _, remarks = look(write("ner", docs_of(train), docs_of(dev)), exit_code=1)
+    assert said(remarks, "fail: Train has no entity in doc.ents")
+    _, remarks = look(write("spans", docs_of(train), docs_of(dev)), exit_code=1)
+    assert said(remarks, "fail: Dev has no span in doc.spans['sc']")
 
 
 def test_missing_entities_are_counted_by_text_and_by_token(write):

@@ -183,6 +183,11 @@ def test_a_text_may_name_a_file(classifier):
     assert row["tokens"][:2] == ["Good", "is"]
 
 
+def test_a_text_that_is_too_long_for_a_path_is_a_text(classifier):
+    (row,) = read(explain(classifier, "Good soup. " * 30, "--json"))
+    assert len(row["tokens"]) == 90
+
+
 def test_a_text_is_read_from_standard_input(classifier):
     (row,) = read(explain(classifier, "-", "--json", input="Good soup."))
     assert row["tokens"] == ["Good", "soup", "."]
@@ -209,6 +214,10 @@ def test_a_page_is_written(classifier, tmp_path):
         (["latin.txt"], "latin.txt:2: byte 0xe9 is not UTF-8"),
         (["missing.csv"], "missing.csv: no such file"),
         (["."], ". is a folder: name files in it"),
+        (
+            ["Good.", "--weights", "alignment", "--label", "good"],
+            "--label is of no use with --weights alignment",
+        ),
     ],
 )
 def test_what_cant_be_done_is_said_in_one_message(

@@ -137,6 +137,13 @@ def test_the_end_names_the_best_model_and_its_score(config, tmp_path):
     assert last.endswith("model-best")
 
 
+def test_a_run_that_is_interrupted_says_how_to_go_on(config, tmp_path, monkeypatch):
+    monkeypatch.setattr("spacy_rnn.training.loop.train_into", lambda *_, **__: False)
+    exit_code, output = run(config, tmp_path / "run")
+    assert exit_code == 130
+    assert "To go on, give the same command with --resume" in output
+
+
 def test_a_gpu_that_is_not_there_is_an_error(config, tmp_path):
     if spacy.prefer_gpu():
         pytest.skip("there is a GPU")

@@ -10,6 +10,8 @@ from spacy_rnn.cli.reporting.measure import measure
 from spacy_rnn.cli.reporting.mistakes import find_mistakes
 from spacy_rnn.cli.reporting.view import Prediction, gather
 
+SENTENCES = ("sents_p", "sents_r", "sents_f")
+
 
 def test_scores_are_those_of_the_components_scorers(trained, examples):
     expected = trained.evaluate(examples, per_component=True)
@@ -77,8 +79,14 @@ def test_confidences_of_entities_are_those_of_their_group(trained, examples):
 
 def test_components_without_a_view_have_their_scores(trained, examples):
     predict(trained, examples)
+    for example in examples:
+        for token in example.reference:
+            token.is_sent_start = token.i == 0
+    scores = trained.get_pipe("senter").score(examples)
     others = score_others(trained, examples, None, ("token_",))
-    assert set(others) <= {"senter"}
+    assert others == {"senter": {key: scores[key] for key in SENTENCES}}
+    assert score_others(trained, examples, "rnn_ner", ()) == {}
+    assert score_others(trained, examples, None, ("sents_",)) == {}
 
 
 def test_data_without_annotation_has_no_view(trained):
