@@ -7,6 +7,7 @@ import typer
 from tqdm import tqdm
 from wasabi import msg
 
+from spacy_rnn.cli.debugging.topics import count
 from spacy_rnn.cli.messages import one_message, print_lines
 from spacy_rnn.cli.options import RowErrorsOption, SchemeOption, SentencesOption
 from spacy_rnn.cli.output import check_output, count_labels, write_docs
@@ -278,7 +279,7 @@ def convert_cli(
                 shard_size=shard_size,
                 store_user_data=corpus.extension is not None,
             )
-    msg.good(f"Wrote {n_docs} documents to {output_path}")
+    msg.good(f"Wrote {count(n_docs, 'document')} to {output_path}")
     if counts:
         rows = [(*names, n) for names, n in counts.items()]
         rows.sort(key=lambda row: (row[0], -row[2]))

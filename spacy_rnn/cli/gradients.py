@@ -5,6 +5,7 @@ import typer
 from wasabi import msg
 
 from spacy_rnn.atomic import write_atomically
+from spacy_rnn.cli.debugging.topics import count
 from spacy_rnn.cli.files import check_file
 from spacy_rnn.cli.messages import one_message
 
@@ -29,4 +30,4 @@ def plot_gradients_cli(
         check_file(output_path, *FORMATS)
         lines = read_log(log_path)
         write_atomically(output_path, plot_gradients(lines, output_path.suffix))
-    msg.good(f"Plotted {len(lines)} steps and wrote {output_path}")
+    msg.good(f"Plotted {count(len(lines), 'step')} and wrote {output_path}")

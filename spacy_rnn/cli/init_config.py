@@ -9,6 +9,7 @@ from wasabi import msg
 
 from spacy_rnn.atomic import write_atomically
 from spacy_rnn.checks import list_names
+from spacy_rnn.cli.debugging.topics import count
 from spacy_rnn.cli.files import check_file
 from spacy_rnn.cli.messages import as_options, one_message
 from spacy_rnn.cli.options import RowErrorsOption
@@ -245,7 +246,7 @@ def print_findings(found: "Findings", *, is_guess: bool, lang: str) -> None:
     msg.info("Looked at the data")
     for part in (found.train, found.dev):
         if part is not None:
-            msg.text(f"- {part.path}: {part.n_docs:,} documents")
+            msg.text(f"- {part.path}: {count(part.n_docs, 'document')}")
             for remark in part.remarks:
                 msg.warn(as_options(remark))
     msg.text(f"- Task: {', '.join(found.tasks)}{' (guessed)' * is_guess}")

@@ -7,6 +7,7 @@ import typer
 from wasabi import msg
 
 from spacy_rnn.atomic import write_atomically
+from spacy_rnn.cli.debugging.topics import count
 from spacy_rnn.cli.files import check_file
 from spacy_rnn.cli.messages import one_message
 from spacy_rnn.cli.options import RowErrorsOption
@@ -70,7 +71,7 @@ def punkt_cli(
         if known is not None:
             model = model.join(known)
         write_atomically(output_path, model.to_json())
-    msg.good(f"Learned from {len(chosen)} texts and wrote {output_path}")
+    msg.good(f"Learned from {count(len(chosen), 'text')} and wrote {output_path}")
     kinds = {
         "abbreviations": sorted(model.abbreviations),
         "collocations": [" ".join(pair) for pair in sorted(model.collocations)],

@@ -11,6 +11,7 @@ from spacy.cli._util import import_code, setup_gpu
 from spacy.language import Language
 from wasabi import msg
 
+from spacy_rnn.cli.debugging.topics import count
 from spacy_rnn.cli.evaluate import read_examples
 from spacy_rnn.cli.json_text import to_json
 from spacy_rnn.cli.messages import as_overrides, one_message, parse_overrides
@@ -183,8 +184,9 @@ def print_report(
     rest = sum(not row.is_own for row in report.labels)
     if per_label and mean and rest:
         msg.info(
-            f"* {rest} labels that fewer than {min_positives} documents have got "
-            f"the threshold that is the best for all: what is best for a few is chance"
+            f"* {count(rest, 'label')} that fewer than {min_positives} documents have "
+            f"got the threshold that is the best for all: what is best for a few is "
+            f"chance"
         )
     msg.info(
         f"On new data, expect a {'mean ' if mean else ''}{metric} of about {expected}: "

@@ -8,6 +8,7 @@ import numpy as np
 from spacy.training import Example
 
 from spacy_rnn.checks import list_names
+from spacy_rnn.cli.debugging.topics import count
 from spacy_rnn.pipeline.labels import read_categories
 from spacy_rnn.pipeline.threshold_search import (
     MEASURES,
@@ -182,7 +183,8 @@ def choose_labels(
         )
     if min(counts.values()) < min_positives:
         raise ValueError(
-            f"Too few documents have the label '{rarer}', {int(counts[rarer])}: a "
-            f"threshold takes {min_positives}, see --min-positives"
+            f"The label '{rarer}' is only that of "
+            f"{count(int(counts[rarer]), 'document')}: a threshold takes "
+            f"{min_positives}, see --min-positives"
         )
     return [positive]

@@ -179,7 +179,7 @@ def test_a_report_says_what_was_left_out_and_why(source, tmp_path):
     options = [*ROW_OPTIONS, "--errors", "skip"]
     exit_code, shown = run(source, tmp_path / "out.spacy", *options)
     assert exit_code == 0, shown
-    assert "Wrote 1 documents" in shown
+    assert "Wrote 1 document to" in shown
     assert f"Records without a column left out: 1 {source}:2: no column" in shown
     assert f"Articles without a summary left out: 1 {source}:3: there is" in shown
     assert f"Summaries without an article left out: 25 {source}:4: there" in shown

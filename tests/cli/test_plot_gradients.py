@@ -28,7 +28,7 @@ def test_a_log_is_plotted(log, tmp_path, suffix):
     output = tmp_path / "new" / f"plot{suffix}"
     exit_code, printed = run(log, output)
     assert exit_code == 0, printed
-    assert "Plotted 1 steps" in printed
+    assert "Plotted 1 step and" in printed
     assert output.stat().st_size > 1000
 
 

@@ -263,7 +263,7 @@ def test_data_without_labels_that_are_known_is_refused(
 def test_too_few_documents_for_the_only_threshold_are_refused(exclusive, reviews):
     exit_code, output = run_plainly(exclusive, reviews)
     assert exit_code == 1
-    assert "Too few documents have the label 'bad', 1:" in output
+    assert "The label 'bad' is only that of 1 document:" in output
 
 
 def test_an_output_that_is_there_is_left_alone(multilabel, data, tmp_path):
