@@ -176,6 +176,7 @@ def test_a_wrong_setting_says_what_is_right(setting, value, message):
     with pytest.raises((ValueError, ConfigValidationError)) as error:
         build_hierarchical_textcat(tok2vec, True, **{setting: value})
     assert message in str(error.value)
+    assert setting in str(error.value)
 
 
 @pytest.mark.parametrize("factory", ["rnn_textcat", "rnn_textcat_multilabel"])

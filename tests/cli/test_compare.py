@@ -100,6 +100,8 @@ def test_every_config_is_trained_with_every_seed(finished):
         files = [f for f in (models[0] / "model-best").rglob("*") if f.is_file()]
         assert row["size"] == sum(file.stat().st_size for file in files)
         assert not (models[0] / "checkpoint").exists()
+        assert not (models[0] / "model-last").exists()
+        assert "SCORE" in (models[0] / "train.log").read_text("utf8")
     assert (output / "comparison.svg").read_text(encoding="utf8").startswith("<svg")
     assert json.loads((output / "comparison.json").read_text("utf8")) == table
 
@@ -166,6 +168,17 @@ def test_a_run_that_fails_does_not_keep_the_others_from_it(finished, tmp_path):
     assert "missing.vectors" in text
     assert re.search(r"broken - - - - - - 0 \*", text)
     assert re.search(r"cells \d+\.\d+ \d+\.\d+ [\d,]+ ", text)
+
+
+def test_runs_that_all_fail_are_no_table(config, tmp_path, monkeypatch):
+    def fail(plan, identity, **_):
+        raise ValueError("it can't be")
+
+    monkeypatch.setattr(runs, "do_run", fail)
+    exit_code, text = run_plainly(config, "--seeds", 1, "-o", tmp_path / "runs")
+    assert exit_code == 1
+    assert "1 of 1: cells, seed 0 has failed it can't be" in text
+    assert "No run has finished" in text
 
 
 @pytest.mark.parametrize(

@@ -3,18 +3,23 @@
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import spacy
 import srsly
+from numpy import eye, nan
+from numpy.testing import assert_array_equal
 from spacy.cli import app
+from spacy.tokens import Doc
 from spacy.training import Example
+from spacy.vocab import Vocab
 from thinc.api import Config, fix_random_seed
 from typer.testing import CliRunner
 
 import spacy_rnn.cli  # noqa: F401 (adds the commands to those of spaCy)
 from spacy_rnn.cli.tune_thresholds import print_report
-from spacy_rnn.cli.tuning import Report
+from spacy_rnn.cli.tuning import LabelRow, Report, choose_labels, read_data
 
 WORDS = {"food": "soup", "staff": "waiter", "price": "bill"}
 MULTILABEL = [
@@ -158,6 +163,48 @@ def test_thresholds_that_promise_nothing_are_called_that(expected, capsys):
     print_report(report, Path("dev.jsonl"), 10, per_label=True)
     output = " ".join(capsys.readouterr().out.split())
     assert ("no more than before" in output) == (expected < 0.6)
+
+
+def test_one_threshold_for_all_is_no_other_than_that_of_each(capsys):
+    rows = [LabelRow(label, 0.4, False, 20, 0.5, 0.6) for label in WORDS]
+    report = Report("textcat", "f1", 0.4, rows, 0.5, 0.6, 0.6)
+    print_report(report, Path("dev.jsonl"), 10, per_label=False)
+    assert "*" not in capsys.readouterr().out
+
+
+def make_pipe(labels, *, exclusive):
+    return SimpleNamespace(name="cats", labels=labels, exclusive=exclusive, cfg={})
+
+
+def test_what_is_not_known_of_a_text_stays_so_unless_one_label_is_right():
+    examples = []
+    for cats in ({"a": 1.0}, {"a": 0.0, "b": 0.0}, {}):
+        doc = Doc(Vocab(), words=["text"])
+        example = Example(doc.copy(), doc)
+        example.reference.cats = cats
+        example.predicted.cats = {"a": 0.8, "b": 0.3}
+        examples.append(example)
+    scores, truths = read_data(make_pipe(["a", "b"], exclusive=False), examples)
+    assert len(scores) == 3
+    assert_array_equal(truths, [[1, nan], [0, 0], [nan, nan]])
+    scores, truths = read_data(make_pipe(["a", "b"], exclusive=True), examples)
+    assert_array_equal(scores, [[0.8, 0.3]])
+    assert_array_equal(truths, [[1, 0]])
+    with pytest.raises(ValueError, match="No document has a label that 'cats' knows"):
+        read_data(make_pipe(["b"], exclusive=False), examples)
+
+
+@pytest.mark.parametrize(
+    ("labels", "positive", "message"),
+    [
+        (["a", "b", "c"], None, "chooses one of 3 labels, the most probable one"),
+        (["a", "b"], "c", r"--positive-label c: the labels are \['a', 'b'\]"),
+    ],
+)
+def test_only_one_of_two_labels_can_have_a_threshold(labels, positive, message):
+    pipe = make_pipe(labels, exclusive=True)
+    with pytest.raises(ValueError, match=message):
+        choose_labels(pipe, eye(len(labels)), positive, 1)
 
 
 def test_nothing_is_saved_unless_asked_for(multilabel, data):
