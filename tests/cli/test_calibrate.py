@@ -16,6 +16,8 @@ from thinc.api import Config, fix_random_seed
 from typer.testing import CliRunner
 
 import spacy_rnn.cli  # noqa: F401 (adds the commands to those of spaCy)
+from spacy_rnn.cli.calibrate import print_report
+from spacy_rnn.cli.calibration.report import LabelRow, Measures, Report
 from spacy_rnn.metrics.calibration import expected_calibration_error
 
 CORPUS = Path(__file__).parent.parent.parent / "corpus"
@@ -238,6 +240,21 @@ def test_a_table_shows_a_classifier_of_the_bundled_reviews(reviews, tmp_path):
     )
     keys = [key for key in before if key != "speed"]
     assert {key: before[key] for key in keys} == {key: after[key] for key in keys}
+
+
+@pytest.mark.parametrize("expected", [0.3, 0.6])
+def test_a_table_shows_each_label_and_what_promises_nothing(expected, capsys):
+    before, new = (Measures(0.2, 0.3, 0.01, nll, 0.1) for nll in (0.5, expected))
+    rows = [LabelRow("praise", 1.25, -0.5, 12, 0.2, 0.1)]
+    report = Report("cats", "labels", 40, (0.8, 0.9), {}, before, new, new, rows)
+    print_report(report)
+    output = " ".join(capsys.readouterr().out.split())
+    assert "cats: 40 labels" in output
+    assert "Expected calibration error 20.00 20.00 20.00" in output
+    assert f"Negative log-likelihood 0.5000 {expected:.4f} {expected:.4f}" in output
+    assert "Accuracy 80.00 90.00 -" in output
+    assert "praise 1.250 -0.500 20.00 10.00 12" in output
+    assert ("no better than before" in output) == (expected > 0.5)
 
 
 def evaluate(model, data, path):

@@ -9,7 +9,7 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from spacy_rnn.distributed import Annotator
-from spacy_rnn.distributed.annotator import load
+from spacy_rnn.distributed.annotator import Loaded, annotate_together, load
 from spacy_rnn.distributed.columns import Columns, read_entities
 
 GOOD = ["Ada likes soup.", "", "Bob hates soup.", "Ada hates soup."]
@@ -168,6 +168,19 @@ def test_a_text_that_fails_costs_no_other_its_annotation(annotate, batch_size):
             e["text"] for e in expected["entities"]
         ]
     assert {row["cats"] for row in rows if row["error"]} == {None}
+
+
+def test_what_is_no_text_is_said_to_be_that(annotate):
+    assert [row["error"] for row in annotate([7])] == ["expected a string, got int"]
+
+
+def test_documents_that_a_component_loses_are_errors_of_their_texts(monkeypatch):
+    nlp = spacy.blank("en")
+    make_classifier(nlp, "rnn_textcat", ["good", "bad"])
+    loaded = Loaded(nlp, Columns(nlp))
+    lost = "ValueError: 1 documents went in, 0 came out"
+    monkeypatch.setattr(nlp, "pipe", lambda docs, batch_size: docs[1:])
+    assert annotate_together(loaded, GOOD) == [{"error": lost}] * 4
 
 
 def test_an_empty_table_keeps_its_columns(pipeline):

@@ -44,6 +44,13 @@ def test_a_run_that_writes_nothing_leaves_no_folder(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_folder_that_was_there_stays_though_nothing_is_written(tmp_path):
+    (tmp_path / ".mine").touch()
+    with pytest.raises(OSError, match="no cluster"), Parts(tmp_path).open({}):
+        raise OSError("no cluster")
+    assert (tmp_path / ".mine").exists()
+
+
 def test_a_run_that_fails_later_keeps_what_is_written(tmp_path):
     parts = Parts(tmp_path / "out")
 

@@ -1,5 +1,6 @@
 """The worst mistakes of components."""
 
+import numpy as np
 import pytest
 from spacy.training import Example
 
@@ -8,10 +9,12 @@ from spacy_rnn.cli.reporting.mistakes import (
     AFTER,
     BEFORE,
     MOST_OF_A_KIND,
+    Wrong,
     choose,
     find_mistakes,
     find_wrong,
 )
+from spacy_rnn.cli.reporting.view import Prediction, View
 
 
 @pytest.fixture
@@ -29,6 +32,20 @@ def test_only_what_is_wrong_is_a_mistake_and_all_that_is(views, examples):
         )
         assert sum(not each.is_missing for each in wrong) == expected
         assert all(each.label not in each.true for each in wrong if not each.is_missing)
+
+
+@pytest.mark.parametrize("exclusive", [False, True])
+def test_a_label_that_is_missing_is_a_mistake_where_any_number_may_be_right(
+    examples, exclusive
+):
+    claims = [{("", "a")}, {("", "b")}], [{}, {("", "b"): Prediction(0.9, 0, 3)}]
+    scores = np.array([[0.1, 0.2], [0.3, 0.9]]), np.array([[1.0, 0.0], [0.0, 1.0]])
+    view = View("cats", "doc.cats", "documents", "cats", "ab", *claims, exclusive)
+    view.scores = scores
+    found = list(find_wrong(view, examples))
+    length = len(examples[0].predicted)
+    missing = Wrong(0.9, 0, "a", True, Prediction(0.1, 0, length), ("a",))
+    assert found == ([] if exclusive else [missing])
 
 
 def test_the_most_certain_come_first_and_few_of_a_kind(views, examples):
