@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from spacy_rnn.visual.chart import Axis, Chart, Mark, Series
 from spacy_rnn.visual.page import make_page
 from spacy_rnn.visual.png import draw_png
-from spacy_rnn.visual.svg import STYLE, draw_chart, make_sheet
+from spacy_rnn.visual.svg import STYLE, draw_chart, make_grid, make_sheet
 
 Line = dict[str, Any]
 NAN = float("nan")
@@ -73,8 +73,7 @@ def plot_gradients(lines: list[Line], form: str) -> bytes:
     pictures = [draw_chart(each) for each in charts]
     if form == ".svg":
         return make_sheet(pictures).encode()
-    cells = "".join(f"<div>{each}</div>" for each in pictures)
-    body = f'<main class="rnn-charts">{cells}</main>'
+    body = f"<main>{make_grid(pictures)}</main>"
     return make_page(body, title="Gradients", style=STYLE).encode()
 
 

@@ -265,6 +265,12 @@ def shorten(name: str) -> str:
     return kept + "…"
 
 
+def make_grid(pictures: Sequence[str]) -> str:
+    """Put charts side by side on a page, as many as there is room for."""
+    cells = "".join(f"<div>{each}</div>" for each in pictures)
+    return f'<div class="rnn-charts">{cells}</div>'
+
+
 def make_sheet(pictures: Sequence[str]) -> str:
     """Put charts below each other in an SVG that stands by itself."""
     height = HEIGHT * len(pictures)

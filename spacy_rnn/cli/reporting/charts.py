@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from spacy_rnn.cli.reporting.facts import Task, Training
 from spacy_rnn.visual.chart import Axis, Chart, Matrix, Series
 from spacy_rnn.visual.matrix import draw_matrix, draw_wide_matrix
-from spacy_rnn.visual.svg import draw_chart
+from spacy_rnn.visual.svg import draw_chart, make_grid
 
 WIDE = 12  # labels, from which on a matrix takes a row by itself
 
@@ -21,8 +21,7 @@ def draw_charts(task: Task) -> str:
             wide = draw_wide_matrix(matrix)
         else:
             small.insert(0, draw_matrix(matrix))
-    cells = "".join(f"<div>{each}</div>" for each in small)
-    return f'<div class="rnn-charts">{cells}</div>{wide}'
+    return make_grid(small) + wide
 
 
 def make_charts(task: Task) -> Iterator[Chart]:
@@ -124,8 +123,7 @@ def draw_training(training: Training) -> str:
         chart_steps("Loss", training.steps, training.losses, log=True),
         chart_steps("Scores on dev", training.steps, training.scores, log=False),
     ]
-    cells = "".join(f"<div>{draw_chart(each)}</div>" for each in charts)
-    return f'<div class="rnn-charts">{cells}</div>'
+    return make_grid([draw_chart(each) for each in charts])
 
 
 def chart_steps(
