@@ -24,13 +24,20 @@ def check_file(
         raise ValueError(f"{path}: the output must end in {endings}")
     if path.is_dir():
         raise ValueError(f"{path}: the output is a folder")
-    target, may_be_read = path.resolve(), has_suffix(path, *SUFFIXES)
+    may_be_read = has_suffix(path, *SUFFIXES)
+    check_apart(path, (each for each in inputs if may_be_read or not each.is_dir()))
+    if path.exists() and not force:
+        raise ValueError(f"{path}: the file is there already; --force replaces it")
+    check_writable(path)
+
+
+def check_apart(path: Path, inputs: Iterable[Path]) -> None:
+    """Raise a ValueError for an output that is read, now or the next time."""
+    target = path.resolve()
     for each in map(Path.resolve, inputs):
-        if target == each or (may_be_read and target.is_relative_to(each)):
+        is_within = each.is_dir() and target.is_relative_to(each)
+        if is_within or each.is_relative_to(target):
             raise ValueError(
                 f"{path}: the output is one of the files to read, or would be one the "
                 "next time. Write it elsewhere"
             )
-    if path.exists() and not force:
-        raise ValueError(f"{path}: the file is there already; --force replaces it")
-    check_writable(path)

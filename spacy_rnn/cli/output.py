@@ -8,7 +8,8 @@ from pathlib import Path
 from spacy.attrs import POS, TAG
 from spacy.tokens import Doc, DocBin
 
-from spacy_rnn.atomic import write_atomically, write_folder
+from spacy_rnn.atomic import check_writable, neighbour, write_atomically, write_folder
+from spacy_rnn.cli.files import check_apart, check_file
 from spacy_rnn.corpora.file_corpus import FileCorpus
 from spacy_rnn.corpora.files.rows import DOCBIN_SUFFIX
 from spacy_rnn.extensions import written_texts
@@ -39,24 +40,18 @@ def add_counts(counts: Counter[tuple[str, str]], doc: Doc) -> None:
 
 
 def check_output(path: Path, shard_size: int, corpus: FileCorpus) -> None:
-    """Raise an error for a place where `write_docs` should not write.
+    """Raise an error for a place where `write_docs` can't or should not write.
 
     Args:
         path: The file, or the folder of shards.
         shard_size: As for `write_docs`.
         corpus: What is read.
     """
-    target = path.resolve()
-    is_within = target.is_relative_to(corpus.path.resolve())
-    if is_within or any(each.resolve().is_relative_to(target) for each in corpus.files):
-        raise ValueError(
-            f"{path}: the output is one of the files to read, or would be one the next "
-            "time. Write it elsewhere"
-        )
+    inputs = [corpus.path, *corpus.files]
     if not shard_size:
-        if path.suffix != DOCBIN_SUFFIX:
-            raise ValueError(f"{path}: the output must end in {DOCBIN_SUFFIX}")
+        check_file(path, DOCBIN_SUFFIX, inputs=inputs)
         return
+    check_apart(path, inputs)
     if path.suffix == DOCBIN_SUFFIX or (path.exists() and not path.is_dir()):
         raise ValueError(f"{path}: the output in shards must be a folder")
     others = [
@@ -69,6 +64,7 @@ def check_output(path: Path, shard_size: int, corpus: FileCorpus) -> None:
             f"{path}: the output replaces this folder, but there is {others[0].name!r} "
             "in it"
         )
+    check_writable(neighbour(path.resolve()))  # as `write_folder` does
 
 
 def write_docs(

@@ -110,6 +110,21 @@ def test_an_output_that_would_be_read_the_next_time_is_refused(source, tmp_path)
     assert [path.name for path in folder.iterdir()] == ["in.jsonl"]
 
 
+@pytest.mark.parametrize("options", [[], ["--shard-size", 2]])
+def test_an_output_that_can_not_be_written_is_found_before_the_work(
+    source, tmp_path, monkeypatch, options
+):
+    monkeypatch.setattr(spacy, "blank", lambda _: pytest.fail("the work began"))
+    (tmp_path / "file").touch()
+    name = "folder" if options else "out.spacy"
+    exit_code, output = run(source, tmp_path / "file" / name, *options)
+    assert exit_code == 1
+    assert "Not a directory" in output
+    if not options:
+        (tmp_path / "out.spacy").mkdir()
+        assert "output is a folder" in run(source, tmp_path / "out.spacy")[1]
+
+
 def test_a_line_that_is_too_long_is_refused_in_the_words_of_the_command(
     source, tmp_path
 ):
