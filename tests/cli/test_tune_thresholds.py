@@ -207,6 +207,15 @@ def test_only_one_of_two_labels_can_have_a_threshold(labels, positive, message):
         choose_labels(pipe, eye(len(labels)), positive, 1)
 
 
+def test_the_rarer_label_has_the_threshold_unless_another_was_named():
+    pipe, truths = make_pipe(["a", "b"], exclusive=True), eye(2)[[0, 0, 0, 1]]
+    assert choose_labels(pipe, truths, None, 1) == ["b"]
+    assert choose_labels(pipe, truths, "a", 1) == ["a"]
+    pipe.cfg["positive_label"] = "a"  # in training
+    assert choose_labels(pipe, truths, None, 1) == ["a"]
+    assert choose_labels(pipe, truths, "b", 1) == ["b"]
+
+
 def test_nothing_is_saved_unless_asked_for(multilabel, data):
     before = read_files(multilabel)
     exit_code, output = run_plainly(multilabel, data)
