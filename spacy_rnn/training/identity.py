@@ -9,7 +9,7 @@ from typing import Any
 
 from thinc.api import Config
 
-from spacy_rnn.corpora.files.rows import walk_folder
+from spacy_rnn.corpora.files.rows import shorten, walk_folder
 
 # What a run may go on with, although it was started with something else.
 FREE = (
@@ -116,13 +116,8 @@ def compare(
 ) -> list[str]:
     """Say where two descriptions differ, given where they come from."""
     return [
-        f"  {name}: {show(first.get(name))} {places[0]}, "
-        f"{show(second.get(name))} {places[1]}"
+        f"  {name}: {shorten(first.get(name))} {places[0]}, "
+        f"{shorten(second.get(name))} {places[1]}"
         for name in sorted(first.keys() | second.keys())
         if first.get(name) != second.get(name)
     ]
-
-
-def show(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
