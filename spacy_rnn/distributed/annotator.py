@@ -11,6 +11,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.util import import_file, minibatch
 
+from spacy_rnn.corpora.files.rows import join_names
 from spacy_rnn.distributed.columns import Columns
 from spacy_rnn.distributed.extras import need
 
@@ -69,7 +70,7 @@ class Annotator:
         pa = need("pyarrow", "apply")
         for name in (self.text, self.id):
             if name is not None and name not in table.column_names:
-                names = ", ".join(map(repr, table.column_names))
+                names = join_names(table.column_names)
                 raise ValueError(f"no column {name!r}; there is {names}")
         ids = None if self.id is None else table[self.id]
         texts = table[self.text].to_pylist()

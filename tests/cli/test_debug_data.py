@@ -250,6 +250,10 @@ def test_labels_that_the_config_names_are_the_ones_that_count(write):
     assert set(facts["rnn_textcat_multilabel"]["labels"]) == {"good", "bad"}
     assert said(remarks, "info: Labels that the config doesn't name", "'long' (40)")
     assert said(remarks, "warn: The config names 1 label that train lacks: 'odd'")
+    many = [*labels, *(f"label {i:03}" for i in range(99))]
+    config = write("textcat-multilabel", rows, NEW, **{place: many})
+    _, remarks = look(config)
+    assert said(remarks, "names 100 labels that train lacks: 'odd'", "; and 84 more")
 
 
 def test_a_label_that_all_texts_have_teaches_nothing(write):

@@ -12,6 +12,7 @@ from spacy_rnn.cli.debugging.topics import (
     Topic,
     count,
     list_counts,
+    list_few,
     percent,
 )
 from spacy_rnn.cli.tables import Table
@@ -111,11 +112,11 @@ def keep_given(
         topic.info(
             f"Labels that the config doesn't name are ignored: {list_counts(others)}"
         )
-    lacking = [label for label in given if not train[label]]
+    lacking = [repr(label) for label in given if not train[label]]
     if lacking:
         topic.warn(
             f"The config names {count(len(lacking), 'label')} that train lacks: "
-            f"{', '.join(map(repr, lacking[:FEW]))}"
+            f"{list_few(lacking, len(lacking))}"
         )
     kept = [Counter({k: part[k] for k in given if part[k]}) for part in (train, dev)]
     return kept[0], kept[1]

@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 import spacy
+from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from spacy_rnn.cli.reporting.collect import find_views, predict, score_others
 from spacy_rnn.cli.reporting.measure import measure
 from spacy_rnn.cli.reporting.mistakes import find_mistakes
+from spacy_rnn.cli.reporting.token_views import find_confidences, to_probabilities
 from spacy_rnn.cli.reporting.view import Prediction, gather
 
 SENTENCES = ("sents_p", "sents_r", "sents_f")
@@ -66,6 +68,29 @@ def test_a_tagger_is_as_sure_as_its_model(trained, examples):
         for (_, label), about in found.items():
             assert example.predicted[about.start].tag_ == label
             assert about.confidence == pytest.approx(expected[about.start], abs=1e-5)
+
+
+def test_a_tagger_is_unsure_of_no_token_and_says_probabilities_as_they_are(trained):
+    empty = [Example(trained.make_doc(""), trained.make_doc(""))]
+    (found,) = find_confidences(trained.get_pipe("tagger"), trained, empty)
+    assert len(found) == len(to_probabilities(np.zeros((0, 2)))) == 0
+    rows = np.array([[0.25, 0.75], [1.0, 0.0]], dtype="f")
+    assert to_probabilities(rows).tolist() == [0.75, 1.0]
+    assert to_probabilities(np.log(rows[:1])).tolist() == pytest.approx([0.75])
+
+
+def test_entities_of_spacy_in_parts_of_a_token_count_as_by_their_scorer():
+    nlp = spacy.blank("en")
+    pipe = nlp.add_pipe("ner")
+    reference = Doc(nlp.vocab, words=["New-York", "is", "big"])
+    reference.ents = [Span(reference, 0, 1, "LOC")]
+    doc = nlp.make_doc(reference.text)
+    doc.ents = [Span(doc, i, i + 1, "LOC") for i in range(3)]
+    example = Example(doc, reference)
+    (view,) = find_views(nlp, [example], None)
+    scores = {each.key: each.value for each in measure(view, [5], n=20).scores}
+    expected = pipe.score([example])
+    assert scores == {key: expected[key] for key in ("ents_f", "ents_p", "ents_r")}
 
 
 def test_confidences_of_entities_are_those_of_their_group(trained, examples):
