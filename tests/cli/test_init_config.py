@@ -213,6 +213,8 @@ def test_a_closed_pipe_is_one_line_and_a_failure():
         (["--train", "same.csv"], "same.csv: all texts have the label 'x'"),
         (["--train", "train.csv", "--tag-column", "x"], "--tag-column is no option of"),
         (["--train", "a.spacy", "--label-separator", ";"], "separator is for files of"),
+        (["--train", "a.spacy"], "a.spacy: the documents have no annotation that a"),
+        (["--train", "denied.jsonl"], "token.tag has nothing for tagger"),
         (["--train", "dollar.csv"], "labels '${a}': a config takes '${' for the begi"),
         (["--train", "train.csv", "--label-separator", "${"], "separator '${': a con"),
         (["--train", "train.csv", "--dev", "same.csv"], "no column 'review'"),
@@ -247,6 +249,7 @@ def test_a_failure_is_told_and_leaves_the_previous_config(
         "numbers": [{"a": 1.5}],
         "tags": [{"tokens": ["a", "b"], "pos": ["A", "B"]}] * 3,
         "others": [{"tokens": ["a", "b"], "pos": ["C", "D"]}] * 3,
+        "denied": [{"tokens": ["a", "b"], "pos": ["!A", "!B"]}] * 3,
     }.items():
         (tmp_path / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)))
     for suffix in ("xml", "conllu", "parquet"):

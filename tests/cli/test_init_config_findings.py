@@ -8,6 +8,8 @@ import srsly
 from init_configs import TEXTS, make, run, write_table
 from spacy.tokens import DocBin
 
+from spacy_rnn.cli.starter import tally
+
 
 def test_columns_and_labels_of_a_table_are_found(tmp_path):
     table = write_table(tmp_path / "train.csv", ["review", "stars"], TEXTS)
@@ -195,7 +197,7 @@ def test_columns_without_names_are_told_apart(name, tmp_path):
     assert (reader["token_column"], reader["entity_column"]) == ("word", "ents")
 
 
-def test_summaries_are_found_by_name_or_by_length(tmp_path):
+def test_summaries_are_found_by_name_or_by_length(tmp_path, monkeypatch):
     article = " ".join(f"This is sentence {i} of the article." for i in range(9))
     rows = [(f"No {i}", article, "Nine sentences in other words.") for i in range(4)]
     write_table(tmp_path / "a.csv", ["id", "body", "gist"], rows)
@@ -203,12 +205,20 @@ def test_summaries_are_found_by_name_or_by_length(tmp_path):
     reader = config["corpora"]["train"]
     assert (reader["text_column"], reader["summary_column"]) == ("body", "gist")
     assert config["components"]["rnn_summarizer"]["soft_labels"] is None
+    monkeypatch.setattr(tally, "MANY", 4)
+    config, _ = make(tmp_path, "--train", tmp_path / "a.csv")
+    assert config["components"]["rnn_summarizer"]["soft_labels"] == 0.0
     labelled = {"sents": ["One.", "Two."], "sent_labels": [0, 1]}
     srsly.write_jsonl(tmp_path / "b.jsonl", [labelled])
     config, _ = make(tmp_path, "--train", tmp_path / "b.jsonl")
     assert config["corpora"]["train"]["label_column"] == "sent_labels"
     summarizer = config["components"]["rnn_summarizer"]
     assert (summarizer["budget"], summarizer["soft_labels"]) == (1, None)
+    story = tmp_path / "c.story"
+    story.write_text("It rained.\n\nPrices fell.\n\n@highlight\n\nPrices fell\n")
+    config, output = make(tmp_path, "--train", story)
+    assert config["corpora"]["train"]["@readers"] == "spacy-rnn.SummaryCorpus.v1"
+    assert "Task: summarizer" in output
 
 
 def test_a_tag_that_only_dev_has_is_told_of(tmp_path):
