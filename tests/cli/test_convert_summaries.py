@@ -78,6 +78,7 @@ def test_shards_hold_all_documents_in_their_order(source, tmp_path, size):
     out = tmp_path / "new" / "out"
     exit_code, shown = run(source, out, *ROW_OPTIONS, "--shard-size", size)
     assert exit_code == 0, shown
+    assert "Wrote 5 documents to" in shown
     run(source, tmp_path / "whole.spacy", *ROW_OPTIONS)
     whole = read(tmp_path / "whole.spacy")
     assert [doc.to_json() for doc in read_all(out)] == [doc.to_json() for doc in whole]

@@ -18,6 +18,8 @@ from thinc.api import Config
 from typer.testing import CliRunner
 
 import spacy_rnn.cli  # noqa: F401 (adds the commands to those of spaCy)
+from spacy_rnn.cli.debugging.topics import percent
+from spacy_rnn.cli.debugging.topics import write as write_number
 from spacy_rnn.cli.starter.configs import make_config
 
 ROOT = Path(__file__).parents[2]
@@ -526,6 +528,16 @@ def test_each_text_is_read_and_counted_a_fixed_number_of_times(write, monkeypatc
         )
     )
     assert calls == 3 * first
+
+
+def test_numbers_are_written_as_they_are_read_best():
+    assert [write_number(value) for value in (1234567, 1234.56, "word")] == [
+        "1,234,567",
+        "1,234.6",
+        "word",
+    ]
+    shares = [percent(part, 10_000) for part in (0, 1, 1234, 9_999, 10_000)]
+    assert shares == ["0.0%", "<0.1%", "12.3%", "99.9%", "100.0%"]
 
 
 def test_it_is_a_command_of_spacy():

@@ -42,3 +42,19 @@ def test_the_run_of_another_process_is_left_alone_before_its_first_evaluation(tm
     with lock_folder(tmp_path), pytest.raises(ValueError, match="Another run is"):
         do_run(plan, {})
     assert best.exists()
+
+
+@pytest.mark.parametrize(("name", "is_kept"), [("checkpoint", True), ("any", False)])
+def test_a_run_that_was_killed_goes_on_from_its_checkpoint_or_begins_anew(
+    tmp_path, monkeypatch, name, is_kept
+):
+    def stop(*_, **__):
+        raise ValueError("stop")
+
+    monkeypatch.setattr(runs, "init_nlp", stop)
+    left = tmp_path / "run" / name
+    left.parent.mkdir()
+    left.touch()
+    with pytest.raises(ValueError, match="stop"):
+        do_run(Plan("cells", 0, Config(), left.parent), {})
+    assert left.exists() == is_kept

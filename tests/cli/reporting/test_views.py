@@ -6,6 +6,7 @@ import spacy
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
+from spacy_rnn.cli.reporting.charts import make_charts
 from spacy_rnn.cli.reporting.collect import find_views, predict, score_others
 from spacy_rnn.cli.reporting.measure import measure
 from spacy_rnn.cli.reporting.mistakes import find_mistakes
@@ -85,12 +86,15 @@ def test_entities_of_spacy_in_parts_of_a_token_count_as_by_their_scorer():
     reference = Doc(nlp.vocab, words=["New-York", "is", "big"])
     reference.ents = [Span(reference, 0, 1, "LOC")]
     doc = nlp.make_doc(reference.text)
-    doc.ents = [Span(doc, i, i + 1, "LOC") for i in range(3)]
+    doc.ents = [Span(doc, i, i + 1, "LOC") for i in (0, 1, 2, 4)]
     example = Example(doc, reference)
     (view,) = find_views(nlp, [example], None)
-    scores = {each.key: each.value for each in measure(view, [5], n=20).scores}
+    task = measure(view, [5], n=20)
+    scores = {each.key: each.value for each in task.scores}
     expected = pipe.score([example])
     assert scores == {key: expected[key] for key in ("ents_f", "ents_p", "ents_r")}
+    assert sum(task.kinds.values()) == 1
+    assert "What is wrong about spans" in [each.title for each in make_charts(task)]
 
 
 def test_confidences_of_entities_are_those_of_their_group(trained, examples):
@@ -138,7 +142,8 @@ def test_summaries_are_scored_as_by_their_scorer(is_chosen):
     predict(nlp, examples)
     (view,) = find_views(nlp, examples, pipe.name)
     task = measure(view, [8, 6], n=20)
-    assert {each.key for each in task.scores} >= {"rouge_1_f", "rouge_lsum_f"}
+    titles = {each.key: each.title for each in task.scores}
+    assert (titles["rouge_2_f"], titles["rouge_lsum_f"]) == ("ROUGE-2", "ROUGE-Lsum")
     assert any(each.key == "summary_f" for each in task.scores) == is_chosen
     for score in task.scores:
         assert score.value == pytest.approx(expected[score.key])
