@@ -81,15 +81,16 @@ def test_columns_whose_names_are_shortened_alike_are_told_apart(tmp_path):
     nlp, stream = spacy.blank("en"), io.StringIO()
     for name in ("rnn_textcat", "rnn_tagger"):
         nlp.add_pipe(name)
+    nlp.add_pipe("rnn_ner", name="ner")
     log_step, _ = create_console_logger()(nlp, stream, stream)
     info = make_info(0, 0.5)
-    log_step(info | {"losses": {"rnn_textcat": 1.5, "rnn_tagger": 2.5}})
+    log_step(info | {"losses": {"rnn_textcat": 1.5, "rnn_tagger": 2.5, "ner": 3.5}})
     path = tmp_path / "printed.log"
     path.write_text(stream.getvalue())
     losses = read_log(path).losses
-    assert [*losses.values()] == [[1.5], [2.5]]
-    first, second = losses
+    assert [*losses.values()] == [[1.5], [2.5], [3.5]]
+    first, second, _ = losses
     assert second == f"{first} (2)"
-    whole = {"rnn_textcat": [1.5], "rnn_tagger": [2.5]}
+    whole = {"rnn_textcat": [1.5], "rnn_tagger": [2.5], "ner": [3.5]}
     assert read_log(path, ["tok2vec", *nlp.pipe_names]).losses == whole
     assert read_log(path, ["rnn_textcat"]).losses == losses  # whose is which?
