@@ -188,8 +188,7 @@ def test_texts_with_other_entities_or_tags_elsewhere_are_named(write):
 def test_labels_that_there_is_no_room_for_are_counted(write):
     rows = [{"text": f"text {i}", "label": f"label {i % 33}"} for i in range(66)]
     _, output = run_plainly(write("textcat", rows, rows[:2]))
-    assert "label 29 2 1" not in output
-    assert "and 3 labels more" in output
+    assert re.search(r"label 29 2 0 and 3 labels more", output)
 
 
 @pytest.mark.parametrize(

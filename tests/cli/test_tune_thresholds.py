@@ -165,7 +165,7 @@ def test_thresholds_that_promise_nothing_are_called_that(expected, capsys):
     assert ("no more than before" in output) == (expected < 0.6)
 
 
-def test_one_threshold_for_all_is_no_other_than_that_of_each(capsys):
+def test_one_threshold_for_all_takes_no_word_on_labels_that_few_texts_have(capsys):
     rows = [LabelRow(label, 0.4, False, 20, 0.5, 0.6) for label in WORDS]
     report = Report("textcat", "f1", 0.4, rows, 0.5, 0.6, 0.6)
     print_report(report, Path("dev.jsonl"), 10, per_label=False)

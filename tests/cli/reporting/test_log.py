@@ -61,7 +61,10 @@ def test_a_last_line_that_is_being_written_is_left_out(logged):
     assert read_log(path).steps == [0, 20, 40]
 
 
-@pytest.mark.parametrize("text", ["[1]", "{}", '{"step": 1}', "nonsense"])
+WORD = '{"step": "word", "score": 1, "losses": {}, "scores": {}}'
+
+
+@pytest.mark.parametrize("text", ["[1]", "{}", WORD, "nonsense"])
 def test_foreign_lines_of_a_file_are_refused_with_their_place(logged, text):
     _, path = logged
     path.write_text(path.read_text() + text + "\n")
