@@ -6,11 +6,12 @@ rounds in which the candidates take turns. Run it as
     OMP_NUM_THREADS=1 python benchmarks/speed.py --data DIR
 
 where DIR holds classification/mr/train.jsonl.gz, rows of {"text", "label"}; without
---data, the bundled sentiment corpus is used. Words are spaCy's tokens.
+--data, the bundled sentiment corpus is used. Words are spaCy's tokens. With `--sizes 1`
+texts are handed over one by one.
 """
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -168,7 +169,9 @@ def make_pipeline(name: str, rows: list[tuple[str, str]], blis: bool) -> Languag
     return nlp
 
 
-def pipe_works(rows: list[tuple[str, str]]) -> dict[str, list[Work]]:
+def pipe_works(
+    rows: list[tuple[str, str]], sizes: Sequence[int]
+) -> dict[str, list[Work]]:
     """From text to annotated documents, at several batch sizes."""
     texts = [text for text, _ in rows]
 
@@ -181,9 +184,7 @@ def pipe_works(rows: list[tuple[str, str]]) -> dict[str, list[Work]]:
         for blis in (True, False) if "spaCy" in name else (True,):
             nlp = make_pipeline(name, rows, blis)
             label = name if blis else f"{name}, without BLIS"
-            works[label] = [
-                partial(timed, partial(run, nlp, size)) for size in BATCH_SIZES
-            ]
+            works[label] = [partial(timed, partial(run, nlp, size)) for size in sizes]
     tokenizer = spacy.blank("en")
     ids: dict[str, int] = {}
     module = PlainTorch(50_000).eval()
@@ -195,7 +196,7 @@ def pipe_works(rows: list[tuple[str, str]]) -> dict[str, list[Work]]:
                 module([torch.tensor(doc) for doc in word_ids]).softmax(1)
 
     works["plain PyTorch, packed"] = [
-        partial(timed, partial(run_torch, size)) for size in BATCH_SIZES
+        partial(timed, partial(run_torch, size)) for size in sizes
     ]
     return works
 
@@ -259,13 +260,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder of the data sets")
     parser.add_argument("--limit", type=int, default=2000, help="number of texts")
     parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--sizes", type=int, nargs="+", default=BATCH_SIZES)
     args = parser.parse_args()
     torch.set_num_threads(1)
     rows = read(args.data, args.limit)
     n_words = sum(len(doc) for doc in spacy.blank("en").pipe(text for text, _ in rows))
     print(f"{len(rows)} texts, {n_words} words; torch {torch.__version__}")
-    title = f"nlp.pipe, best of batch sizes {BATCH_SIZES}"
-    report(title, n_words, pipe_works(rows), args.rounds)
+    title = f"nlp.pipe, best of batch sizes {args.sizes}"
+    report(title, n_words, pipe_works(rows, args.sizes), args.rounds)
     works, n_words = update_works(rows)
     report(f"nlp.update, batches of {UPDATE_WORDS} words", n_words, works, args.rounds)
 

@@ -21,7 +21,7 @@ many labels by how their words are spelled. The table has the processor time of
 import argparse
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -157,18 +157,19 @@ def pipe_works(
     plain: PlainTagger,
     vocabulary: Vocabulary,
     sentences: list[Sentence],
+    sizes: Sequence[int],
 ) -> dict[str, list[Work]]:
     """Annotate tokenized sentences, at several batch sizes."""
     works: dict[str, list[Work]] = {}
     for name, nlp in pipelines.items():
         run = partial(pipe_seconds, nlp, sentences)
-        works[name] = [partial(run, size) for size in BATCH_SIZES]
+        works[name] = [partial(run, size) for size in sizes]
         if "spacy-rnn" in name:
             works[f"{name}, nothing kept"] = [
-                partial(run, size, keep=False) for size in BATCH_SIZES
+                partial(run, size, keep=False) for size in sizes
             ]
     run = partial(predict, plain, vocabulary, sentences)
-    works[PLAIN] = [partial(timed, partial(run, size)) for size in BATCH_SIZES]
+    works[PLAIN] = [partial(timed, partial(run, size)) for size in sizes]
     return works
 
 
@@ -205,7 +206,12 @@ def count_words(sentences: Iterable[Sentence]) -> int:
 
 
 def compare(
-    train: list[Sentence], dev: list[Sentence], rounds: int, *, chunks: bool
+    train: list[Sentence],
+    dev: list[Sentence],
+    rounds: int,
+    sizes: Sequence[int],
+    *,
+    chunks: bool,
 ) -> None:
     """Measure all candidates in training, and then in use."""
     kind = "entities" if chunks else "tags"
@@ -220,8 +226,8 @@ def compare(
     n_words = sum(count_words(batch) for batch in batches)
     works = update_works(pipelines, plain, vocabulary, batches, chunks=chunks)
     report(f"Training on {kind}, {UPDATE_WORDS} words a batch", works, n_words, rounds)
-    works = pipe_works(pipelines, plain, vocabulary, dev)
-    title = f"Finding {kind}, best of batch sizes {BATCH_SIZES}"
+    works = pipe_works(pipelines, plain, vocabulary, dev, sizes)
+    title = f"Finding {kind}, best of batch sizes {sizes}"
     report(title, works, count_words(dev), rounds)
 
 
@@ -278,6 +284,7 @@ def main() -> None:
         "--limit", type=int, default=3000, help="sentences of each part"
     )
     parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--sizes", type=int, nargs="+", default=BATCH_SIZES)
     parser.add_argument("--labels", type=int, nargs="+", help="compare so many labels")
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -291,9 +298,8 @@ def main() -> None:
             compare_labels(train, dev, args.labels, args.rounds)
             return
         print(f"\n{name}: {len(dev)} sentences, {count_words(dev)} words to annotate")
-        compare(
-            train, dev, args.rounds, chunks=name in ("conll2003_en", "bundled_entities")
-        )
+        chunks = name in ("conll2003_en", "bundled_entities")
+        compare(train, dev, args.rounds, args.sizes, chunks=chunks)
 
 
 if __name__ == "__main__":

@@ -182,7 +182,7 @@ def test_texts_with_other_entities_or_tags_elsewhere_are_named(write):
     reader = {"tag_column": "pos", "@readers": "spacy-rnn.TokenCorpus.v1"}
     rows = [{"tokens": ["in", "York"], "pos": ["A", tag]} for tag in ("B", None)]
     _, remarks = look(write("tagger", rows, rows[:1], reader), exit_code=1)
-    assert said(remarks, "one annotation", "'in York': 'York' as B or no tag")
+    assert said(remarks, "one annotation", "'in York': 'York' as 'B' or no tag")
 
 
 def test_labels_that_there_is_no_room_for_are_counted(write):
