@@ -107,10 +107,15 @@ def all_weights(module: nn.Module, dropout: float) -> dict[nn.Module, Weights]:
     return {
         part: cell_weights(part, dropout)
         if isinstance(part, nn.RNNBase)
-        else list(part.parameters(recurse=False))
+        else own_parameters(part)
         for part in module.modules()
         if part._parameters
     }
+
+
+def own_parameters(module: nn.Module) -> list[Tensor]:
+    """Return what `parameters(recurse=False)` does, which takes ten times as long."""
+    return [each for each in module._parameters.values() if each is not None]
 
 
 def cell_weights(cell: nn.RNNBase, dropout: float) -> Weights:
@@ -123,7 +128,7 @@ def cell_weights(cell: nn.RNNBase, dropout: float) -> Weights:
         cell: A cell of one layer.
         dropout: Probability, in [0, 1), of zeroing a weight.
     """
-    weights: list[Tensor] = list(cell.parameters())
+    weights = own_parameters(cell)
     if not dropout:
         return weights
     weights[1] = weights[1] * keep_mask(weights[1], tuple(weights[1].shape), dropout)

@@ -41,6 +41,16 @@ def test_join_brings_back_what_split_laid_out(lengths):
     assert torch.equal(joined, X)
 
 
+@pytest.mark.parametrize("length", [1, 2, 17, 1000])
+def test_a_document_is_laid_out_alone_as_beside_an_empty_one(length):
+    alone, beside = (
+        Blocks(torch.tensor(each), *CPU) for each in ([length], [length, 0])
+    )
+    assert (alone.shapes, alone.n_tokens) == (beside.shapes, beside.n_tokens)
+    for one, other in zip(alone.blocks[0], beside.blocks[0], strict=True):
+        assert torch.equal(one, other) if torch.is_tensor(one) else one == other
+
+
 @given(some_lengths)
 def test_a_column_of_a_block_is_one_document_in_its_order(lengths):
     X = number_tokens(lengths)
