@@ -50,17 +50,21 @@ def check_model(pipe: Component) -> None:
 
 def find_kind(model: Model) -> str | None:
     """Tell what a model predicts by what our architectures and spaCy's leave in it."""
-    output_layer = model.maybe_get_ref("output_layer")
+    # A part's name alone says little, as models of other kinds may have such a part.
+    last = model.layers[-1] if model.layers else model
+    output_layer, softmax, encode = map(
+        model.maybe_get_ref, ("output_layer", "softmax", "encode")
+    )
     signs = {
         ONE_LABEL: model.attrs.get("multi_label") is False,
         ANY_LABELS: model.attrs.get("multi_label") is True,
-        TAGS: model.has_ref("softmax"),
+        TAGS: softmax in last.layers,  # for each row of a list
         TAG_SEQUENCES: output_layer is not None and output_layer.name == "crf",
         SENTENCES: model.name == "sentence_scorer",
         NEW_TEXTS: "learn_pieces" in model.attrs,
         STEPS: model.name == "parser_model",
-        SPANS: model.has_ref("reducer"),
-        VECTORS: model.has_ref("encode") or model.name == "tok2vec-listener",
-        NO_PROBABILITIES: "ngrams" in (layer.name for layer in model.layers),
+        SPANS: "extract_spans" in (layer.name for layer in model.layers),
+        VECTORS: encode in (last, *last.layers) or model.name == "tok2vec-listener",
+        NO_PROBABILITIES: last.name == "ngrams",
     }
     return next((kind for kind, is_there in signs.items() if is_there), OTHER)

@@ -7,6 +7,17 @@ import spacy
 from single_components import ANNOTATION
 from small_writer import small_model
 from spacy.training import Example
+from spacy.util import registry
+from thinc.api import (
+    Softmax,
+    chain,
+    list2ragged,
+    reduce_mean,
+    softmax_activation,
+    with_array,
+)
+
+from spacy_rnn.layers.ngrams import Ngrams
 
 FITTING = {
     "rnn_textcat": {"spacy-rnn.TextCat.v1"},
@@ -74,3 +85,43 @@ def test_a_model_for_another_component_is_refused_with_what_would_fit(
     named = set(re.findall(r"spacy-rnn\.\w+\.v\d", wanted))
     assert named == FITTING[factory] - CALLED.keys()
     assert CALLED.get(architecture, architecture) in given
+
+
+def tagger_of_parts(encoder):
+    model = chain(encoder, with_array(Softmax(nI=encoder.get_dim("nO"))))
+    model.set_ref("encode", encoder)
+    return model
+
+
+def classifier_of_parts(encoder):
+    reducer, softmax = reduce_mean(), Softmax(nI=encoder.get_dim("nO"))
+    model = chain(encoder, list2ragged(), reducer, softmax)
+    for name, part in {"encode": encoder, "reducer": reducer}.items():
+        model.set_ref(name, part)
+    model.set_ref("softmax", softmax)
+    return model
+
+
+def classifier_of_ngrams(encoder):
+    ngrams = Ngrams(ngram_size=1, attr="LOWER", rows=9, ngram_dropout=0.0)
+    return chain(ngrams, softmax_activation())
+
+
+@pytest.mark.parametrize(
+    ("factory", "make_model"),
+    [
+        ("rnn_tagger", tagger_of_parts),
+        ("rnn_textcat", classifier_of_parts),
+        ("rnn_textcat", classifier_of_ngrams),
+    ],
+)
+def test_a_model_of_an_own_architecture_may_have_parts_of_any_name(
+    make_tok2vec, factory, make_model
+):
+    encoder = registry.resolve({"encoder": make_tok2vec()})["encoder"]
+    nlp = spacy.blank("en")
+    nlp.add_pipe(factory).model = make_model(encoder)
+    doc = nlp.make_doc("Ada saw Bern .")
+    example = Example.from_dict(doc, ANNOTATION[factory])
+    nlp.initialize(lambda: [example])
+    assert nlp.update([example])[factory] > 0.0
