@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from thinc.backends import get_array_ops
 
-from spacy_rnn.modules.crf import log_partition
+from spacy_rnn.modules.crf import log_partition, posterior
 from spacy_rnn.modules.lattice import Lattice
 from spacy_rnn.ragged import RaggedList, count
 from spacy_rnn.tags import decoding
@@ -40,34 +40,43 @@ def crf_loss(
 
     Returns:
         The loss, which is the negative logarithm of the probability of all labels, in
-        nats, and its gradient with respect to the scores.
+        nats, and its gradient with respect to the scores, float32.
 
     Raises:
         ValueError: If there are labels for more or fewer sequences or steps, there is
             no such label, a sequence is impossible, or arrays don't fit together.
     """
     lattice = lay_out(scores)
-    sizes, n_labels = lattice.lengths.tolist(), lattice.emissions.shape[1]
-    if list(map(len, labels)) != sizes:
-        raise ValueError(
-            f"The sequences have {sizes} steps, but labels for {list(map(len, labels))}"
-        )
+    allowed = allow(labels, lattice.lengths.tolist(), lattice.emissions.shape[1])
+    with torch.enable_grad():
+        for leaf in lattice.leaves:
+            leaf.requires_grad_()
+        both = lattice.append(restrict(lattice, allowed))
+        free, given = log_partition(both).chunk(2)
+        check_possible(given)
+        loss = (free - given).sum()
+    gradient = torch.autograd.grad(loss, lattice.leaves)
+    d_scores = from_gradient(get_array_ops(scores.start), gradient, scores)
+    return loss.item(), cast(CRFScores, d_scores)
+
+
+def allow(
+    labels: Sequence[Sequence[int]], sizes: Sequence[int], n_labels: int
+) -> np.ndarray:
+    """Say which labels each step may have, given the steps. Shape (N, K), bool."""
+    if len(labels) != len(sizes):
+        raise ValueError(f"There are scores of {len(sizes)}, labels of {len(labels)}")
+    for i, (each, size) in enumerate(zip(labels, sizes, strict=True)):
+        if len(each) != size:
+            raise ValueError(f"Sequence {i} has {size} steps, but {len(each)} labels")
     of_step = np.fromiter(chain.from_iterable(labels), dtype=np.int64, count=sum(sizes))
     wrong = of_step[(of_step < UNKNOWN) | (of_step >= n_labels)]
     if len(wrong):
         raise ValueError(
-            f"There is the label {wrong[0]}, but with scores for {n_labels} labels are "
-            f"from 0 to {n_labels - 1}, or {UNKNOWN} for one that isn't known"
+            f"There is the label {wrong[0]}, but labels are from 0 to {n_labels - 1}, "
+            f"or {UNKNOWN} where they aren't known"
         )
-    allowed = (of_step[:, None] == np.arange(n_labels)) | (of_step == UNKNOWN)[:, None]
-    for leaf in lattice.leaves:
-        leaf.requires_grad_()
-    free, given = log_partition(lattice.append(restrict(lattice, allowed))).chunk(2)
-    check_possible(given)
-    loss = (free - given).sum()
-    gradient = torch.autograd.grad(loss, lattice.leaves)
-    d_scores = from_gradient(get_array_ops(scores.start), gradient, scores)
-    return loss.item(), cast(CRFScores, d_scores)
+    return (of_step[:, None] == np.arange(n_labels)) | (of_step == UNKNOWN)[:, None]
 
 
 def best_labels(scores: CRFScores) -> list[np.ndarray]:
@@ -80,17 +89,15 @@ def best_labels(scores: CRFScores) -> list[np.ndarray]:
 
 
 def marginals(scores: CRFScores) -> list[np.ndarray]:
-    """Find the probability of each label at each step. Shape (T, K), float64.
+    """Find the probability of each label at each step. Shape (T, K) each, float64.
 
     Raises:
         ValueError: If a sequence is impossible, or arrays don't fit together.
     """
     lattice = lay_out(scores)
-    lattice.emissions.requires_grad_()
-    total = log_partition(lattice)
-    check_possible(total)
-    (found,) = torch.autograd.grad(total.sum(), lattice.emissions)
-    return cut(found.cpu().numpy(), scores)
+    found = posterior(lattice)
+    check_possible(found.log_partition(lattice.steps))
+    return cut(found.marginals().cpu().numpy(), scores)
 
 
 def cut(rows: np.ndarray, scores: CRFScores) -> list[np.ndarray]:
@@ -99,7 +106,15 @@ def cut(rows: np.ndarray, scores: CRFScores) -> list[np.ndarray]:
 
 def lay_out(scores: CRFScores) -> Lattice:
     """Lay out all sequences, in double precision."""
-    emissions = join_scores(scores.emissions, len(scores.start)).double()
+    n_labels = len(scores.start)
+    for name, n_dims in (("transitions", 2), ("start", 1), ("end", 1)):
+        shape = getattr(scores, name).shape
+        if shape != (n_labels,) * n_dims:
+            raise ValueError(
+                f"{name} has the shape {shape}, but with {n_labels} labels it has to "
+                f"be {(n_labels,) * n_dims}"
+            )
+    emissions = join_scores(scores.emissions, n_labels).double()
     lattice = Lattice(
         emissions,
         torch.from_numpy(count(scores.emissions)),

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from every_sequence import EverySequence
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -12,6 +13,7 @@ K = 3
 LENGTHS = (3, 0, 4, 1)
 LABELS = [[0, UNKNOWN, 2], [], [1, 1, 0, UNKNOWN], [UNKNOWN]]
 FIELDS = ("transitions", "start", "end")
+CALLS = [best_labels, marginals, lambda scores: crf_loss(scores, LABELS)]
 
 
 @pytest.fixture
@@ -77,7 +79,7 @@ def test_what_is_impossible_has_no_probability(scores):
     scores.transitions[:, 1] = -np.inf
     assert all((labels[1:] != 1).all() for labels in best_labels(scores))
     assert all((rows[1:, 1] == 0).all() for rows in marginals(scores))
-    with pytest.raises(ValueError, match="document 2"):
+    with pytest.raises(ValueError, match="Sequence 2"):
         crf_loss(scores, LABELS)  # has the label 1 after another
 
 
@@ -94,8 +96,8 @@ def test_without_steps_there_is_nothing_to_lose(scores, emissions):
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        (LABELS[:-1], "labels for"),
-        ([[0], *LABELS[1:]], "labels for"),
+        (LABELS[:-1], "scores of 4, labels of 3"),
+        ([*LABELS[:2], [1, 1], LABELS[3]], "Sequence 2 has 4 steps, but 2 labels"),
         ([[0, 1, K], *LABELS[1:]], f"label {K}, .* from 0 to {K - 1}"),
         ([[0, 1, -2], *LABELS[1:]], "label -2"),
     ],
@@ -107,15 +109,53 @@ def test_labels_that_do_not_fit_are_refused(scores, labels, message):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("name", ["emissions", *FIELDS])
-def test_scores_that_are_no_numbers_are_refused(scores, name, value):
+@pytest.mark.parametrize("call", CALLS)
+def test_scores_that_are_no_numbers_are_refused(scores, name, value, call):
     array = getattr(scores, name)
     (array[0] if name == "emissions" else array).flat[0] = value
-    for call in (best_labels, marginals, lambda scores: crf_loss(scores, LABELS)):
-        with pytest.raises(ValueError, match="NaN or plus infinity"):
-            call(scores)
+    with pytest.raises(ValueError, match="NaN or plus infinity"):
+        call(scores)
 
 
-def test_vectors_of_another_width_are_refused(scores):
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("name", FIELDS)
+def test_arrays_that_do_not_fit_together_are_refused(scores, name, call):
+    setattr(scores, name, getattr(scores, name)[:-1])
+    with pytest.raises(ValueError, match="shape"):
+        call(scores)
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_vectors_of_another_width_are_refused(scores, call):
     scores.emissions[2] = scores.emissions[2][:, :2]
-    with pytest.raises(ValueError, match="document 2"):
-        best_labels(scores)
+    with pytest.raises(ValueError, match="Sequence 2"):
+        call(scores)
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_it_does_not_matter_whether_torch_records_gradients(scores, call):
+    with torch.no_grad():
+        call(scores)
+
+
+def test_a_sequence_may_be_read_from_its_end(scores):
+    (backwards,) = scores.emissions = [scores.emissions[2][::-1]]
+    assert backwards.strides[0] < 0
+    (every,) = every_sequence(scores)
+    assert_array_equal(best_labels(scores)[0], every.tags[0])
+
+
+@pytest.mark.parametrize("dtype", ["f8", "f4", "f2", "i8"])
+def test_scores_of_any_type_stay_as_they_are(scores, dtype):
+    arrays = [*scores.emissions, *(getattr(scores, name) for name in FIELDS)]
+    arrays = [each.astype(dtype) for each in arrays]
+    scores = CRFScores(arrays[:4], *arrays[4:])
+    before = [each.copy() for each in arrays]
+    found = best_labels(scores), marginals(scores), crf_loss(scores, LABELS)
+    for every, labels, rows in zip(every_sequence(scores), *found[:2], strict=True):
+        best = every.tags[every.scores == every.scores[0]]
+        assert labels.tolist() in best.tolist()
+        assert_allclose(rows, every.marginals(), atol=1e-6)
+    assert found[2][1].transitions.dtype == np.float32
+    for array, expected in zip(arrays, before, strict=True):
+        assert_array_equal(array, expected)

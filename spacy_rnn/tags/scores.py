@@ -75,14 +75,15 @@ def join_scores(emissions: Sequence[Any], n_tags: int) -> Tensor:
     for i, rows in enumerate(parts):
         if rows.ndim != 2 or rows.shape[1] != n_tags:
             raise ValueError(
-                f"Each token needs a score for each of {n_tags} tags, but document {i} "
-                f"has scores of shape {rows.shape}"
+                f"Sequence {i} of the batch has scores of shape {rows.shape}, but "
+                f"there have to be {n_tags} at each step"
             )
     if not parts:
         return torch.zeros(0, n_tags)
     xp = get_array_module(parts[0])
     joined = parts[0] if len(parts) == 1 else xp.concatenate(parts)
-    return torch.from_dlpack(joined)
+    # torch ends the program where strides are negative.
+    return torch.from_dlpack(xp.ascontiguousarray(joined))
 
 
 def tagger_scores(rows: Tensor) -> Tensor:
@@ -123,13 +124,13 @@ def from_gradient(ops: Ops, gradient: Sequence[Tensor], scores: TagScores) -> Ta
 
 
 def check_possible(log_partition: Tensor) -> None:
-    """Raise a ValueError for a document without any possible sequence. Shape (B,)."""
+    """Raise a ValueError for an impossible sequence. Shape (B,)."""
     impossible = torch.isneginf(log_partition).nonzero().flatten().tolist()
     if impossible:
+        among = f" (the first of {len(impossible)})" if impossible[1:] else ""
         raise ValueError(
-            f"No legal sequence of tags is allowed for document {impossible[0]} of the "
-            f"batch"
-            + (f", nor for {len(impossible) - 1} others" if impossible[1:] else "")
+            f"Sequence {impossible[0]} of the batch{among} is impossible: whatever "
+            f"labels it may have, its score is minus infinity"
         )
 
 

@@ -197,7 +197,7 @@ def test_a_document_whose_annotation_is_illegal_is_named():
     tag_set = make_tag_set(("X",), "BIO")
     scores, allowed = make_scores(tag_set), make_sets(tag_set, "BIO")
     allowed[2] = np.eye(3, dtype=bool)[[0, 2, 0, 0]]  # I-X after O
-    with pytest.raises(ValueError, match="No legal sequence .* for document 2"):
+    with pytest.raises(ValueError, match="Sequence 2 .* is impossible"):
         compute_loss(scores, tag_set, allowed)
 
 
