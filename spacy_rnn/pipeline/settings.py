@@ -200,7 +200,10 @@ def default_settings(pipe: Configurable) -> dict[str, Any]:
     """
     settings: dict[str, Any] = {}
     for base in type(pipe).__mro__:
-        parameters = signature(base).parameters.values()
+        init = vars(base).get("__init__")
+        if init is None:  # it leaves that to the next one, as a mixin does
+            continue
+        parameters = signature(init).parameters.values()
         own = [each for each in parameters if each.kind is Parameter.KEYWORD_ONLY]
         settings = {each.name: each.default for each in own} | settings
         if all(each.kind is not Parameter.VAR_KEYWORD for each in parameters):

@@ -187,13 +187,23 @@ def test_what_the_scores_of_a_component_weigh_adds_up_to_one(factory):
     assert all(weight is None or weight >= 0.0 for weight in weights.values())
 
 
-def test_a_subclass_that_hands_settings_on_has_those_of_its_base():
-    class Louder(RNNTagger):
-        def __init__(self, vocab, model, name="louder", **settings):
-            super().__init__(vocab, model, name, **settings)
+class Loudness:
+    """What isn't about settings."""
 
+
+class Louder(Loudness, RNNTagger):
+    def __init__(self, vocab, model, name="louder", **settings):
+        super().__init__(vocab, model, name, **settings)
+
+
+class StillLouder(Louder):
+    """What leaves the settings to its base."""
+
+
+@pytest.mark.parametrize("kind", [Louder, StillLouder])
+def test_a_subclass_that_hands_settings_on_has_those_of_its_base(kind):
     nlp = spacy.blank("en")
-    pipe = Louder(nlp.vocab, nlp.add_pipe("rnn_tagger").model, label_smoothing=0.1)
+    pipe = kind(nlp.vocab, nlp.add_pipe("rnn_tagger").model, label_smoothing=0.1)
     pipe.configure(label_smoothing=0.2)
     assert pipe.cfg["label_smoothing"] == 0.2
     with pytest.raises(ValueError, match="no settings"):
