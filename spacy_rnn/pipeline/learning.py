@@ -22,6 +22,7 @@ def update(
     Those of spaCy's components look through documents one by one for what `get_loss`
     checks for all of them at once. What is no batch is refused by the component's name.
     """
+    examples = list(examples)
     validate_examples(examples, f"{type(self).__name__}.update")
     docs = [example.predicted for example in examples]
 

@@ -41,6 +41,11 @@ def test_losses_are_recorded_under_the_components_name(made, factory):
     assert losses[factory] > 0
 
 
+def test_a_batch_may_be_any_iterable(made, factory):
+    _, pipe, example = made
+    assert pipe.update(iter([example]))[factory] > 0
+
+
 def test_an_uninitialized_component_says_so(made):
     nlp = load_model_from_config(made[0].config)
     doc = Doc(nlp.vocab, WORDS, sent_starts=[True, False, True, False])
