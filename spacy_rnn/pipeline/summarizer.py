@@ -225,6 +225,7 @@ class RNNSummarizer(TrainablePipe):
         """Find the cross-entropy per labelled sentence, in nats, and its gradient.
 
         A document without chosen sentences and without a summary counts nothing.
+        On a GPU the loss is an array without dimensions.
         """
         examples, share = list(examples), self.cfg["soft_labels"]
         validate_examples(examples, f"{type(self).__name__}.get_loss")

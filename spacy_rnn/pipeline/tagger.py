@@ -176,6 +176,8 @@ class RNNTagger(Tagger):
     ) -> tuple[float, list[Floats2d]]:
         """Find the cross-entropy per annotated token, in nats, and its gradient.
 
+        On a GPU the loss is an array without dimensions.
+
         Raises:
             ValueError: If a token has a label that the component doesn't know.
         """

@@ -145,6 +145,7 @@ class RNNTextCategorizer(TextCategorizer):
         """Find the cross-entropy per document, in nats, and its gradient.
 
         A document without any label counts nothing where exactly one is right.
+        On a GPU the loss is an array without dimensions.
         """
         examples = list(examples)
         values, is_plain = read_categories(examples, self.labels)

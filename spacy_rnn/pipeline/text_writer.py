@@ -229,7 +229,10 @@ class TextWriter(TrainablePipe):
     def get_loss(
         self, examples: Iterable[Example], scores: Floats1d
     ) -> tuple[float, Floats1d]:
-        """Find the cross-entropy per piece, in nats, and its gradient."""
+        """Find the cross-entropy per piece, in nats, and its gradient.
+
+        On a GPU the loss is an array without dimensions.
+        """
         validate_examples(examples, f"{type(self).__name__}.get_loss")
         xp = self.model.ops.xp
         return xp.sum(scores, dtype="f8"), xp.ones_like(scores)
