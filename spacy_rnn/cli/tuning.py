@@ -183,7 +183,7 @@ def choose_labels(
         )
     if min(counts.values()) < min_positives:
         raise ValueError(
-            f"The label '{rarer}' is only that of "
+            f"The label {rarer!r} is only that of "
             f"{count(int(counts[rarer]), 'document')}: a threshold takes "
             f"{min_positives}, see --min-positives"
         )
