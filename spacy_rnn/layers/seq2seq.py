@@ -108,12 +108,11 @@ def forward(
     network = model.get_ref("network")
     network.get_param("W")  # a KeyError here tells spaCy that nothing is initialized
     spelling, target_spelling = draw_spellings(model, is_train)
-    pieces, has_both = find_pairs(model, docs, texts, spelling)
-    if not has_both.any():
+    pieces, has_both, known = find_pairs(model, docs, texts, spelling)
+    if not known:
         return model.ops.alloc1f(len(docs)), learn_nothing(model, docs, is_train)
     source = select(pieces, has_both)
     memory, backprop_memory = encode_source(model, docs, source, is_train)
-    known = [text for text, has in zip(texts, has_both, strict=True) if text and has]
     target = target_pieces(known, target_spelling)
     losses, backprop_loss = score_texts(model, memory, source, target, is_train)
     Y = model.ops.alloc1f(len(docs))
@@ -136,17 +135,18 @@ def draw_spellings(model: Seq2SeqT, is_train: bool) -> tuple[Spelling, Spelling]
 
 def find_pairs(
     model: Seq2SeqT, docs: list[Doc], texts: Sequence[str | None], spelling: Spelling
-) -> tuple[DocPieces, np.ndarray]:
-    """Return the pieces of documents, and which have some and a text. Shape (B,)."""
+) -> tuple[DocPieces, np.ndarray, list[str]]:
+    """Return the pieces of documents, which have some and a text, and those texts."""
     pieces = doc_pieces(spelling, docs, model.attrs["max_source"])
-    return pieces, (pieces.lengths > 0) & np.array([bool(text) for text in texts], bool)
+    has_both = (pieces.lengths > 0) & np.array([bool(text) for text in texts], bool)
+    known = [text for text, has in zip(texts, has_both, strict=True) if text and has]
+    return pieces, has_both, known
 
 
 def count_pieces(model: Seq2SeqT, docs: list[Doc], texts: Sequence[str | None]) -> int:
     """Count the pieces that are learned, over which the loss is a mean."""
     spelling, target_spelling = draw_spellings(model, is_train=False)
-    _, has_both = find_pairs(model, docs, texts, spelling)
-    known = [text for text, has in zip(texts, has_both, strict=True) if text and has]
+    _, _, known = find_pairs(model, docs, texts, spelling)
     return int(target_pieces(known, target_spelling).lengths.sum())
 
 
@@ -280,12 +280,11 @@ def learn_pieces(
 def init(
     model: Seq2SeqT, X: tuple[list[Doc], Sequence[str]] | None = None, Y: Any = None
 ) -> None:
-    docs = None if X is None else X[0]
     tok2vec, encode = model.maybe_get_ref("tok2vec"), model.get_ref("encode")
     network, subwords = model.get_ref("network"), model.get_ref("subwords")
     target, token_width = model.maybe_get_ref("target_subwords"), 0
     if tok2vec is not None:
-        tok2vec.initialize(X=docs)
+        tok2vec.initialize(X=None if X is None else X[0])
         token_width = tok2vec.get_dim("nO")
     width = network.attrs["torch_module"].build.keywords["width"]
     encode.initialize(X=[model.ops.alloc2f(1, width)])
