@@ -41,7 +41,7 @@ def forward(
     model.get_param("W")  # a KeyError here tells spaCy that nothing is initialized
     X, lengths = concatenate(model, Xs, model.get_dim("nI"))
     Y, backprop_affine = affine(model, X, is_train)
-    shared: list[Any] = [model.get_param(name) for name in SHARED]
+    shared: list[Any] = [model.get_param(name).copy() for name in SHARED]
 
     def backprop(d_scores: CRFScores) -> list[Floats2d]:
         for name in SHARED:

@@ -52,6 +52,17 @@ def test_its_width_and_its_tags_come_from_the_data():
         assert not layer.get_param(name).any()
 
 
+def test_scores_and_the_layer_do_not_change_each_other():
+    layer, Xs = make_layer(), make_vectors(3, 0, 1)
+    scores, expected = layer.predict(Xs), layer.predict(Xs)
+    scores.transitions[0, 2] = -np.inf  # which 2 may not follow
+    assert_same(layer.predict(Xs), expected)
+    for name in layer.param_names:
+        layer.get_param(name).fill(0.0)
+    assert scores.start.all()
+    assert scores.end.all()
+
+
 def test_emissions_are_linear_and_the_rest_is_shared():
     Xs = make_vectors(3, 0, 1)
     layer = make_layer()
