@@ -24,6 +24,8 @@ from spacy_rnn.tags.scores import (
 )
 from spacy_rnn.types import CRFScores
 
+__all__ = ["best_labels", "crf_loss", "marginals"]
+
 UNKNOWN = -1
 
 

@@ -23,6 +23,8 @@ from torch.nn.utils.rnn import pad_sequence
 
 from spacy_rnn.checks import check_at_least
 
+__all__ = ["align", "best_path", "ctc_loss", "prefix_search"]
+
 BLANK = 0
 
 
