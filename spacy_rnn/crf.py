@@ -70,7 +70,10 @@ def allow(
         raise ValueError(f"There are scores of {len(sizes)}, labels of {len(labels)}")
     for i, (each, size) in enumerate(zip(labels, sizes, strict=True)):
         if len(each) != size:
-            raise ValueError(f"Sequence {i} has {size} steps, but {len(each)} labels")
+            raise ValueError(
+                f"The steps of sequence {i} with scores are {size}, but those with "
+                f"labels are {len(each)}"
+            )
     of_step = np.fromiter(chain.from_iterable(labels), dtype=np.int64, count=sum(sizes))
     wrong = of_step[(of_step < UNKNOWN) | (of_step >= n_labels)]
     if len(wrong):

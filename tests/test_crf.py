@@ -97,7 +97,7 @@ def test_without_steps_there_is_nothing_to_lose(scores, emissions):
     ("labels", "message"),
     [
         (LABELS[:-1], "scores of 4, labels of 3"),
-        ([*LABELS[:2], [1, 1], LABELS[3]], "Sequence 2 has 4 steps, but 2 labels"),
+        ([*LABELS[:2], [1, 1], LABELS[3]], "sequence 2 .* are 4, but .* are 2"),
         ([[0, 1, K], *LABELS[1:]], f"label {K}, .* from 0 to {K - 1}"),
         ([[0, 1, -2], *LABELS[1:]], "label -2"),
     ],

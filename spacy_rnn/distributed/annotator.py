@@ -157,7 +157,7 @@ def annotate_together(loaded: Loaded, texts: Sequence[str]) -> list[Row]:
         docs = [nlp.make_doc(text) for text in texts]
         piped = list(nlp.pipe(docs, batch_size=max(1, len(docs))))
         if len(piped) != len(docs):
-            raise ValueError(f"{len(docs)} documents went in, {len(piped)} came out")
+            raise ValueError(f"documents went in: {len(docs)}, came out: {len(piped)}")
         return [columns.read(doc) for doc in piped]
     except Exception as error:  # of a tokenizer or a component: any
         if len(texts) == 1:

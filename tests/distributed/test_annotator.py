@@ -178,7 +178,7 @@ def test_documents_that_a_component_loses_are_errors_of_their_texts(monkeypatch)
     nlp = spacy.blank("en")
     make_classifier(nlp, "rnn_textcat", ["good", "bad"])
     loaded = Loaded(nlp, Columns(nlp))
-    lost = "ValueError: 1 documents went in, 0 came out"
+    lost = "ValueError: documents went in: 1, came out: 0"
     monkeypatch.setattr(nlp, "pipe", lambda docs, batch_size: docs[1:])
     assert annotate_together(loaded, GOOD) == [{"error": lost}] * 4
 
