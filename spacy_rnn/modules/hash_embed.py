@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from spacy_rnn.modules.add_rows import AddRows
 from spacy_rnn.modules.distinct import spread
+from spacy_rnn.modules.linear import Linear
 from spacy_rnn.modules.maxout import Maxout
 
 MAXOUT_PIECES = 3
@@ -28,7 +29,7 @@ class MultiHashEmbed(nn.Module):
             None if static_width is None else nn.Linear(static_width, width, bias=False)
         )
         parts = len(rows) + (static_width is not None)
-        self.mix = nn.Linear(parts * width, MAXOUT_PIECES * width)
+        self.mix = Linear(parts * width, MAXOUT_PIECES * width)
         self.norm = nn.LayerNorm(width)
         nn.init.uniform_(self.tables.weight, -0.1, 0.1)
         nn.init.xavier_uniform_(self.mix.weight)

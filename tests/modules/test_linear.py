@@ -1,0 +1,83 @@
+import pytest
+import torch
+from torch.nn.functional import linear
+
+from spacy_rnn.modules.linear import Linear, Product, has_onednn, pad_rows, product
+
+
+@pytest.fixture(params=["as here", "without oneDNN"])
+def onednn(request, monkeypatch):
+    if request.param != "as here":
+        monkeypatch.setattr("spacy_rnn.modules.linear.has_onednn", lambda: False)
+
+
+def check_same(found, expected):
+    assert found.shape == expected.shape
+    assert (found - expected).abs().max() <= 1e-5 * expected.abs().max()
+
+
+@pytest.mark.usefixtures("onednn")
+@pytest.mark.parametrize("n_rows", [1, 2, 15, 16, 33, 500])
+def test_product_and_gradients_are_those_of_torch(n_rows):
+    X, W, b = torch.randn(n_rows, 20), torch.randn(7, 20), torch.randn(7)
+    ours = [each.clone().requires_grad_() for each in (X, W, b)]
+    theirs = [each.clone().requires_grad_() for each in (X, W, b)]
+    Y, expected = Product.apply(*ours), linear(*theirs)
+    check_same(Y, expected)
+    dY = torch.randn(Y.shape)
+    Y.backward(dY)
+    expected.backward(dY)
+    for found, reference in zip(ours, theirs, strict=True):
+        check_same(found.grad, reference.grad)
+
+
+LAYOUTS = {
+    "rows end to end": lambda n, k: torch.randn(n, k),
+    "columns end to end": lambda n, k: torch.randn(k, n).t(),
+    "rows apart": lambda n, k: torch.randn(n, k + 5)[:, 2 : k + 2],
+    "columns apart": lambda n, k: torch.randn(k, n + 5)[:, 2 : n + 2].t(),
+    "every other row": lambda n, k: torch.randn(2 * n, k)[::2],
+    "every other column": lambda n, k: torch.randn(n, 2 * k)[:, ::2],
+    "one row": lambda n, k: torch.randn(1, k).expand(n, k),
+    "one number": lambda n, k: torch.randn(1, 1).expand(n, k),
+}
+
+
+@pytest.mark.parametrize("W_layout", LAYOUTS)
+@pytest.mark.parametrize("X_layout", LAYOUTS)
+def test_product_is_that_of_torch_whatever_the_strides(X_layout, W_layout):
+    X, W, b = LAYOUTS[X_layout](40, 20), LAYOUTS[W_layout](7, 20), torch.randn(7)
+    check_same(product(X, W, b), linear(X, W, b))
+    check_same(product(X, W), linear(X, W))
+
+
+@pytest.mark.parametrize(("n_rows", "width"), [(0, 4), (3, 0), (0, 0)])
+def test_a_product_of_nothing_has_a_result_and_a_gradient(n_rows, width):
+    X, W = torch.zeros(n_rows, width, requires_grad=True), torch.zeros(5, width)
+    Y = Product.apply(X, W.requires_grad_(), torch.ones(5, requires_grad=True))
+    assert torch.equal(Y, torch.ones(n_rows, 5))
+    Y.sum().backward()
+    assert X.grad.shape == X.shape
+    assert not W.grad.any()
+
+
+def test_double_precision_stays():
+    layer = Linear(20, 7).double()
+    X = torch.randn(40, 20, dtype=torch.float64)
+    assert torch.allclose(layer(X), linear(X, layer.weight, layer.bias), rtol=1e-12)
+
+
+def test_products_have_few_numbers_of_rows():
+    assert len({len(pad_rows(torch.ones(n, 1))) for n in range(5_000)}) < 100
+
+
+def test_a_torch_without_the_function_of_onednn_multiplies_by_itself(monkeypatch):
+    def fail(X, W, b):
+        raise AttributeError("'_OpNamespace' 'mkldnn' has no '_linear_pointwise'")
+
+    monkeypatch.setattr("spacy_rnn.modules.linear.by_onednn", fail)
+    has_onednn.cache_clear()
+    try:
+        assert product(torch.ones(2, 3), torch.ones(4, 3)).tolist() == [[3.0] * 4] * 2
+    finally:
+        has_onednn.cache_clear()
