@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from spacy_rnn.modules.linear import product
+
 CHUNK = 128  # rows whose logits exist at once
 
 
@@ -50,7 +52,7 @@ class ChunkedLoss(torch.autograd.Function):
         for start in range(0, len(X), CHUNK):
             rows = slice(start, start + CHUNK)
             X_rows, chosen = X[rows], pieces[rows, None]
-            logits = torch.addmm(b, X_rows, W.t())
+            logits = product(X_rows, W, b)
             right = logits.gather(1, chosen)[:, 0]
             mean = logits.mean(dim=1)
             highest = logits.amax(dim=1, keepdim=True)
@@ -70,9 +72,9 @@ class ChunkedLoss(torch.autograd.Function):
                 true *= torch.exp(generated - either)[:, None]
             # The gradient of a logit is `share * odds`, less what is true of it.
             share = (true + smoothing) / total
-            torch.mul(odds @ W, share, out=dX[rows])
+            torch.mul(product(odds, W.t()), share, out=dX[rows])
             dX[rows] -= true * W[chosen[:, 0]] + smoothing / len(W) * total_W
-            dW.addmm_(odds.t(), X_rows * share)
+            dW += product(odds.t(), (X_rows * share).t())
             dW.index_add_(0, chosen[:, 0], true * X_rows, alpha=-1)
             db.addmv_(odds.t(), share[:, 0])
             db.index_add_(0, chosen[:, 0], true[:, 0], alpha=-1)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from spacy_rnn.modules.linear import product
 from spacy_rnn.modules.steps import SortedSteps
 
 
@@ -116,7 +117,8 @@ class LSTMSteps:
         Args:
             before: What was read before each step. Shape (N, D + H).
         """
-        return self.slopes, self.d_memory, {"recurrent": self.slopes.t() @ before}
+        dW = product(self.slopes.t(), before.t())
+        return self.slopes, self.d_memory, {"recurrent": dW}
 
 
 class GRUSteps:

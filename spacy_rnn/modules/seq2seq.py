@@ -13,6 +13,7 @@ from spacy_rnn.modules.decoder_cells import CELLS, Weights
 from spacy_rnn.modules.decoder_loop import DecoderLoop, Loop, Source, State
 from spacy_rnn.modules.devices import to_device
 from spacy_rnn.modules.dropout import keep_mask
+from spacy_rnn.modules.linear import Linear
 from spacy_rnn.modules.pieces import PADDING, START, Pieces, lay_out, pad
 from spacy_rnn.modules.steps import SortedSteps
 
@@ -68,7 +69,7 @@ class Seq2Seq(nn.Module):
         self.softmax = None if tied else nn.Linear(width, n_pieces, bias=False)
         self.bias = nn.Parameter(torch.zeros(n_pieces))
         self.tokens = nn.Linear(token_width, width, bias=False) if token_width else None
-        self.inputs = nn.Linear(width, gates)
+        self.inputs = Linear(width, gates)
         self.recurrent = nn.Linear(width + hidden_width, gates, bias=False)
         self.reset = nn.Parameter(torch.zeros(hidden_width)) if cell == "gru" else None
         self.first = nn.Linear(memory_width, 2 * hidden_width)
