@@ -14,6 +14,7 @@ from torch.nn.functional import linear, pad
 
 from spacy_rnn.modules.block_plan import round_up
 
+FEW_ROWS = 8  # up to which MKL is faster
 ROW_BITS = 4  # oneDNN compiles code for each number of rows, so there are to be few
 
 
@@ -22,7 +23,7 @@ class Linear(nn.Linear):
 
     def forward(self, input: Tensor) -> Tensor:
         """Compute `input @ W.T + b`. Shape (N, nO)."""
-        if input.is_cuda:
+        if not is_for_onednn(input):
             return super().forward(input)
         Y: Tensor = Product.apply(input, self.weight, self.bias)
         return Y
@@ -58,9 +59,12 @@ def product(X: Tensor, W: Tensor, b: Tensor | None = None) -> Tensor:
         W: Shape (nO, nI).
         b: Without gaps. Shape (nO,).
     """
-    if X.is_cuda or X.dtype != torch.float32 or not X.numel() or not has_onednn():
-        return linear(X, W, b)
-    return by_onednn(X, W, b)
+    return by_onednn(X, W, b) if is_for_onednn(X) else linear(X, W, b)
+
+
+def is_for_onednn(X: Tensor) -> bool:
+    fits = not X.is_cuda and X.dtype == torch.float32
+    return fits and len(X) > FEW_ROWS and X.shape[1] > 0 and has_onednn()
 
 
 def by_onednn(X: Tensor, W: Tensor, b: Tensor | None) -> Tensor:

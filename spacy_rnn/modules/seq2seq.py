@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear
 
 from spacy_rnn.modules.chunked_softmax import ChunkedLoss
 from spacy_rnn.modules.copying import copy_of, may_follow, track_copies
@@ -13,7 +12,7 @@ from spacy_rnn.modules.decoder_cells import CELLS, Weights
 from spacy_rnn.modules.decoder_loop import DecoderLoop, Loop, Source, State
 from spacy_rnn.modules.devices import to_device
 from spacy_rnn.modules.dropout import keep_mask
-from spacy_rnn.modules.linear import Linear
+from spacy_rnn.modules.linear import Linear, product
 from spacy_rnn.modules.pieces import PADDING, START, Pieces, lay_out, pad
 from spacy_rnn.modules.steps import SortedSteps
 
@@ -236,7 +235,7 @@ class Seq2Seq(nn.Module):
         loop = Loop(self.kinds, steps, inputs, state, source, self.weights())
         state = loop.forward()
         log_probs = torch.log_softmax(
-            linear(loop.outputs[:, : self.width], *self.vocabulary()), dim=1
+            product(loop.outputs[:, : self.width], *self.vocabulary()), dim=1
         )
         if self.gate is None:
             return log_probs, loop.shares, loop.shares[:, :0], state
