@@ -4,8 +4,9 @@
 
 The products of a layer in two directions, counted in floating-point operations, by the
 processor time that it takes, as a share of what a product of two large matrices reaches
-on the same core. "ours" is the encoder, with all that it does beside the cells; "torch"
-the cells of torch alone, as it chooses their kernels (oneDNN's for the LSTM); "native"
+on the same core: that of torch or of oneDNN (see `spacy_rnn.modules.linear`), whichever
+is faster. "ours" is the encoder, with all that it does beside the cells; "torch" the
+cells of torch alone, as it chooses their kernels (oneDNN's for the LSTM); "native"
 torch's own kernels without oneDNN; "loop" a product and the gates step by step, for all
 but the LSTM that of `spacy_rnn.modules.loops`. Candidates take turns, and the fastest
 round of each counts.
@@ -27,6 +28,7 @@ from torch.backends import mkldnn
 from torch.nn.functional import linear
 
 from spacy_rnn.modules.cells import loop
+from spacy_rnn.modules.linear import product
 from spacy_rnn.modules.rnn import RNNEncoder
 from spacy_rnn.types import Cell
 
@@ -114,10 +116,12 @@ def seconds(works: Mapping[str, Callable[[], None]], rounds: int) -> dict[str, f
     return fastest(measured, rounds)
 
 
-def peak_speed(rounds: int) -> float:
+def peak_speeds(rounds: int) -> dict[str, float]:
     """Return how many floating-point operations a second a product reaches here."""
     A = torch.randn(SIZE, SIZE)
-    return 2 * SIZE**3 / seconds({"A": lambda: torch.mm(A, A)}, rounds)["A"]
+    works = {"torch": lambda: linear(A, A), "oneDNN": lambda: product(A, A)}
+    found = seconds(works, rounds)
+    return {name: 2 * SIZE**3 / each for name, each in found.items()}
 
 
 def main() -> None:
@@ -128,11 +132,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     args = parser.parse_args()
     torch.set_num_threads(1)
-    peak = peak_speed(args.rounds)
+    peaks = peak_speeds(args.rounds)
+    peak = max(peaks.values())
     capability = torch.backends.cpu.get_cpu_capability()
     onednn = "with" if mkldnn.is_available() else "without"
-    print(f"torch {torch.__version__}, {capability}, {onednn} oneDNN, ", end="")
-    print(f"{peak / 1e9:.0f} GFLOP/s\n")
+    print(f"torch {torch.__version__}, {capability}, {onednn} oneDNN")
+    for name, each in peaks.items():
+        print(f"product by {name}: {each / 1e9:.0f} GFLOP/s")
+    print()
     print("| cell | width | block | pass | ours | torch | native | loop |")
     print("|---|---:|---|---|---:|---:|---:|---:|")
     for name in get_args(Cell):
