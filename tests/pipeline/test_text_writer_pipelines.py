@@ -63,6 +63,19 @@ def test_it_learns_on_the_encoder_of_another_component(sharing, tmp_path):
     assert nlp.evaluate(examples)["tag_acc"] > 0.5
 
 
+def test_a_batch_without_texts_does_not_keep_the_others_from_learning(sharing):
+    """A shared encoder learns as soon as the last that listen to it are done."""
+    nlp, examples = sharing
+    optimizer = nlp.initialize(lambda: examples)
+    for example in examples:
+        example.reference._.translation = None
+    before = nlp.get_pipe("tok2vec").model.to_bytes()
+    for _ in range(2):  # spaCy updates a tok2vec with the gradient of the step before
+        losses = nlp.update(examples, sgd=optimizer, losses={})
+    assert losses["tagger"] > losses["rnn_translator"] == 0.0
+    assert nlp.get_pipe("tok2vec").model.to_bytes() != before
+
+
 def test_a_replaced_listener_learns_apart(sharing, tmp_path):
     nlp, examples = sharing
     fit(nlp, examples, 3)
