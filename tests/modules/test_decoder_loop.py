@@ -116,3 +116,15 @@ def test_a_backward_pass_leaves_the_outputs_to_be_freed():
     loop = outputs.grad_fn.loop
     assert loop.outputs is not outputs
     assert loop.outputs.grad_fn is None
+
+
+def test_a_backward_pass_leaves_the_gradients_that_it_gets_as_they_are():
+    barred, inputs, weights = make_inputs("lstm", "dot", True)
+    found = DecoderLoop.apply(
+        ("lstm", "dot"), SortedSteps.of(LENGTHS), barred, *inputs, *weights
+    )
+    gradients = [torch.randn_like(each) for each in found]
+    before = [each.clone() for each in gradients]
+    torch.autograd.backward(found, gradients)
+    for gradient, same in zip(gradients, before, strict=True):
+        assert torch.equal(gradient, same)
