@@ -83,6 +83,13 @@ def test_what_is_impossible_has_no_probability(scores):
         crf_loss(scores, LABELS)  # has the label 1 after another
 
 
+@pytest.mark.parametrize("call", [best_labels, marginals])
+def test_a_sequence_without_a_possible_label_is_refused(scores, call):
+    scores.emissions[2][1] = -np.inf
+    with pytest.raises(ValueError, match="Sequence 2"):
+        call(scores)
+
+
 @pytest.mark.parametrize("emissions", [[], [np.zeros((0, K), dtype="f")]])
 def test_without_steps_there_is_nothing_to_lose(scores, emissions):
     scores.emissions = emissions
