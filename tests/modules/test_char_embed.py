@@ -105,6 +105,19 @@ def test_a_word_has_the_same_vector_alone_and_beside_others(encoder):
     assert torch.allclose(backwards.flip(0), together, atol=1e-6)
 
 
+@torch.no_grad()
+def test_characters_start_with_length_1_and_filters_as_by_glorot_and_bengio():
+    embed = CharEmbed(64, encoder="cnn", char_width=32, rows=4000)
+    characters = embed.table.weight.view(1000, 4, 32).sum(dim=1)
+    for vectors, error in ((characters, 0.05), (embed.encode.ends, 0.3)):
+        assert vectors.square().sum(1).mean() == pytest.approx(1.0, rel=error)
+        assert (vectors < 0).any()
+    filters = embed.encode.filters.weight
+    assert filters.square().mean() == pytest.approx(2 / (3 * 32 + 64), rel=0.05)
+    assert abs(filters.mean()) < 0.01
+    assert not embed.encode.bias.any()
+
+
 @pytest.mark.parametrize("words", [[], [[]], [[], []]])
 @pytest.mark.parametrize("encoder", ENCODERS)
 def test_words_without_characters_are_legal(encoder, words):
