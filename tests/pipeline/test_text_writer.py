@@ -4,6 +4,7 @@ import pickle
 import re
 import subprocess
 import sys
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -268,6 +269,24 @@ def test_the_names_of_extensions_can_be_chosen():
     doc = nlp(TEXTS[0])
     assert doc._.german == PAIRS[0][1] == doc._.german_candidates[0]["text"]
     assert nlp.evaluate(make_examples(nlp, "german"))["bleu"] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("functions", "is_refused"),
+    [
+        ({"method": str}, True),
+        ({"getter": str}, True),
+        ({"getter": str, "setter": Doc.__setattr__}, False),
+        ({"default": None}, False),
+    ],
+)
+def test_an_extension_that_computes_something_is_refused(functions, is_refused):
+    Doc.set_extension("gist", **functions)
+    try:
+        with pytest.raises(ValueError, match="gist") if is_refused else nullcontext():
+            make_nlp(extension="gist")
+    finally:
+        Doc.remove_extension("gist")
 
 
 def test_rehearsal_keeps_what_was_written(trained):
