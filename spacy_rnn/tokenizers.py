@@ -213,14 +213,13 @@ def fill_gaps(text: str, spans: Sequence[Span]) -> tuple[list[str], list[bool]]:
     spaces: list[bool] = []
     end = 0
     for start, stop in [*spans, (len(text), len(text))]:
-        if start > end:
-            for piece in _PIECES.findall(text[end:start]):
-                if piece[0] == " " and words:
-                    spaces[-1] = True
-                    piece = piece[1:]
-                if piece:
-                    words.append(piece)
-                    spaces.append(False)
+        for piece in _PIECES.findall(text[end:start]):
+            if piece[0] == " " and words:
+                spaces[-1] = True
+                piece = piece[1:]
+            if piece:
+                words.append(piece)
+                spaces.append(False)
         if stop > start:
             words.append(text[start:stop])
             spaces.append(False)
