@@ -60,7 +60,6 @@ class SentenceScorer(nn.Module):
     ) -> None:
         super().__init__()
         n_statistics = 2 * N_STATISTICS * views
-        self.views = views
         self.pool = AttentionPool(input_width, input_width)
         self.weigh = nn.Linear(input_width + len(flag_weights), views)
         self.statistics = WordStatistics()

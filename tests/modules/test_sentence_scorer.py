@@ -43,6 +43,7 @@ def make_scorer(cell="lstm"):
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 def test_scores_do_not_depend_on_the_batch(cell):
     scorer = make_scorer(cell)
+    assert [layer.cell for layer in scorer.encoder.layers] == [cell]
     X = torch.randn(sum(map(sum, DOCS)), NI)
     together = scorer(X, make_layout(DOCS))
     each = X.split([sum(doc) for doc in DOCS])
@@ -108,10 +109,17 @@ def test_the_place_of_a_sentence_tells():
     assert raised[1] > raised[2] < raised[60] < raised[79]
 
 
-def test_dropout_changes_the_scores():
+def test_dropout_of_everything_leaves_what_is_measured_and_the_places():
     scorer, layout = make_scorer(), make_layout(DOCS)
     X = torch.randn(sum(map(sum, DOCS)), NI)
-    assert not torch.equal(scorer(X, layout, dropout=0.5), scorer(X, layout))
+    inputs = []
+    scorer.encoder.register_forward_pre_hook(lambda _, args: inputs.append(args[0]))
+    scores = scorer(X, layout, dropout=0.99999)
+    assert not inputs[0].any()
+    statistics = scorer.measure(X, layout)
+    nothing = torch.zeros(len(statistics), scorer.hidden.out_features)
+    expected = scorer.content(torch.cat([nothing, statistics], dim=1))[:, 0]
+    assert torch.allclose(scores, expected + scorer.place(layout.sizes, X))
 
 
 @pytest.mark.parametrize("cell", ["lstm", "rnn_tanh"])
