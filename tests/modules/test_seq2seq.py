@@ -130,3 +130,39 @@ def test_vectors_of_tokens_are_added_to_those_of_their_pieces():
     X = torch.randn(int(source.token_of[-1]) + 1, 4, dtype=torch.double)
     added = network.embed(X, source) - network.embed(torch.zeros_like(X), source)
     torch.testing.assert_close(added, network.tokens(X)[source.token_of])
+
+
+def test_a_decoder_starts_from_the_mean_of_its_source():
+    network = make_network()
+    memory, source = make_source(SOURCES)
+    order = torch.tensor([3, 0, 2, 1])
+    _, state = network.open(memory, source, order)
+    means = [take(memory, source, row)[0].mean(0) for row in order.tolist()]
+    h, c = torch.tanh(network.first(torch.stack(means))).chunk(2, dim=1)
+    nothing = h.new_zeros(len(order), network.width)
+    torch.testing.assert_close(state.output, torch.cat([nothing, h], dim=1))
+    torch.testing.assert_close(state.memory, c)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_the_loss_hangs_on_every_parameter(cell):
+    options = {"copying": True, "coverage": True, "tied": False}
+    network = make_network(cell, "additive", **options)
+    memory, source = make_source(SOURCES)
+    _, target = make_target(TARGETS)
+    network.loss(memory, source, target)[0].backward()
+    for parameter in network.parameters():
+        assert parameter.grad.any()
+
+
+def test_dropout_of_everything_leaves_how_frequent_pieces_are():
+    network, inputs = make_network(), []
+    memory, source = make_source(SOURCES)
+    texts, target = make_target(TARGETS)
+    assert not network.embed(memory, source, dropout=0.99999).any()
+    network.inputs.register_forward_pre_hook(lambda _, args: inputs.append(args[0]))
+    losses = network.loss(memory, source, target, dropout=0.99999)[1:]
+    assert not inputs[0].any()
+    log_probs = torch.log_softmax(network.bias, dim=0)
+    expected = torch.stack([-log_probs[text].sum() for text in texts])
+    torch.testing.assert_close(losses, expected.detach())
