@@ -33,6 +33,24 @@ def test_known_texts_are_as_probable_as_step_by_step(cell, attention, options):
         assert -float(losses[row].detach()) == pytest.approx(total, abs=1e-9)
 
 
+@pytest.mark.parametrize(("cell", "attention"), KINDS)
+def test_texts_of_one_source_go_on_as_each_does_alone(cell, attention):
+    network = make_network(cell, attention, copying=True, coverage=True)
+    memory, source = make_source([4, 4])
+    opened, state = network.open(memory, source, torch.tensor([0, 1]))
+    state = state.take(torch.tensor([0, 0, 0, 1, 1, 1]))
+    last = torch.tensor([4, 5, 6, 7, 8, 4])
+    together = network.step(opened, state, last)
+    for row in range(len(last)):
+        own = [field[row // 3 :][:1] for field in opened]
+        rows = torch.tensor([row])
+        alone = network.step(type(opened)(*own), state.take(rows), last[rows])
+        for found, expected in zip(
+            (*together[:3], *together[3]), (*alone[:3], *alone[3]), strict=True
+        ):
+            torch.testing.assert_close(found[rows], expected)
+
+
 @pytest.mark.parametrize("coverage_loss", [0.0, 0.7])
 def test_what_becomes_small_is_a_mean_over_pieces_with_what_is_read_again(
     coverage_loss,
