@@ -3,7 +3,14 @@ import torch
 from torch import nn
 from torch.autograd import gradcheck
 
-from spacy_rnn.modules.cells import CELLS, cell_weights, init_cell
+from spacy_rnn.modules.cells import (
+    CELLS,
+    advance,
+    cell_weights,
+    first_state,
+    init_cell,
+    read_only,
+)
 from spacy_rnn.modules.dropout import keep_mask
 from tests.modules.test_rnn import NI, SETTINGS, assert_close, make_encoder
 
@@ -98,3 +105,15 @@ def test_weights_with_dropout_lie_end_to_end():
     sizes = [weight.numel() for weight in found]
     assert places == [sum(sizes[:i]) for i in range(4)]
     assert len({weight.untyped_storage().data_ptr() for weight in found}) == 1
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_cell_that_reads_some_features_takes_the_others_for_zero(cell):
+    weights = list(CELLS[cell](6, 4).parameters())
+    X = torch.randn(5, 3, 6)
+    state = first_state(cell, X, weights)
+    found, _ = advance(cell, X, state, read_only(weights, slice(2)))
+    X[:, :, 2:] = 0.0
+    expected, _ = advance(cell, X, state, weights)
+    assert_close(found, expected)
