@@ -228,6 +228,21 @@ def test_schedules_are_told_of_each_score(make, tmp_path, reported):
     assert reported == [(0.5, 0), (0.25, 2)]
 
 
+def test_the_logger_beside_it_gets_its_streams_and_is_closed(make, tmp_path):
+    nlp, _ = make()
+    stdout, stderr, seen = io.StringIO(), io.StringIO(), []
+
+    def setup(*args):
+        seen.extend(args)
+        return seen.append, lambda: seen.append("closed")
+
+    logger = create_gradient_logger(tmp_path / "log.jsonl", logger=setup)
+    log_step, finalize = logger(nlp, stdout, stderr)
+    log_step(None)
+    finalize()
+    assert seen == [nlp, stdout, stderr, None, "closed"]
+
+
 def test_replayed_steps_count_but_are_not_written(make, tmp_path):
     nlp, examples = make()
     logger = create_gradient_logger(tmp_path / "log.jsonl", 2, 0, silent)
