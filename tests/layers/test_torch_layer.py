@@ -134,6 +134,16 @@ def test_gradients_of_two_batches_add_up():
     assert np.abs(grads[0] + grads[1] - grads[2]).max() < 1e-5
 
 
+def test_the_gradient_is_zero_again_where_it_is_initialized_again():
+    Xs = make_vectors(3, 2)
+    model = make_model(Xs)
+    Ys, backprop = model.begin_update(Xs)
+    backprop(Ys)
+    assert model.get_grad("W").any()
+    model.initialize(X=Xs)
+    assert not model.get_grad("W").any()
+
+
 @pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
 def test_the_gradient_is_zero_again_after_an_update(optimizer):
     Xs = make_vectors(3, 4)
