@@ -88,12 +88,12 @@ def test_leftovers_of_a_replacement_that_was_done_go(tmp_path):
 
 def test_a_file_that_cannot_be_written_stays_as_it_was(tmp_path, monkeypatch):
     def fail(path):
-        raise OSError
+        raise OSError("what no number stands for")
 
     path = tmp_path / "file"
     atomic.write_atomically(path, b"old")
     monkeypatch.setattr(atomic, "sync", fail)
-    with pytest.raises(OSError):  # noqa: PT011
+    with pytest.raises(OSError, match="what no number stands for"):
         atomic.write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert names_in(tmp_path) == ["file"]
@@ -130,6 +130,13 @@ def test_the_output_of_the_program_is_written_to_also_if_it_is_a_file(tmp_path):
     with (tmp_path / "out").open("w") as stream:
         subprocess.run([sys.executable, "-c", code], stdout=stream, check=True)
     assert (tmp_path / "out").read_text().split() == ["before", "data", "after"]
+
+
+def test_folders_of_a_file_are_made(tmp_path):
+    path = tmp_path / "new" / "deep" / "file"
+    atomic.write_atomically(path, b"content")
+    assert path.read_bytes() == b"content"
+    assert names_in(path.parent) == ["file"]
 
 
 def test_links_are_followed(tmp_path):
