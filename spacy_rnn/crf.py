@@ -12,16 +12,11 @@ import numpy as np
 import torch
 from thinc.backends import get_array_ops
 
-from spacy_rnn.modules.crf import log_partition, posterior
+from spacy_rnn.modules.crf import posterior
 from spacy_rnn.modules.lattice import Lattice
 from spacy_rnn.ragged import RaggedList, count
-from spacy_rnn.tags import decoding
-from spacy_rnn.tags.scores import (
-    check_possible,
-    from_gradient,
-    join_scores,
-    restrict,
-)
+from spacy_rnn.tags import decoding, loss
+from spacy_rnn.tags.scores import check_possible, from_gradient, join_scores
 from spacy_rnn.types import CRFScores
 
 __all__ = ["best_labels", "crf_loss", "marginals"]
@@ -51,15 +46,9 @@ def crf_loss(
     lattice = lay_out(scores)
     allowed = allow(labels, lattice.lengths.tolist(), lattice.emissions.shape[1])
     with torch.enable_grad():
-        for leaf in lattice.leaves:
-            leaf.requires_grad_()
-        both = lattice.append(restrict(lattice, allowed))
-        free, given = log_partition(both).chunk(2)
-        check_possible(given)
-        loss = (free - given).sum()
-    gradient = torch.autograd.grad(loss, lattice.leaves)
+        mean, gradient = loss.crf_loss(lattice, None, allowed)
     d_scores = from_gradient(get_array_ops(scores.start), gradient, scores)
-    return loss.item(), cast(CRFScores, d_scores)
+    return mean * len(labels), cast(CRFScores, d_scores)
 
 
 def allow(

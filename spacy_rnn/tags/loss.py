@@ -15,7 +15,7 @@ NO_SPANS = np.zeros((0, 3), dtype="i8")
 
 def crf_loss(
     lattice: Lattice,
-    tag_set: TagSet,
+    tag_set: TagSet | None,
     allowed: np.ndarray,
     forbidden: np.ndarray = NO_SPANS,
 ) -> tuple[float, tuple[Tensor, ...]]:
@@ -25,7 +25,7 @@ def crf_loss(
 
     Args:
         lattice: All legal sequences.
-        tag_set: The tags.
+        tag_set: The tags. Nothing but forbidden spans depends on them.
         allowed: The tags that each token may have. Shape (N, K), bool. Where a document
             may have them all, nothing is annotated, and nothing lost.
         forbidden: Spans that documents don't have, as from `find_spans`, shape
@@ -48,7 +48,7 @@ def crf_loss(
     is_known = to_device(torch.from_numpy(~allowed.all(1)), free.device).to(free)
     n_known = torch.zeros_like(free).index_add(0, lattice.steps.doc_of, is_known)
     loss = torch.where(n_known > 0, free - given, 0.0).sum()
-    if len(forbidden):
+    if tag_set is not None and len(forbidden):
         docs = to_device(torch.from_numpy(docs_of(lattice, forbidden)), free.device)
         without = log_without(lattice, tag_set, forbidden)
         loss = loss + (free[docs].sum() - without.sum())
