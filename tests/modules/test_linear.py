@@ -67,13 +67,24 @@ def test_products_have_few_numbers_of_rows():
     assert len({len(pad_rows(torch.ones(n, 1))) for n in range(5_000)}) < 100
 
 
+@pytest.fixture
+def asking_anew():
+    has_onednn.cache_clear()
+    yield
+    has_onednn.cache_clear()
+
+
+@pytest.mark.usefixtures("asking_anew")
+@pytest.mark.parametrize("capability", ["DEFAULT", "AVX2"])
+def test_without_avx512_torch_multiplies(monkeypatch, capability):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    assert not has_onednn()
+
+
+@pytest.mark.usefixtures("asking_anew")
 def test_a_torch_without_the_function_of_onednn_multiplies_by_itself(monkeypatch):
     def fail(X, W, b):
         raise AttributeError("'_OpNamespace' 'mkldnn' has no '_linear_pointwise'")
 
     monkeypatch.setattr("spacy_rnn.modules.linear.by_onednn", fail)
-    has_onednn.cache_clear()
-    try:
-        assert product(torch.ones(9, 3), torch.ones(4, 3)).tolist() == [[3.0] * 4] * 9
-    finally:
-        has_onednn.cache_clear()
+    assert product(torch.ones(9, 3), torch.ones(4, 3)).tolist() == [[3.0] * 4] * 9

@@ -322,6 +322,19 @@ def test_rehearsal_is_an_update_by_what_was_written(trained):
         assert rehearsed == pytest.approx(learned, rel=1e-4, abs=1e-7)
 
 
+def test_a_share_of_a_batch_has_that_share_of_the_gradient(trained):
+    writer, examples = trained.get_pipe("rnn_translator"), make_examples(trained)
+    found = []
+    for share in (1.0, 0.25):
+        losses = writer.update(examples, share=share)
+        found.append([losses["rnn_translator"]])  # per piece, so always the same
+        for array in gradient_arrays(writer.model):
+            found[-1].append(array / share)
+            array[...] = 0.0
+    for whole, part in zip(*found, strict=True):
+        assert part == pytest.approx(whole, rel=1e-4, abs=1e-7)
+
+
 def test_averages_are_written_from_only_where_they_are_in_force():
     nlp = make_nlp()
     examples = make_examples(nlp)
